@@ -1,0 +1,403 @@
+//! Every option with its default, unit and meaning. How files, environment and flags become these
+//! values is in `config/load.rs`; what cannot work is refused in `config/check.rs`.
+
+mod check;
+mod load;
+
+use serde::{Deserialize, Serialize};
+use std::{fmt, net::SocketAddr, path::PathBuf};
+
+/// All options. Unknown keys are errors; missing ones take the default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where data lives.
+    pub data: Data,
+    /// The dispatch role.
+    pub dispatch: Dispatch,
+    /// The notification role.
+    pub notification: Notification,
+    /// Passport sign-in.
+    pub passport: Passport,
+    /// The client challenge.
+    pub challenge: Challenge,
+    /// Bounds on everything a peer can make us hold.
+    pub limits: Limits,
+    /// How long we wait for what.
+    pub timers: Timers,
+    /// The database.
+    pub store: Store,
+    /// Logging.
+    pub log: Log,
+}
+
+/// `[data]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Data {
+    /// Folder for the database and the self-signed certificate; made if missing.
+    pub dir: PathBuf,
+}
+
+/// An address to listen on, or `off`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Bind {
+    /// The role does not run.
+    Off,
+    /// Address and port; port 0 lets the kernel choose.
+    At(SocketAddr),
+}
+
+/// `[dispatch]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Dispatch {
+    /// Where to listen. The same address as `notification.bind` makes one port serve both without
+    /// a referral.
+    pub bind: Bind,
+    /// Notification servers to refer to, `host:port` each; accounts are spread over them in a
+    /// stable way. Empty: the notification role of this process.
+    pub notification_servers: Vec<String>,
+    /// This server's own address as written into referrals, `host` or `host:port`. Empty: the
+    /// address at which the client reached us.
+    pub advertised: String,
+}
+
+/// Form of the reply to `VER`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum VerReply {
+    /// The chosen dialect, the other common ones, `CVR0`.
+    #[default]
+    List,
+    /// Only the chosen dialect.
+    Single,
+}
+
+/// `[notification]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Notification {
+    /// Where to listen.
+    pub bind: Bind,
+    /// The address written into referrals, `host` or `host:port`. Empty: the address at which the
+    /// client reached the dispatch server, with this role's port.
+    pub advertised: String,
+    /// Form of the reply to `VER`, on dispatch too.
+    pub ver_reply: VerReply,
+    /// Two-letter country in the profile message.
+    pub country: String,
+    /// Language (LCID) in the profile message and the sign-in policy.
+    pub lcid: u32,
+    /// Download address named in the reply to `CVR`.
+    pub download_url: String,
+    /// Information address named in the reply to `CVR`.
+    pub info_url: String,
+}
+
+/// `[passport]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Passport {
+    /// Where to listen with TLS. Old clients use port 443 whatever they are told.
+    pub https_bind: Bind,
+    /// Where to listen without TLS. Passwords cross the network in clear.
+    pub http_bind: Bind,
+    /// Host name of the login service as told by the nexus, without port. Empty: the name or
+    /// address at which the client reached the nexus.
+    pub login_host: String,
+    /// Web site named for registration, account, privacy and help pages; empty: `http://<login host>`.
+    pub site_url: String,
+    /// PEM file with the certificate chain. Empty, with `key_file`: a self-signed one in the data
+    /// folder.
+    pub certificate_file: PathBuf,
+    /// PEM file with the private key.
+    pub key_file: PathBuf,
+    /// How long a sign-in ticket can be presented, seconds.
+    pub ticket_ttl_secs: u64,
+    /// Outstanding tickets per account; the oldest is dropped.
+    pub tickets_per_account_max: usize,
+    /// Failed sign-ins of one account within `throttle_window_secs` before it has to wait.
+    pub failures_per_account_max: u32,
+    /// Failed sign-ins from one address within `throttle_window_secs` before it has to wait.
+    pub failures_per_address_max: u32,
+    /// Window of the two counters above, seconds.
+    pub throttle_window_secs: u64,
+    /// Passwords verified at the same time (19 MiB each); 0: one for each processor.
+    pub password_workers: usize,
+    /// Sign-ins waiting for a verification; more are told to come back (503).
+    pub password_queue_max: usize,
+}
+
+/// What a wrong or missing challenge answer costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum ChallengePolicy {
+    /// Error 540 and the connection.
+    #[default]
+    Enforce,
+    /// A line in the log.
+    Log,
+}
+
+/// `[challenge]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Challenge {
+    /// What a wrong or missing answer costs.
+    pub policy: ChallengePolicy,
+    /// Seconds until the answer must be there.
+    pub answer_secs: u64,
+    /// Seconds until the next challenge.
+    pub repeat_secs: u64,
+    /// The client ids we know.
+    pub clients: Vec<ChallengeClient>,
+}
+
+/// One `[[challenge.clients]]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChallengeClient {
+    /// Client id string.
+    pub id: String,
+    /// Its key.
+    pub key: String,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Connections in all, over all listeners.
+    pub connections_max: usize,
+    /// Connections from one address, over all listeners.
+    pub connections_per_address_max: usize,
+    /// Bytes of one command line with its line end.
+    pub line_bytes_max: usize,
+    /// Bytes of one payload on dispatch and notification.
+    pub payload_bytes_max: usize,
+    /// Bytes waiting to be sent to one peer; more end that connection.
+    pub output_queue_bytes_max: usize,
+    /// Events waiting for one session; more end that session.
+    pub inbox_events_max: usize,
+    /// People on a forward list.
+    pub forward_list_max: u32,
+    /// People on an allow and a block list together.
+    pub allow_block_list_max: u32,
+    /// Own-name changes in a minute before error 800.
+    pub renames_per_minute_max: u32,
+}
+
+/// `[timers]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Timers {
+    /// Seconds from accept until sign-in must be complete.
+    pub login_secs: u64,
+    /// Seconds announced in `QNG`.
+    pub ping_secs: u64,
+    /// Announced intervals without a byte before a client that pings is taken for gone.
+    pub idle_intervals: u64,
+    /// Seconds a dispatch connection may linger after its referral.
+    pub dispatch_linger_secs: u64,
+    /// Seconds for a TLS handshake, and again for the HTTP request behind it.
+    pub http_request_secs: u64,
+    /// Minutes announced to clients before a shutdown really begins; 0 begins at once.
+    pub shutdown_notice_minutes: u64,
+    /// Seconds that connections get to take their last lines at shutdown.
+    pub shutdown_grace_secs: u64,
+}
+
+/// How much a commit waits for the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Synchronous {
+    /// Survives power loss.
+    #[default]
+    Full,
+    /// Survives a crash of the process; power loss may cost the last changes.
+    Normal,
+    /// For tests.
+    Off,
+}
+
+/// `[store]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Store {
+    /// Database file; relative to the data folder.
+    pub file: PathBuf,
+    /// How much a commit waits for the disk.
+    pub synchronous: Synchronous,
+    /// Connections for reading.
+    pub readers: u32,
+}
+
+/// Form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,msnd::hub=trace`.
+    pub level: String,
+    /// Form of the lines.
+    pub format: LogFormat,
+    /// Accounts whose every line is logged, secrets masked.
+    pub wire_trace: Vec<String>,
+}
+
+impl fmt::Display for Bind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::At(address) => address.fmt(f),
+        }
+    }
+}
+
+impl TryFrom<String> for Bind {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        text.parse()
+            .map(Self::At)
+            .map_err(|_| format!("`{text}` is neither an address such as 0.0.0.0:1863 nor `off`"))
+    }
+}
+
+impl From<Bind> for String {
+    fn from(bind: Bind) -> Self {
+        bind.to_string()
+    }
+}
+
+impl Bind {
+    /// All IPv4 addresses, this port.
+    #[must_use]
+    pub const fn any(port: u16) -> Self {
+        Self::At(SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), port))
+    }
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self { dir: "msnd-data".into() }
+    }
+}
+
+impl Default for Dispatch {
+    fn default() -> Self {
+        Self { bind: Bind::any(1863), notification_servers: Vec::new(), advertised: String::new() }
+    }
+}
+
+impl Default for Notification {
+    fn default() -> Self {
+        Self {
+            bind: Bind::any(1864),
+            advertised: String::new(),
+            ver_reply: VerReply::default(),
+            country: "US".into(),
+            lcid: 1033,
+            download_url: "http://messenger.msn.com/download".into(),
+            info_url: "http://messenger.msn.com".into(),
+        }
+    }
+}
+
+impl Default for Passport {
+    fn default() -> Self {
+        Self {
+            https_bind: Bind::any(443),
+            http_bind: Bind::Off,
+            login_host: String::new(),
+            site_url: String::new(),
+            certificate_file: PathBuf::new(),
+            key_file: PathBuf::new(),
+            ticket_ttl_secs: 120,
+            tickets_per_account_max: 8,
+            failures_per_account_max: 10,
+            failures_per_address_max: 50,
+            throttle_window_secs: 300,
+            password_workers: 0,
+            password_queue_max: 64,
+        }
+    }
+}
+
+impl Default for Challenge {
+    fn default() -> Self {
+        let clients = [
+            ("msmsgs@msnmsgr.com", "Q1P7W2E4J9R8U3S5"),
+            ("PROD0038W!61ZTF9", "VT6PX?UQTM4WM%YR"),
+            ("PROD0058#7IL2{QD", "QHDCY@7R1TB6W?5B"),
+            ("PROD0061VRRZH@4F", "JXQ6J@TUOGYV@N0M"),
+            ("PROD00504RLUG%WL", "I2EBK%PYNLZL5_J4"),
+            ("PROD0076ENE8*@AW", "CEQJ8}OE0!WTSWII"),
+        ];
+        Self {
+            policy: ChallengePolicy::default(),
+            answer_secs: 50,
+            repeat_secs: 1200,
+            clients: clients
+                .map(|(id, key)| ChallengeClient { id: id.into(), key: key.into() })
+                .into(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 20_000,
+            connections_per_address_max: 256,
+            line_bytes_max: 8192,
+            payload_bytes_max: 8192,
+            output_queue_bytes_max: 1024 * 1024,
+            inbox_events_max: 4096,
+            forward_list_max: 600,
+            allow_block_list_max: 1000,
+            renames_per_minute_max: 5,
+        }
+    }
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self {
+            login_secs: 60,
+            ping_secs: 60,
+            idle_intervals: 4,
+            dispatch_linger_secs: 5,
+            http_request_secs: 10,
+            shutdown_notice_minutes: 0,
+            shutdown_grace_secs: 5,
+        }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { file: "msnd.sqlite".into(), synchronous: Synchronous::default(), readers: 4 }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".into(), format: LogFormat::default(), wire_trace: Vec::new() }
+    }
+}

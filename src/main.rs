@@ -1,0 +1,3 @@
+//! The `msnd` binary.
+
+fn main() {}

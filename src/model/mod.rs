@@ -1,0 +1,21 @@
+//! The rules of the game without sockets, clocks or databases: who is on which list, who may see
+//! whom, what a name or an address is.
+
+pub mod address;
+pub mod name;
+pub mod presence;
+pub mod privacy;
+pub mod property;
+pub mod roster;
+pub mod status;
+
+pub use address::Address;
+pub use name::Name;
+pub use presence::Presence;
+pub use privacy::{Circle, Privacy, Prompt};
+pub use property::{Properties, PropertyKey};
+pub use roster::{
+    AccountId, Applied, Change, Contact, Edit, Group, GroupId, GroupSet, List, ListBits, Refusal,
+    Roster,
+};
+pub use status::Status;

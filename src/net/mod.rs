@@ -1,0 +1,3 @@
+//! Transport below the protocol: accepting, reading, writing, encrypting.
+
+pub mod tls;

@@ -1,0 +1,219 @@
+//! Where accounts and lists are kept. One small trait; every implementation passes the same
+//! conformance suite (`tests/it/store.rs`). Knows no protocol and no session.
+
+pub mod password;
+pub mod sqlite;
+
+use crate::model::{
+    AccountId, Address, Applied, Circle, Edit, Group, GroupSet, ListBits, Name, Privacy, Prompt,
+    Properties, Refusal, Roster,
+};
+use async_trait::async_trait;
+pub use password::PasswordHash;
+use std::path::Path;
+
+/// An account as stored, without its lists.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Its number; never used again after removal.
+    pub id: AccountId,
+    /// Its handle.
+    pub address: Address,
+    /// Its friendly name.
+    pub name: Name,
+    /// Its password.
+    pub password: PasswordHash,
+    /// Whether it may sign in.
+    pub enabled: bool,
+    /// Rises with every change of password and of `enabled`; a ticket issued under an older one
+    /// is worthless.
+    pub credential_epoch: u32,
+    /// Its list version, never 0.
+    pub list_version: u32,
+    /// When it was made, Unix seconds.
+    pub created_at_secs: i64,
+}
+
+/// What a new session needs, read as of one moment.
+#[derive(Debug, Clone)]
+pub struct SignIn {
+    /// The account.
+    pub account: Account,
+    /// Who it watches and who may see it.
+    pub circle: Circle,
+}
+
+/// An account to be made, with everything it starts with.
+#[derive(Debug, Clone)]
+pub struct NewAccount {
+    /// Its handle.
+    pub address: Address,
+    /// Its friendly name.
+    pub name: Name,
+    /// Its password.
+    pub password: PasswordHash,
+    /// Its list version, at least 1.
+    pub list_version: u32,
+    /// `BLP`
+    pub privacy: Privacy,
+    /// `GTC`
+    pub prompt: Prompt,
+    /// Its own properties.
+    pub properties: Properties,
+    /// Its groups; must contain group 0.
+    pub groups: Vec<Group>,
+    /// Its lists.
+    pub contacts: Vec<NewContact>,
+}
+
+impl NewAccount {
+    /// An account with default settings, one group and nobody on its lists.
+    #[must_use]
+    pub fn new(address: Address, name: Name, password: PasswordHash) -> Self {
+        Self {
+            address,
+            name,
+            password,
+            list_version: 1,
+            privacy: Privacy::default(),
+            prompt: Prompt::default(),
+            properties: Properties::new(),
+            groups: crate::model::roster::first_groups(),
+            contacts: Vec::new(),
+        }
+    }
+}
+
+/// A list entry of a [`NewAccount`]. Reverse lists follow from the forward lists; an entry may
+/// carry the reverse bit only to give that person a name of the owner's own.
+#[derive(Debug, Clone)]
+pub struct NewContact {
+    /// Who; must exist or be made in the same call.
+    pub address: Address,
+    /// The owner's name for them.
+    pub name: Name,
+    /// The lists.
+    pub lists: ListBits,
+    /// The groups; group 0 if empty and on the forward list.
+    pub groups: GroupSet,
+}
+
+/// Where the schema stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaStatus {
+    /// What the database is, for people (a path or an address without secrets).
+    pub database: String,
+    /// The last applied migration.
+    pub applied: i64,
+    /// The last migration this program knows.
+    pub known: i64,
+}
+
+/// Why the store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The thing asked for is not there.
+    #[error("not found")]
+    NotFound,
+    /// It contradicts what is there; says what.
+    #[error("{0}")]
+    Conflict(String),
+    /// The database did not do its part.
+    #[error("the database failed: {0}")]
+    Unavailable(#[source] anyhow::Error),
+}
+
+/// Why an edit was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum EditError {
+    /// A rule forbids it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store failed, or the owner's account is gone ([`StoreError::NotFound`]).
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Called once for a committed edit, before any later edit of the same accounts is published.
+/// Must be quick and must not block: the writer waits for it.
+pub type Publish = Box<dyn FnOnce(&Applied) + Send>;
+
+/// Accounts, lists, groups and properties.
+///
+/// All methods are cancellation safe: dropping the future leaves the store as if the call had
+/// either been made wholly or not at all.
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug + 'static {
+    /// Makes accounts with their lists, all or none.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if an address is taken or a contact does not exist.
+    async fn create_accounts(&self, accounts: Vec<NewAccount>) -> Result<(), StoreError>;
+
+    /// One account by its handle.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    async fn account(&self, address: &Address) -> Result<Account, StoreError>;
+
+    /// All accounts, by handle.
+    ///
+    /// # Errors
+    /// Only [`StoreError::Unavailable`].
+    async fn accounts(&self) -> Result<Vec<Account>, StoreError>;
+
+    /// Replaces the password; the credential epoch rises.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    async fn set_password(&self, address: &Address, hash: PasswordHash) -> Result<(), StoreError>;
+
+    /// Lets an account sign in or not; the credential epoch rises.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    async fn set_enabled(&self, address: &Address, enabled: bool) -> Result<(), StoreError>;
+
+    /// Removes an account, its lists, and itself from everybody's lists (whose versions rise).
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    async fn remove_account(&self, address: &Address) -> Result<(), StoreError>;
+
+    /// What a new session needs, in one read.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    async fn sign_in(&self, id: AccountId) -> Result<SignIn, StoreError>;
+
+    /// The whole roster as of one moment.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    async fn roster(&self, id: AccountId) -> Result<Roster, StoreError>;
+
+    /// Makes one change, durable before this returns. `publish` runs after the commit and in
+    /// commit order; it does not run if the edit is refused. It also runs for
+    /// [`crate::model::Change::None`].
+    ///
+    /// # Errors
+    /// [`EditError`].
+    async fn edit(
+        &self,
+        owner: AccountId,
+        edit: Edit,
+        publish: Publish,
+    ) -> Result<Applied, EditError>;
+
+    /// Where the schema stands.
+    ///
+    /// # Errors
+    /// Only [`StoreError::Unavailable`].
+    async fn schema(&self) -> Result<SchemaStatus, StoreError>;
+
+    /// Writes a consistent copy to `target`, which must not exist; may run beside a server.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if `target` exists.
+    async fn backup(&self, target: &Path) -> Result<(), StoreError>;
+}
