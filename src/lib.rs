@@ -14,4 +14,3 @@ pub mod protocol;
 pub mod server;
 pub mod session;
 pub mod store;
-pub mod telemetry;

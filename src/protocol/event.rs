@@ -1,0 +1,430 @@
+//! Every line the server sends on DS and NS, and its one encoder. Differences between dialects
+//! live here and nowhere else.
+
+use super::{Dialect, ErrorCode, TrId, escape};
+use crate::model::{
+    Address, Contact, Group, GroupId, List, ListBits, Name, Presence, Privacy, Prompt, PropertyKey,
+    name::FRIENDLY_NAME_BYTES_MAX, property::PROPERTY_BYTES_MAX,
+};
+use bytes::{BufMut, BytesMut};
+use std::fmt::Display;
+
+/// One line, borrowed from whoever sends it. `token` fields repeat the client's own word byte for
+/// byte; names are encoded anew.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the fields are the words of the line shown above them")]
+pub enum Event<'a> {
+    /// `NNN n`
+    Error { trid: TrId, code: ErrorCode },
+    /// `VER n dialect… [CVR0]`
+    Ver { trid: TrId, dialects: &'a [Dialect], update_check: bool },
+    /// `VER n 0`
+    VerNone { trid: TrId },
+    /// `CVR n recommended recommended minimum download info`; `verb` is the client's.
+    Cvr { trid: TrId, verb: &'a str, version: &'a str, download: &'a str, info: &'a str },
+    /// `USR n TWN S policy`
+    UsrPolicy { trid: TrId, policy: &'a str },
+    /// `USR n OK email name 1 0`
+    UsrOk { trid: TrId, address: &'a Address, name: &'a Name },
+    /// `XFR n NS to 0 from`
+    XfrNs { trid: TrId, to: &'a str, from: &'a str },
+    /// `MSG Hotmail Hotmail length` and the payload.
+    Msg { payload: &'a str },
+    /// `SYN n ver`
+    SynCurrent { trid: TrId, version: u32 },
+    /// `SYN n ver contacts groups`
+    Syn { trid: TrId, version: u32, contacts: usize, groups: usize },
+    /// `GTC A` inside a `SYN` block.
+    SynPrompt(Prompt),
+    /// `BLP AL` inside a `SYN` block.
+    SynPrivacy(Privacy),
+    /// `PRP key value` inside a `SYN` block.
+    SynProperty { key: PropertyKey, value: &'a str },
+    /// `LSG id name 0`
+    Lsg(&'a Group),
+    /// `LST email name bits [groups]`
+    Lst(&'a Contact),
+    /// `BPR key value` inside a `SYN` block.
+    SynContactProperty { key: PropertyKey, value: &'a str },
+    /// `CHG n status [clientid [object]]`
+    Chg { trid: TrId, status: &'a [u8], client_id: Option<&'a [u8]>, object: Option<&'a [u8]> },
+    /// `NLN status email name clientid [object]`
+    Nln { address: &'a Address, name: &'a Name, presence: &'a Presence },
+    /// `FLN email`
+    Fln { address: &'a Address },
+    /// `QNG [seconds]`
+    Qng { secs: u64 },
+    /// `CHL n challenge`
+    Chl { trid: TrId, challenge: &'a str },
+    /// `QRY n`
+    Qry { trid: TrId },
+    /// `OUT`
+    Out,
+    /// `OUT OTH`
+    OutOther,
+    /// `OUT SSD`
+    OutShutdown,
+    /// `GTC n ver A`
+    Gtc { trid: TrId, version: u32, prompt: Prompt },
+    /// `BLP n ver AL`
+    Blp { trid: TrId, version: u32, privacy: Privacy },
+    /// `PRP n ver key [value]`
+    Prp { trid: TrId, version: u32, key: PropertyKey, value: Option<&'a [u8]> },
+    /// `BPR ver email key [value]`
+    Bpr { version: u32, address: &'a Address, key: PropertyKey, value: Option<&'a str> },
+    /// `ADD n list ver email name [group]`
+    Add {
+        trid: TrId,
+        list: List,
+        version: u32,
+        address: &'a Address,
+        name: &'a [u8],
+        group: Option<GroupId>,
+    },
+    /// `ADD 0 RL ver email name`
+    AddReverse { version: u32, address: &'a Address, name: &'a Name },
+    /// `REM n list ver email [group]`
+    Rem { trid: TrId, list: List, version: u32, address: &'a Address, group: Option<GroupId> },
+    /// `REM 0 RL ver email`
+    RemReverse { version: u32, address: &'a Address },
+    /// `ADG n ver name id 0`
+    Adg { trid: TrId, version: u32, name: &'a [u8], group: GroupId },
+    /// `REG n ver id name 0`
+    Reg { trid: TrId, version: u32, group: GroupId, name: &'a [u8] },
+    /// `RMG n ver id`
+    Rmg { trid: TrId, version: u32, group: GroupId },
+    /// `REA n ver email name`
+    Rea { trid: TrId, version: u32, address: &'a Address, name: &'a [u8] },
+}
+
+impl Event<'_> {
+    /// Appends the line, with CRLF and payload, as `dialect` wants it.
+    pub fn encode(&self, dialect: Dialect, out: &mut BytesMut) {
+        let mut line = Words { out };
+        match self {
+            Self::Error { trid, code } => line.first(code).word(trid).end(),
+            Self::Ver { trid, dialects, update_check } => {
+                line.first("VER").word(trid);
+                dialects.iter().for_each(|dialect| line.word(dialect).skip());
+                if *update_check {
+                    line.word(super::dialect::UPDATE_CHECK);
+                }
+                line.end();
+            }
+            Self::VerNone { trid } => line.first("VER").word(trid).word(0).end(),
+            Self::Cvr { trid, verb, version, download, info } => {
+                line.first(verb).word(trid).word(version).word(version).word(version);
+                line.word(download).word(info).end();
+            }
+            Self::UsrPolicy { trid, policy } => {
+                line.first("USR").word(trid).word("TWN S").word(policy).end();
+            }
+            Self::UsrOk { trid, address, name } => {
+                line.first("USR").word(trid).word("OK").word(address).name(name).word("1 0").end();
+            }
+            Self::XfrNs { trid, to, from } => {
+                line.first("XFR").word(trid).word("NS").word(to).word(0).word(from).end();
+            }
+            Self::Msg { payload } => {
+                line.first("MSG Hotmail Hotmail").word(payload.len()).end();
+                out.put_slice(payload.as_bytes());
+            }
+            Self::SynCurrent { trid, version } => line.first("SYN").word(trid).word(version).end(),
+            Self::Syn { trid, version, contacts, groups } => {
+                line.first("SYN").word(trid).word(version).word(contacts).word(groups).end();
+            }
+            Self::SynPrompt(prompt) => line.first("GTC").word(prompt.code()).end(),
+            Self::SynPrivacy(privacy) => line.first("BLP").word(privacy.code()).end(),
+            Self::SynProperty { key, value } => line.first("PRP").word(key).value(value).end(),
+            Self::Lsg(group) => line.first("LSG").word(group.id).name(&group.name).word(0).end(),
+            Self::Lst(contact) => {
+                line.first("LST").word(&contact.address).name(&contact.name);
+                line.word(contact.lists.0);
+                if contact.lists.has(ListBits::FORWARD) {
+                    for (index, group) in contact.groups.iter().enumerate() {
+                        line.out.put_u8(if index == 0 { b' ' } else { b',' });
+                        line.text(group);
+                    }
+                }
+                line.end();
+            }
+            Self::SynContactProperty { key, value } => {
+                line.first("BPR").word(key).value(value).end();
+            }
+            Self::Chg { trid, status, client_id, object } => {
+                line.first("CHG").word(trid).token(status);
+                match (dialect, client_id) {
+                    // COMPAT(Twisted, bitlbee): they count four words.
+                    (Dialect::Msnp8, client_id) => line.token(client_id.unwrap_or(b"0")).skip(),
+                    (Dialect::Msnp9, Some(client_id)) => line.token(client_id).skip(),
+                    (Dialect::Msnp9, None) => {}
+                }
+                if let (Dialect::Msnp9, Some(object)) = (dialect, object) {
+                    line.token(object);
+                }
+                line.end();
+            }
+            Self::Nln { address, name, presence } => {
+                line.first("NLN").word(presence.status).word(address).name(name);
+                line.word(presence.client_id);
+                if let (Dialect::Msnp9, Some(object)) = (dialect, &presence.object) {
+                    line.token(object);
+                }
+                line.end();
+            }
+            Self::Fln { address } => line.first("FLN").word(address).end(),
+            Self::Qng { secs } => {
+                line.first("QNG");
+                if dialect == Dialect::Msnp9 {
+                    line.word(secs);
+                }
+                line.end();
+            }
+            Self::Chl { trid, challenge } => line.first("CHL").word(trid).word(challenge).end(),
+            Self::Qry { trid } => line.first("QRY").word(trid).end(),
+            Self::Out => line.first("OUT").end(),
+            Self::OutOther => line.first("OUT OTH").end(),
+            Self::OutShutdown => line.first("OUT SSD").end(),
+            Self::Gtc { trid, version, prompt } => {
+                line.first("GTC").word(trid).word(version).word(prompt.code()).end();
+            }
+            Self::Blp { trid, version, privacy } => {
+                line.first("BLP").word(trid).word(version).word(privacy.code()).end();
+            }
+            Self::Prp { trid, version, key, value } => {
+                line.first("PRP").word(trid).word(version).word(key);
+                if let Some(value) = value {
+                    line.token(value);
+                }
+                line.end();
+            }
+            Self::Bpr { version, address, key, value } => {
+                line.first("BPR").word(version).word(address).word(key);
+                if let Some(value) = value {
+                    line.value(value);
+                }
+                line.end();
+            }
+            Self::Add { trid, list, version, address, name, group } => {
+                line.first("ADD").word(trid).word(list.code()).word(version).word(address);
+                line.token(name).optional(group.as_ref()).end();
+            }
+            Self::AddReverse { version, address, name } => {
+                line.first("ADD 0 RL").word(version).word(address).name(name).end();
+            }
+            Self::Rem { trid, list, version, address, group } => {
+                line.first("REM").word(trid).word(list.code()).word(version).word(address);
+                line.optional(group.as_ref()).end();
+            }
+            Self::RemReverse { version, address } => {
+                line.first("REM 0 RL").word(version).word(address).end();
+            }
+            Self::Adg { trid, version, name, group } => {
+                line.first("ADG").word(trid).word(version).token(name).word(group).word(0).end();
+            }
+            Self::Reg { trid, version, group, name } => {
+                line.first("REG").word(trid).word(version).word(group).token(name).word(0).end();
+            }
+            Self::Rmg { trid, version, group } => {
+                line.first("RMG").word(trid).word(version).word(group).end();
+            }
+            Self::Rea { trid, version, address, name } => {
+                line.first("REA").word(trid).word(version).word(address).token(name).end();
+            }
+        }
+    }
+}
+
+/// Writes one line: words with exactly one space between them.
+struct Words<'a> {
+    out: &'a mut BytesMut,
+}
+
+impl Words<'_> {
+    fn first(&mut self, word: impl Display) -> &mut Self {
+        self.text(word);
+        self
+    }
+
+    fn word(&mut self, word: impl Display) -> &mut Self {
+        self.out.put_u8(b' ');
+        self.text(word);
+        self
+    }
+
+    fn token(&mut self, token: &[u8]) -> &mut Self {
+        self.out.put_u8(b' ');
+        self.out.put_slice(token);
+        self
+    }
+
+    fn name(&mut self, name: &Name) -> &mut Self {
+        self.token(escape::encode(name.as_str(), FRIENDLY_NAME_BYTES_MAX).as_bytes())
+    }
+
+    fn value(&mut self, value: &str) -> &mut Self {
+        self.token(escape::encode(value, PROPERTY_BYTES_MAX).as_bytes())
+    }
+
+    fn optional(&mut self, word: Option<impl Display>) -> &mut Self {
+        if let Some(word) = word {
+            self.word(word);
+        }
+        self
+    }
+
+    fn text(&mut self, text: impl Display) {
+        use std::fmt::Write as _;
+        // Writing to a growing buffer cannot fail.
+        let _ = write!(self.out, "{text}");
+    }
+
+    fn end(&mut self) {
+        self.out.put_slice(b"\r\n");
+    }
+
+    /// Ends a chain whose value is not wanted.
+    fn skip(&mut self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{GroupSet, Properties, Status};
+    use bytes::Bytes;
+
+    fn line(event: &Event<'_>, dialect: Dialect) -> String {
+        let mut out = BytesMut::new();
+        event.encode(dialect, &mut out);
+        String::from_utf8(out.to_vec()).unwrap()
+    }
+
+    fn trid(number: u32) -> TrId {
+        TrId::parse(number.to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn lines_stand_exactly_as_documented() {
+        let maya = Address::parse("maya@example.org").unwrap();
+        let name = Name::new("Maya L").unwrap();
+        let object = Some(Bytes::from_static(b"%3Cmsnobj%2F%3E"));
+        let presence = Presence { status: Status::Busy, client_id: 268_435_500, object };
+        let group = GroupId::new(2).unwrap();
+        let nln = Event::Nln { address: &maya, name: &name, presence: &presence };
+        let chg =
+            |client_id, object| Event::Chg { trid: trid(9), status: b"NLN", client_id, object };
+        use Dialect::{Msnp8, Msnp9};
+        for (event, dialect, expected) in [
+            (Event::Error { trid: trid(5), code: ErrorCode::AlreadyLoggedIn }, Msnp9, "207 5\r\n"),
+            (
+                Event::Ver { trid: trid(1), dialects: &[Msnp9, Msnp8], update_check: true },
+                Msnp9,
+                "VER 1 MSNP9 MSNP8 CVR0\r\n",
+            ),
+            (Event::VerNone { trid: trid(1) }, Msnp9, "VER 1 0\r\n"),
+            (
+                Event::UsrOk { trid: trid(4), address: &maya, name: &name },
+                Msnp8,
+                "USR 4 OK maya@example.org Maya%20L 1 0\r\n",
+            ),
+            (
+                Event::XfrNs { trid: trid(3), to: "10.0.0.5:1863", from: "10.0.0.1:1863" },
+                Msnp9,
+                "XFR 3 NS 10.0.0.5:1863 0 10.0.0.1:1863\r\n",
+            ),
+            (chg(None, None), Msnp9, "CHG 9 NLN\r\n"),
+            (chg(None, None), Msnp8, "CHG 9 NLN 0\r\n"),
+            (chg(Some(b"7"), Some(b"x")), Msnp9, "CHG 9 NLN 7 x\r\n"),
+            (chg(Some(b"7"), Some(b"x")), Msnp8, "CHG 9 NLN 7\r\n"),
+            (nln.clone(), Msnp9, "NLN BSY maya@example.org Maya%20L 268435500 %3Cmsnobj%2F%3E\r\n"),
+            (nln, Msnp8, "NLN BSY maya@example.org Maya%20L 268435500\r\n"),
+            (Event::Fln { address: &maya }, Msnp8, "FLN maya@example.org\r\n"),
+            (Event::Qng { secs: 60 }, Msnp9, "QNG 60\r\n"),
+            (Event::Qng { secs: 60 }, Msnp8, "QNG\r\n"),
+            (Event::Chl { trid: TrId::ZERO, challenge: "123" }, Msnp9, "CHL 0 123\r\n"),
+            (Event::Out, Msnp9, "OUT\r\n"),
+            (
+                Event::Prp {
+                    trid: trid(24),
+                    version: 503,
+                    key: PropertyKey::WorkPhone,
+                    value: None,
+                },
+                Msnp9,
+                "PRP 24 503 PHW\r\n",
+            ),
+            (
+                Event::Bpr {
+                    version: 61,
+                    address: &maya,
+                    key: PropertyKey::WorkPhone,
+                    value: Some("46 8"),
+                },
+                Msnp9,
+                "BPR 61 maya@example.org PHW 46%208\r\n",
+            ),
+            (
+                Event::Add {
+                    trid: trid(31),
+                    list: List::Forward,
+                    version: 315,
+                    address: &maya,
+                    name: b"M",
+                    group: Some(group),
+                },
+                Msnp9,
+                "ADD 31 FL 315 maya@example.org M 2\r\n",
+            ),
+            (
+                Event::AddReverse { version: 89, address: &maya, name: &name },
+                Msnp9,
+                "ADD 0 RL 89 maya@example.org Maya%20L\r\n",
+            ),
+            (
+                Event::Rem {
+                    trid: trid(33),
+                    list: List::Block,
+                    version: 3,
+                    address: &maya,
+                    group: None,
+                },
+                Msnp9,
+                "REM 33 BL 3 maya@example.org\r\n",
+            ),
+            (
+                Event::Adg { trid: trid(41), version: 318, name: b"Choir", group },
+                Msnp9,
+                "ADG 41 318 Choir 2 0\r\n",
+            ),
+            (
+                Event::Reg { trid: trid(10), version: 2, group, name: b"Choir" },
+                Msnp9,
+                "REG 10 2 2 Choir 0\r\n",
+            ),
+            (Event::Msg { payload: "a\r\n\r\n" }, Msnp9, "MSG Hotmail Hotmail 5\r\na\r\n\r\n"),
+        ] {
+            assert_eq!(line(&event, dialect), expected);
+        }
+    }
+
+    #[test]
+    fn groups_stand_only_on_forward_entries() {
+        let mut contact = Contact {
+            id: crate::model::AccountId(1),
+            address: Address::parse("tomas@example.org").unwrap(),
+            name: Name::new("Tomas").unwrap(),
+            lists: ListBits(11),
+            groups: GroupSet(0b11),
+            properties: Properties::new(),
+        };
+        assert_eq!(
+            line(&Event::Lst(&contact), Dialect::Msnp9),
+            "LST tomas@example.org Tomas 11 0,1\r\n"
+        );
+        contact.lists = ListBits::REVERSE;
+        assert_eq!(
+            line(&Event::Lst(&contact), Dialect::Msnp9),
+            "LST tomas@example.org Tomas 8\r\n"
+        );
+    }
+}

@@ -1,0 +1,312 @@
+//! Line and payload framing (reference README §3). Incremental: feed bytes as they come, take
+//! whole frames out. Holds no memory while no partial frame is waiting.
+
+use bytes::{Bytes, BytesMut};
+
+/// One command line without its line end, never empty, without NUL and CR.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line(Bytes);
+
+impl Line {
+    /// The words, split at runs of spaces and tabs.
+    pub fn words(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.split(|b| matches!(b, b' ' | b'\t')).filter(|word| !word.is_empty())
+    }
+
+    /// The first word.
+    #[must_use]
+    pub fn verb(&self) -> &[u8] {
+        self.words().next().unwrap_or_default()
+    }
+
+    /// The whole line as it came.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// A command with its payload, if its verb carries one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// The command line.
+    pub line: Line,
+    /// The payload, exactly as long as the line said.
+    pub payload: Option<Bytes>,
+}
+
+/// Why the stream cannot be read on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// No line end within the limit.
+    #[error("line too long")]
+    LineTooLong,
+    /// A carriage return that is not followed by a line feed.
+    #[error("bare carriage return")]
+    BareCr,
+    /// A NUL byte in a line.
+    #[error("NUL in a line")]
+    Nul,
+    /// The payload length is no decimal number.
+    #[error("payload length is no number")]
+    PayloadLength,
+    /// The payload length is over the limit.
+    #[error("payload too long")]
+    PayloadTooLong,
+}
+
+/// Reads the payload length from the last word of a line.
+///
+/// # Errors
+/// [`FrameError::PayloadLength`] for anything but decimal digits, [`FrameError::PayloadTooLong`]
+/// above `max` bytes, however large the number.
+pub fn payload_bytes(word: &[u8], max: usize) -> Result<usize, FrameError> {
+    if word.is_empty() || !word.iter().all(u8::is_ascii_digit) {
+        return Err(FrameError::PayloadLength);
+    }
+    let mut bytes = 0usize;
+    for digit in word {
+        bytes = bytes.saturating_mul(10).saturating_add(usize::from(digit - b'0'));
+        if bytes > max {
+            return Err(FrameError::PayloadTooLong);
+        }
+    }
+    Ok(bytes)
+}
+
+/// Cuts a byte stream into frames.
+#[derive(Debug)]
+pub struct Decoder {
+    buffer: BytesMut,
+    /// Bytes of `buffer` known to hold no line feed.
+    scanned: usize,
+    /// A line whose payload is still on its way.
+    waiting: Option<(Line, usize)>,
+    line_bytes_max: usize,
+}
+
+impl Decoder {
+    /// A decoder that refuses lines of more than `line_bytes_max` bytes, line end included.
+    #[must_use]
+    pub fn new(line_bytes_max: usize) -> Self {
+        Self { buffer: BytesMut::new(), scanned: 0, waiting: None, line_bytes_max }
+    }
+
+    /// Appends received bytes. The caller takes all frames out before it feeds more, so that no
+    /// more than one unfinished frame and one read are ever held.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Takes the next whole frame. `payload` is asked once for each line how many payload bytes
+    /// follow it; its error ends the stream before a single byte of the payload is kept.
+    ///
+    /// # Errors
+    /// A [`FrameError`], or what `payload` returned. The stream cannot be read on after that.
+    pub fn next<E: From<FrameError>>(
+        &mut self,
+        payload: impl FnOnce(&Line) -> Result<Option<usize>, E>,
+    ) -> Result<Option<Frame>, E> {
+        let (line, bytes) = match self.waiting.take() {
+            Some(waiting) => waiting,
+            None => {
+                let Some(line) = self.next_line()? else { return Ok(None) };
+                match payload(&line)? {
+                    Some(bytes) => (line, bytes),
+                    None => {
+                        self.release();
+                        return Ok(Some(Frame { line, payload: None }));
+                    }
+                }
+            }
+        };
+        if self.buffer.len() < bytes {
+            self.waiting = Some((line, bytes));
+            return Ok(None);
+        }
+        let payload = Some(self.buffer.split_to(bytes).freeze());
+        self.release();
+        Ok(Some(Frame { line, payload }))
+    }
+
+    /// Bytes held for an unfinished frame.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.buffer.len() + self.waiting.as_ref().map_or(0, |(line, _)| line.0.len())
+    }
+
+    fn next_line(&mut self) -> Result<Option<Line>, FrameError> {
+        loop {
+            let unscanned = self.buffer.get(self.scanned..).unwrap_or_default();
+            let Some(at) = unscanned.iter().position(|b| *b == b'\n') else {
+                self.scanned = self.buffer.len();
+                if self.scanned >= self.line_bytes_max {
+                    return Err(FrameError::LineTooLong);
+                }
+                if self.scanned == 0 {
+                    self.release();
+                }
+                return Ok(None);
+            };
+            let end = self.scanned + at + 1;
+            if end > self.line_bytes_max {
+                return Err(FrameError::LineTooLong);
+            }
+            self.scanned = 0;
+            let mut line = self.buffer.split_to(end).freeze();
+            line.truncate(end - 1);
+            if line.last() == Some(&b'\r') {
+                line.truncate(end - 2);
+            }
+            if line.contains(&b'\r') {
+                return Err(FrameError::BareCr);
+            }
+            if line.contains(&0) {
+                return Err(FrameError::Nul);
+            }
+            // COMPAT(several clients): an empty line after a payload is not a command.
+            if !line.trim_ascii().is_empty() {
+                return Ok(Some(Line(line)));
+            }
+        }
+    }
+
+    /// Gives the buffer back once nothing is in it, so that an idle connection holds none.
+    fn release(&mut self) {
+        if self.buffer.is_empty() {
+            self.buffer = BytesMut::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LINE_MAX: usize = 64;
+
+    /// Verbs starting with `P` carry a payload of at most 20 bytes.
+    fn rule(line: &Line) -> Result<Option<usize>, FrameError> {
+        if line.verb().starts_with(b"P") {
+            payload_bytes(line.words().last().unwrap_or_default(), 20).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    fn decode(pieces: &[&[u8]]) -> (Vec<(String, Option<Vec<u8>>)>, Option<FrameError>) {
+        let mut decoder = Decoder::new(LINE_MAX);
+        let mut frames = Vec::new();
+        for piece in pieces {
+            decoder.feed(piece);
+            loop {
+                match decoder.next(rule) {
+                    Ok(Some(frame)) => frames.push((
+                        String::from_utf8_lossy(frame.line.as_bytes()).into_owned(),
+                        frame.payload.map(|payload| payload.to_vec()),
+                    )),
+                    Ok(None) => break,
+                    Err(error) => return (frames, Some(error)),
+                }
+            }
+            assert!(decoder.held_bytes() <= LINE_MAX + 20);
+        }
+        (frames, None)
+    }
+
+    #[test]
+    fn accepts_bare_lf_and_skips_blank_lines() {
+        let (frames, error) = decode(&[b"A 1\nB\t 2 \r\n\r\n  \n\nC\r\n"]);
+        assert_eq!(frames.iter().map(|f| &*f.0).collect::<Vec<_>>(), ["A 1", "B\t 2 ", "C"]);
+        assert_eq!(error, None);
+    }
+
+    #[test]
+    fn names_what_is_wrong() {
+        for (input, expected) in [
+            (&b"A\rB\r\n"[..], FrameError::BareCr),
+            (b"A\r\r\n", FrameError::BareCr),
+            (b"A\0B\r\n", FrameError::Nul),
+            (b"P 1 x\r\n", FrameError::PayloadLength),
+            (b"P 1 -1\r\n", FrameError::PayloadLength),
+            (b"P 1 +1\r\n", FrameError::PayloadLength),
+            (b"P 1 21\r\n", FrameError::PayloadTooLong),
+            (b"P 1 4294967296\r\n", FrameError::PayloadTooLong),
+            (b"P 1 99999999999999999999999999999999999999\r\n", FrameError::PayloadTooLong),
+            (&[b'A'; LINE_MAX], FrameError::LineTooLong),
+        ] {
+            assert_eq!(decode(&[input]).1, Some(expected), "{input:?}");
+        }
+        let mut fits = vec![b'A'; LINE_MAX - 2];
+        fits.extend_from_slice(b"\r\n");
+        assert_eq!(decode(&[&fits]).0.len(), 1);
+    }
+
+    #[test]
+    fn next_command_follows_the_payload_directly() {
+        let (frames, _) = decode(&[b"P 1 3\r\n\r\nxB 2\r\nP 3 0\r\nC\r\n"]);
+        let payloads: Vec<_> = frames.iter().map(|f| f.1.as_deref()).collect();
+        assert_eq!(payloads, [Some(&b"\r\nx"[..]), None, Some(b""), None]);
+    }
+
+    #[test]
+    fn an_idle_decoder_holds_nothing() {
+        let mut decoder = Decoder::new(LINE_MAX);
+        decoder.feed(b"A 1\r\n\r\n");
+        while decoder.next(rule).unwrap().is_some() {}
+        assert_eq!(decoder.buffer.capacity(), 0);
+    }
+
+    proptest! {
+        /// Fuzz target: no input panics, and how it is split makes no difference.
+        #[test]
+        fn any_split_gives_the_same_frames(
+            input in proptest::collection::vec(
+                prop_oneof![
+                    Just(b'\r'), Just(b'\n'), Just(b' '), Just(b'P'), Just(b'1'), Just(b'A'), any::<u8>()
+                ],
+                0..200,
+            ),
+            cuts in proptest::collection::vec(0usize..200, 0..12),
+        ) {
+            let whole = decode(&[&input]);
+            let single: Vec<&[u8]> = input.chunks(1).collect();
+            prop_assert_eq!(&decode(&single), &whole);
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(input.len())).collect();
+            cuts.sort_unstable();
+            let mut pieces = Vec::new();
+            let mut from = 0;
+            for cut in cuts {
+                pieces.push(&input[from..cut]);
+                from = cut;
+            }
+            pieces.push(&input[from..]);
+            prop_assert_eq!(&decode(&pieces), &whole);
+        }
+
+        #[test]
+        fn what_is_written_is_read_back(
+            commands in proptest::collection::vec(("[A-O]{3}( [!-~]{1,8}){0,3}", proptest::option::of(
+                proptest::collection::vec(any::<u8>(), 0..20))), 0..10),
+        ) {
+            let mut stream = Vec::new();
+            for (line, payload) in &commands {
+                match payload {
+                    Some(payload) => {
+                        stream.extend_from_slice(format!("P{line} {}\r\n", payload.len()).as_bytes());
+                        stream.extend_from_slice(payload);
+                    }
+                    None => stream.extend_from_slice(format!("{line}\r\n").as_bytes()),
+                }
+            }
+            let (frames, error) = decode(&[&stream]);
+            prop_assert_eq!(error, None);
+            prop_assert_eq!(frames.len(), commands.len());
+            for (frame, (line, payload)) in frames.iter().zip(&commands) {
+                prop_assert_eq!(&frame.1, payload);
+                prop_assert!(frame.0.contains(line.as_str()));
+            }
+        }
+    }
+}
