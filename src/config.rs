@@ -203,6 +203,10 @@ pub struct Timers {
     pub dispatch_linger_secs: u64,
     /// Seconds for a TLS handshake, and again for the HTTP request behind it.
     pub http_request_secs: u64,
+    /// Seconds without progress in sending to a peer before it is taken for gone.
+    pub write_stall_secs: u64,
+    /// Idle seconds before TCP itself probes whether the peer is still there.
+    pub tcp_keepalive_secs: u64,
     /// Minutes announced to clients before a shutdown really begins; 0 begins at once.
     pub shutdown_notice_minutes: u64,
     /// Seconds that connections get to take their last lines at shutdown.
@@ -384,6 +388,8 @@ impl Default for Timers {
             idle_intervals: 4,
             dispatch_linger_secs: 5,
             http_request_secs: 10,
+            write_stall_secs: 60,
+            tcp_keepalive_secs: 120,
             shutdown_notice_minutes: 0,
             shutdown_grace_secs: 5,
         }

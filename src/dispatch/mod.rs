@@ -1,1 +1,106 @@
-//! Not written yet.
+//! The dispatch role: agrees on a dialect, then refers the client to a notification server
+//! (reference README §2.1). Asks nobody whether the account exists.
+
+mod commands;
+pub mod referral;
+
+use crate::{
+    config::Config,
+    hub::{Event, SessionId},
+    protocol::Dialect,
+    session::{
+        Outbox, Reason, Reject, Role, Row, Stage, command::RowInfo, commands::ver::Greeting,
+    },
+};
+use referral::Referral;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+/// What all dispatch connections share.
+#[derive(Debug)]
+pub struct Context {
+    /// The options.
+    pub config: Arc<Config>,
+    /// Where clients are sent.
+    pub referral: Referral,
+}
+
+/// One dispatch connection.
+#[derive(Debug)]
+pub struct Dispatch {
+    context: Arc<Context>,
+    session: SessionId,
+    peer: SocketAddr,
+    local: SocketAddr,
+    greeting: Greeting,
+    /// Until sign-in must be complete, then until the connection may linger.
+    deadline: Instant,
+    is_referred: bool,
+}
+
+impl Dispatch {
+    /// A fresh connection from `peer`, who reached us at `local`.
+    #[must_use]
+    pub fn new(
+        context: Arc<Context>,
+        session: SessionId,
+        peer: SocketAddr,
+        local: SocketAddr,
+    ) -> Self {
+        let deadline = Instant::now() + Duration::from_secs(context.config.timers.login_secs);
+        let greeting = Greeting::default();
+        Self { context, session, peer, local, greeting, deadline, is_referred: false }
+    }
+
+    /// The command table as shown to people.
+    #[must_use]
+    pub fn table() -> Vec<RowInfo> {
+        Self::rows().iter().map(RowInfo::from).collect()
+    }
+}
+
+impl Role for Dispatch {
+    fn rows() -> &'static [Row<Self>] {
+        commands::ROWS
+    }
+
+    fn stage(&self) -> Stage {
+        Stage::Handshake
+    }
+
+    fn dialect(&self) -> Option<Dialect> {
+        self.greeting.dialect()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        Some(self.deadline)
+    }
+
+    fn on_deadline(&mut self, now: Instant, _outbox: &mut Outbox) -> Result<(), Reject> {
+        match (now >= self.deadline, self.is_referred) {
+            (true, true) => Err(Reason::Referred.into()),
+            (true, false) => Err(Reason::LoginDeadline.into()),
+            (false, _) => Ok(()),
+        }
+    }
+
+    fn on_bytes(&mut self, _now: Instant) {}
+
+    async fn next_event(&mut self) -> Option<Event> {
+        std::future::pending().await
+    }
+
+    fn ready_event(&mut self) -> Option<Event> {
+        None
+    }
+
+    fn on_event(&mut self, _event: Event, _outbox: &mut Outbox) -> Result<(), Reject> {
+        Ok(())
+    }
+
+    fn on_shutdown(&mut self, _outbox: &mut Outbox) {}
+
+    fn on_end(self, reason: &Reason) {
+        tracing::debug!(session.id = %self.session, address = %self.peer, %reason, "dispatch ended");
+    }
+}

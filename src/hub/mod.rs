@@ -1,3 +1,161 @@
-//! Who is online, who watches whom, and where to deliver.
+//! Who is online, who watches whom, and where to deliver. Speaks domain events; knows neither the
+//! wire nor the store.
+//!
+//! All state stands behind one leaf lock that is never held across an `.await`. Because every
+//! change and everything it causes is queued to the sessions concerned under that lock, all
+//! sessions see the changes of one person in the same order, and a change of status costs work
+//! only for those who may see it.
 
+pub mod event;
+mod local;
 pub mod ticket;
+mod watch;
+
+pub use event::{Card, Event, ListEvent, Person};
+
+use crate::model::{AccountId, Applied, Circle, Presence};
+use local::State;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// The number of a connection, unique in this process. Shown as `session.id` in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(pub u64);
+
+impl std::fmt::Display for SessionId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The receiving end of a session's events. Ends (`None`) when the hub has dropped the session
+/// because its inbox was full.
+pub type Inbox = mpsc::Receiver<Event>;
+
+/// Everything the hub must know of a new session.
+#[derive(Debug)]
+pub struct SignIn {
+    /// The connection.
+    pub session: SessionId,
+    /// Who signs in.
+    pub person: Arc<Person>,
+    /// Who it watches and who may see it, as read from the store.
+    pub circle: Circle,
+    /// The list version at which `circle` was read.
+    pub version: u32,
+}
+
+/// The circle was read before a change that has since been committed: read it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stale;
+
+/// What a change of presence means to the one who makes it.
+#[derive(Debug, Default)]
+pub struct Entered {
+    /// With the first `CHG` of a session: everybody it can see, in forward list order.
+    pub visible: Option<Vec<Arc<Card>>>,
+}
+
+/// What a committed edit means to the session that asked for it.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Events that were in the session's inbox before the edit took effect. They must be sent
+    /// before the reply, everything later after it: then no line about somebody follows that
+    /// person's removal, and versions only rise.
+    pub queued_before: usize,
+    /// The new contact, if it can be seen.
+    pub now_visible: Option<Arc<Card>>,
+}
+
+/// Counts for operators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Signed-in sessions.
+    pub sessions: usize,
+    /// Pairs of an online person and somebody it watches, online or not.
+    pub watches: usize,
+}
+
+/// The handle; clones share one hub.
+#[derive(Debug, Clone)]
+pub struct Hub {
+    state: Arc<Mutex<State>>,
+    inbox_events_max: usize,
+}
+
+impl Hub {
+    /// A hub whose sessions may fall behind by `inbox_events_max` events before they are dropped.
+    #[must_use]
+    pub fn new(inbox_events_max: usize) -> Self {
+        Self { state: Arc::default(), inbox_events_max: inbox_events_max.max(1) }
+    }
+
+    /// Registers a session, semi-offline. An older session of the account is told
+    /// [`Event::Replaced`], and whoever saw it [`Event::Offline`].
+    ///
+    /// # Errors
+    /// [`Stale`] if the circle must be read again.
+    pub fn sign_in(&self, sign_in: SignIn) -> Result<(Member, Inbox), Stale> {
+        let (sender, inbox) = mpsc::channel(self.inbox_events_max);
+        let (account, session) = (sign_in.person.id, sign_in.session);
+        self.state.lock().sign_in(sign_in, sender)?;
+        Ok((Member { hub: self.clone(), account, session }, inbox))
+    }
+
+    /// Takes over a committed edit of `by`'s roster. To be called once for each edit, in commit
+    /// order. `session` is the one that asked for it.
+    pub fn apply(&self, applied: &Applied, by: &Arc<Person>, session: SessionId) -> Outcome {
+        self.state.lock().apply(applied, by, session)
+    }
+
+    /// Tells every session that the server goes down in `minutes`.
+    pub fn notify_shutdown(&self, minutes: u32) {
+        self.state.lock().tell_all(&Event::ShutdownNotice { minutes });
+    }
+
+    /// Counts for operators.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.state.lock().counts()
+    }
+}
+
+/// A signed-in session's place in the hub. Dropping it signs the session out: whoever saw the
+/// person is told.
+#[derive(Debug)]
+pub struct Member {
+    hub: Hub,
+    account: AccountId,
+    session: SessionId,
+}
+
+impl Member {
+    /// From now on the session hears of changes others make to its lists.
+    pub fn listen(&self) {
+        self.hub.state.lock().listen(self.account, self.session);
+    }
+
+    /// Shows `presence` to whoever may see it.
+    #[must_use = "the first call lists everybody who is visible"]
+    pub fn set_presence(&self, presence: Presence) -> Entered {
+        self.hub.state.lock().set_presence(self.account, self.session, presence)
+    }
+
+    /// Takes over a committed edit that this session asked for; see [`Hub::apply`].
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// The connection.
+    #[must_use]
+    pub const fn session(&self) -> SessionId {
+        self.session
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.hub.state.lock().sign_out(self.account, self.session);
+    }
+}

@@ -509,6 +509,12 @@ pub fn next_version(version: u32) -> u32 {
     version.checked_add(1).unwrap_or(1)
 }
 
+/// Whether `version` comes after `other` in the endless round of list versions.
+#[must_use]
+pub const fn version_is_newer(version: u32, other: u32) -> bool {
+    (version.wrapping_sub(other) as i32) > 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,3 +1,4 @@
-//! Transport below the protocol: accepting, reading, writing, encrypting.
+//! Transport below the protocol: accepting connections and encrypting them.
 
+pub mod listener;
 pub mod tls;

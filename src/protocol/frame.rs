@@ -9,7 +9,7 @@ pub struct Line(Bytes);
 
 impl Line {
     /// The words, split at runs of spaces and tabs.
-    pub fn words(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn words(&self) -> impl Iterator<Item = &[u8]> + Clone {
         self.0.split(|b| matches!(b, b' ' | b'\t')).filter(|word| !word.is_empty())
     }
 

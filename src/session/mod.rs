@@ -1,1 +1,13 @@
-//! Not written yet.
+//! What DS, NS and SB connections have in common: the loop, the command table, the way out.
+
+pub mod command;
+pub mod commands;
+pub mod outbox;
+pub mod reject;
+pub mod run;
+pub mod trace;
+
+pub use command::{Call, Role, Row, Stage, Stages};
+pub use outbox::Outbox;
+pub use reject::{Reason, Reject};
+pub use run::{SessionLimits, run};

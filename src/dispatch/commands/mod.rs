@@ -1,0 +1,54 @@
+//! The commands of the dispatch role: one row each.
+
+mod out;
+mod usr;
+
+use super::Dispatch;
+use crate::session::{
+    Row, Stages,
+    commands::{cvr, ver},
+};
+
+pub(super) const ROWS: &[Row<Dispatch>] = &[
+    Row::new(
+        "VER",
+        Stages::Any,
+        (1, 64),
+        |ds, call, outbox| {
+            let form = ds.context.config.notification.ver_reply;
+            Box::pin(async move { ver::handle(&mut ds.greeting, form, call, outbox) })
+        },
+        "choose a dialect",
+    ),
+    Row::new(
+        "CVR",
+        Stages::Any,
+        (0, 16),
+        |ds, call, outbox| {
+            Box::pin(async move {
+                cvr::handle(ds.greeting, &ds.context.config.notification, call, outbox)
+            })
+        },
+        "tell the client's version",
+    ),
+    Row::new(
+        "CVQ",
+        Stages::Any,
+        (0, 16),
+        |ds, call, outbox| {
+            Box::pin(async move {
+                cvr::handle(ds.greeting, &ds.context.config.notification, call, outbox)
+            })
+        },
+        "tell the client's version, update check form",
+    ),
+    Row::new(
+        "USR",
+        Stages::Any,
+        (3, 3),
+        |ds, call, outbox| Box::pin(async move { usr::handle(ds, call, outbox) }),
+        "ask for a notification server",
+    ),
+    Row::new("OUT", Stages::Any, (0, 8), |_, _, _| Box::pin(async { out::handle() }), "leave")
+        .without_trid(),
+];

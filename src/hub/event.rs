@@ -1,0 +1,135 @@
+//! What the hub tells a session: domain events, each made once and shared by all who hear it.
+//! Knows nothing of wire forms; a role may park its encoding in the [`Memo`] of a shared part.
+
+use crate::model::{AccountId, Address, Name, Presence, PropertyKey};
+use bytes::Bytes;
+use std::sync::{Arc, OnceLock};
+
+/// An online person as others know it. Replaced, never changed, when the name changes.
+#[derive(Debug)]
+pub struct Person {
+    /// The account.
+    pub id: AccountId,
+    /// The handle.
+    pub address: Address,
+    /// The current friendly name.
+    pub name: Name,
+    /// Encodings of "this person went offline".
+    pub memo: Memo,
+}
+
+impl Person {
+    /// A person without encodings.
+    #[must_use]
+    pub fn new(id: AccountId, address: Address, name: Name) -> Arc<Self> {
+        Arc::new(Self { id, address, name, memo: Memo::default() })
+    }
+}
+
+/// A person with a visible presence, as of one moment.
+#[derive(Debug)]
+pub struct Card {
+    /// Who.
+    pub person: Arc<Person>,
+    /// Status, capabilities, object.
+    pub presence: Presence,
+    /// Encodings of "this person is online like this".
+    pub memo: Memo,
+}
+
+/// Room for one encoding of a shared event for each wire form: the first receiver that needs it
+/// makes it, all others share the bytes.
+#[derive(Debug, Default)]
+pub struct Memo([OnceLock<Bytes>; Self::FORMS]);
+
+impl Memo {
+    /// Wire forms there is room for.
+    pub const FORMS: usize = 2;
+
+    /// The encoding in slot `form`, made by `encode` at the first call. A form beyond
+    /// [`Self::FORMS`] is encoded at every call.
+    pub fn get_or_encode(&self, form: usize, encode: impl FnOnce() -> Bytes) -> Bytes {
+        match self.0.get(form) {
+            Some(slot) => slot.get_or_init(encode).clone(),
+            None => encode(),
+        }
+    }
+}
+
+/// One thing a session is told. Small, since every session's inbox keeps room for some.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// Somebody on the forward list is visible like this from now on.
+    Online(Arc<Card>),
+    /// Somebody on the forward list is no longer visible.
+    Offline(Arc<Person>),
+    /// Something happened to the receiver's own lists.
+    List(Arc<ListEvent>),
+    /// The account signed in elsewhere: this session is over.
+    Replaced,
+    /// The server goes down in so many minutes.
+    ShutdownNotice {
+        /// Minutes until then.
+        minutes: u32,
+    },
+}
+
+/// A change of the receiver's own lists that somebody else made.
+#[derive(Debug)]
+pub enum ListEvent {
+    /// Somebody put the receiver on their forward list.
+    ReverseAdded {
+        /// The receiver's list version after it.
+        version: u32,
+        /// Who did.
+        by: Arc<Person>,
+    },
+    /// Somebody took the receiver off their forward list.
+    ReverseRemoved {
+        /// The receiver's list version after it.
+        version: u32,
+        /// Who did.
+        by: Arc<Person>,
+    },
+    /// A person on the forward list changed a property.
+    Property {
+        /// The receiver's list version after it.
+        version: u32,
+        /// Who did.
+        by: Arc<Person>,
+        /// Which.
+        key: PropertyKey,
+        /// The new value; `None` if cleared.
+        value: Option<String>,
+    },
+}
+
+impl ListEvent {
+    /// The receiver's list version after the change.
+    #[must_use]
+    pub const fn version(&self) -> u32 {
+        match self {
+            Self::ReverseAdded { version, .. }
+            | Self::ReverseRemoved { version, .. }
+            | Self::Property { version, .. } => *version,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_stays_small() {
+        assert!(size_of::<Event>() <= 16);
+    }
+
+    #[test]
+    fn a_form_is_encoded_once() {
+        let memo = Memo::default();
+        assert_eq!(memo.get_or_encode(1, || Bytes::from_static(b"a")), "a");
+        assert_eq!(memo.get_or_encode(1, || unreachable!()), "a");
+        assert_eq!(memo.get_or_encode(0, || Bytes::from_static(b"b")), "b");
+    }
+}

@@ -1,0 +1,356 @@
+//! The hub's state in this process and every transition of it (reference `presence-rules.md` §3).
+//! Synchronous: the caller holds the lock.
+
+use super::{
+    Card, Counts, Entered, Event, ListEvent, Outcome, Person, SessionId, SignIn, Stale,
+    event::Memo, watch::WatchIndex,
+};
+use crate::model::{
+    AccountId, Applied, Change, Circle, List, Presence, PropertyKey, roster::version_is_newer,
+};
+use std::{collections::HashMap, sync::Arc};
+use tokio::sync::mpsc::{self, error::TrySendError};
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    members: HashMap<AccountId, Member>,
+    watch: WatchIndex,
+    /// Members whose inbox was full; removed before the current transition ends.
+    overflowed: Vec<AccountId>,
+}
+
+/// One signed-in session.
+#[derive(Debug)]
+struct Member {
+    session: SessionId,
+    person: Arc<Person>,
+    /// `None` until the first `CHG`.
+    presence: Option<Arc<Card>>,
+    circle: Circle,
+    /// The owner's last change that `circle` contains.
+    circle_version: u32,
+    /// Whether changes others make to its lists are told.
+    listening: bool,
+    inbox: mpsc::Sender<Event>,
+}
+
+impl Member {
+    /// The card that others see; `None` while hidden or not yet present.
+    fn visible(&self) -> Option<&Arc<Card>> {
+        self.presence.as_ref().filter(|card| card.presence.is_visible())
+    }
+
+    fn queued(&self) -> usize {
+        self.inbox.max_capacity() - self.inbox.capacity()
+    }
+}
+
+impl State {
+    pub(super) fn sign_in(
+        &mut self,
+        sign_in: SignIn,
+        inbox: mpsc::Sender<Event>,
+    ) -> Result<(), Stale> {
+        let id = sign_in.person.id;
+        if let Some(old) = self.members.get(&id) {
+            if version_is_newer(old.circle_version, sign_in.version) {
+                return Err(Stale);
+            }
+            // A full inbox ends the old session all the same: its sender goes with the member.
+            let _ = old.inbox.try_send(Event::Replaced);
+            self.remove(id);
+        }
+        let member = Member {
+            session: sign_in.session,
+            person: sign_in.person,
+            presence: None,
+            circle: sign_in.circle,
+            circle_version: sign_in.version,
+            listening: false,
+            inbox,
+        };
+        self.members.insert(id, member);
+        self.settle();
+        Ok(())
+    }
+
+    pub(super) fn sign_out(&mut self, id: AccountId, session: SessionId) {
+        if self.member(id, session).is_some() {
+            self.remove(id);
+            self.settle();
+        }
+    }
+
+    pub(super) fn listen(&mut self, id: AccountId, session: SessionId) {
+        if let Some(member) = self.member(id, session) {
+            member.listening = true;
+        }
+    }
+
+    pub(super) fn set_presence(
+        &mut self,
+        id: AccountId,
+        session: SessionId,
+        presence: Presence,
+    ) -> Entered {
+        let Some(member) = self.member(id, session) else { return Entered::default() };
+        if member.presence.as_ref().is_some_and(|card| card.presence == presence) {
+            return Entered::default();
+        }
+        let was_visible = member.visible().is_some();
+        let person = member.person.clone();
+        let card = Arc::new(Card { person: person.clone(), presence, memo: Memo::default() });
+        let is_first = member.presence.replace(card.clone()).is_none();
+        member.listening = true;
+        let visible = is_first.then(|| self.enter(id));
+        if card.presence.is_visible() {
+            // Whoever watches itself has just been listed to itself.
+            self.tell_seers_but(is_first.then_some(id), id, &Event::Online(card));
+        } else if was_visible {
+            self.tell_seers(id, &Event::Offline(person));
+        }
+        self.settle();
+        Entered { visible }
+    }
+
+    pub(super) fn apply(
+        &mut self,
+        applied: &Applied,
+        by: &Arc<Person>,
+        session: SessionId,
+    ) -> Outcome {
+        let owner = applied.owner;
+        let mut outcome = Outcome::default();
+        let mut by = by.clone();
+        let mut is_current = false;
+        if let Some(member) = self.members.get_mut(&owner) {
+            by = member.person.clone();
+            is_current = version_is_newer(applied.version, member.circle_version);
+            if is_current {
+                member.circle_version = applied.version;
+            }
+            if member.session == session {
+                outcome.queued_before = member.queued();
+            }
+        }
+        match &applied.change {
+            Change::Watched { contact, reverse_version, .. } => {
+                if is_current {
+                    outcome.now_visible = self.watch(owner, *contact);
+                }
+                let event = ListEvent::ReverseAdded { version: *reverse_version, by };
+                self.tell_list(*contact, event);
+            }
+            Change::Unwatched { contact, reverse_version } => {
+                self.unwatch(owner, &[(*contact, *reverse_version)], &by, is_current);
+            }
+            Change::GroupRemoved { dropped } => self.unwatch(owner, dropped, &by, is_current),
+            Change::Listed { list, contact } if is_current => {
+                self.set_listed(owner, *list, *contact, true);
+            }
+            Change::Unlisted { list, contact } if is_current => {
+                self.set_listed(owner, *list, *contact, false);
+            }
+            Change::Privacy(privacy) if is_current => {
+                if let Some(member) = self.members.get_mut(&owner) {
+                    member.circle.privacy = *privacy;
+                }
+                self.resplit(owner);
+            }
+            Change::Renamed { name } if is_current => {
+                let person = Person::new(owner, by.address.clone(), name.clone());
+                self.rename(owner, person);
+            }
+            Change::Property { key, value, told } => self.tell_property(told, &by, *key, value),
+            Change::Listed { .. }
+            | Change::Unlisted { .. }
+            | Change::Privacy(_)
+            | Change::Renamed { .. }
+            | Change::GroupAdded { .. }
+            | Change::Private
+            | Change::None => {}
+        }
+        self.settle();
+        outcome
+    }
+
+    pub(super) fn tell_all(&mut self, event: &Event) {
+        let everybody: Vec<_> = self.members.keys().copied().collect();
+        everybody.into_iter().for_each(|id| self.tell(id, event.clone()));
+        self.settle();
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        Counts { sessions: self.members.len(), watches: self.watch.len() }
+    }
+
+    /// First `CHG`: starts watching, opens up to watchers, and returns who is visible.
+    fn enter(&mut self, id: AccountId) -> Vec<Arc<Card>> {
+        let Some(member) = self.members.get(&id) else { return Vec::new() };
+        let mut visible = Vec::new();
+        for contact in &member.circle.forward {
+            let watched = self.members.get(contact).filter(|watched| watched.presence.is_some());
+            let allowed = watched.is_some_and(|watched| watched.circle.allows(id));
+            // Self is not split yet; `split` below sorts it in.
+            self.watch.add(*contact, id, allowed && *contact != id);
+            if allowed {
+                visible.extend(watched.and_then(Member::visible).cloned());
+            }
+        }
+        self.watch.split(id, |watcher| member.circle.allows(watcher));
+        visible
+    }
+
+    /// Ends a session in whatever state it is: watchers lose sight, its own watching ends.
+    fn remove(&mut self, id: AccountId) {
+        let Some(member) = self.members.remove(&id) else { return };
+        if member.visible().is_some() {
+            self.tell_seers(id, &Event::Offline(member.person.clone()));
+        }
+        if member.presence.is_some() {
+            self.watch.conceal(id);
+            for contact in &member.circle.forward {
+                self.watch.remove(*contact, id);
+            }
+        }
+    }
+
+    /// `owner` has `contact` on its forward list from now on.
+    fn watch(&mut self, owner: AccountId, contact: AccountId) -> Option<Arc<Card>> {
+        let member = self.members.get_mut(&owner)?;
+        if !member.circle.forward.contains(&contact) {
+            member.circle.forward.push(contact);
+        }
+        member.presence.as_ref()?;
+        let watched = self.members.get(&contact).filter(|watched| watched.presence.is_some());
+        let allowed = watched.is_some_and(|watched| watched.circle.allows(owner));
+        self.watch.add(contact, owner, allowed);
+        watched.filter(|_| allowed).and_then(Member::visible).cloned()
+    }
+
+    /// `owner` no longer has `contacts` on its forward list.
+    fn unwatch(
+        &mut self,
+        owner: AccountId,
+        contacts: &[(AccountId, u32)],
+        by: &Arc<Person>,
+        is_current: bool,
+    ) {
+        for (contact, version) in contacts {
+            if is_current && let Some(member) = self.members.get_mut(&owner) {
+                member.circle.forward.retain(|id| id != contact);
+                self.watch.remove(*contact, owner);
+            }
+            let event = ListEvent::ReverseRemoved { version: *version, by: by.clone() };
+            self.tell_list(*contact, event);
+        }
+    }
+
+    /// `contact` is, or is no longer, on `owner`'s allow or block list.
+    fn set_listed(&mut self, owner: AccountId, list: List, contact: AccountId, listed: bool) {
+        let Some(member) = self.members.get_mut(&owner) else { return };
+        let ids = match list {
+            List::Allow => &mut member.circle.allow,
+            List::Block => &mut member.circle.block,
+            List::Forward => return,
+        };
+        match (ids.binary_search(&contact), listed) {
+            (Err(at), true) => ids.insert(at, contact),
+            (Ok(at), false) => {
+                ids.remove(at);
+            }
+            _ => return,
+        }
+        if member.presence.is_none() {
+            return;
+        }
+        let allowed = member.circle.allows(contact);
+        let card = member.visible().cloned();
+        if let (Some(gained), Some(card)) = (self.watch.move_one(owner, contact, allowed), card) {
+            self.tell(contact, sight(gained, &card));
+        }
+    }
+
+    /// The rule for strangers changed: everybody's sight of `owner` is judged anew.
+    fn resplit(&mut self, owner: AccountId) {
+        let Some(member) = self.members.get(&owner) else { return };
+        if member.presence.is_none() {
+            return;
+        }
+        let card = member.visible().cloned();
+        let (lost, gained) = self.watch.split(owner, |watcher| member.circle.allows(watcher));
+        if let Some(card) = card {
+            lost.into_iter().for_each(|id| self.tell(id, sight(false, &card)));
+            gained.into_iter().for_each(|id| self.tell(id, sight(true, &card)));
+        }
+    }
+
+    fn rename(&mut self, owner: AccountId, person: Arc<Person>) {
+        let Some(member) = self.members.get_mut(&owner) else { return };
+        member.person = person.clone();
+        let Some(card) = &mut member.presence else { return };
+        *card = Arc::new(Card { person, presence: card.presence.clone(), memo: Memo::default() });
+        if let Some(card) = member.visible().cloned() {
+            self.tell_seers(owner, &Event::Online(card));
+        }
+    }
+
+    fn tell_property(
+        &mut self,
+        told: &[(AccountId, u32)],
+        by: &Arc<Person>,
+        key: PropertyKey,
+        value: &Option<String>,
+    ) {
+        for (id, version) in told {
+            let (by, value) = (by.clone(), value.clone());
+            self.tell_list(*id, ListEvent::Property { version: *version, by, key, value });
+        }
+    }
+
+    fn tell_list(&mut self, id: AccountId, event: ListEvent) {
+        if self.members.get(&id).is_some_and(|member| member.listening) {
+            self.tell(id, Event::List(Arc::new(event)));
+        }
+    }
+
+    fn tell_seers(&mut self, watched: AccountId, event: &Event) {
+        self.tell_seers_but(None, watched, event);
+    }
+
+    fn tell_seers_but(&mut self, but: Option<AccountId>, watched: AccountId, event: &Event) {
+        for seer in self.watch.seers(watched).filter(|seer| Some(*seer) != but) {
+            if let Some(member) = self.members.get(&seer) {
+                deliver(member, seer, event.clone(), &mut self.overflowed);
+            }
+        }
+    }
+
+    fn tell(&mut self, id: AccountId, event: Event) {
+        if let Some(member) = self.members.get(&id) {
+            deliver(member, id, event, &mut self.overflowed);
+        }
+    }
+
+    /// Removes members whose inbox was full, which may fill further inboxes.
+    fn settle(&mut self) {
+        while let Some(id) = self.overflowed.pop() {
+            self.remove(id);
+        }
+    }
+
+    fn member(&mut self, id: AccountId, session: SessionId) -> Option<&mut Member> {
+        self.members.get_mut(&id).filter(|member| member.session == session)
+    }
+}
+
+fn sight(gained: bool, card: &Arc<Card>) -> Event {
+    if gained { Event::Online(card.clone()) } else { Event::Offline(card.person.clone()) }
+}
+
+fn deliver(member: &Member, id: AccountId, event: Event, overflowed: &mut Vec<AccountId>) {
+    // A closed inbox belongs to a session that is about to sign out.
+    if let Err(TrySendError::Full(_)) = member.inbox.try_send(event) {
+        overflowed.push(id);
+    }
+}

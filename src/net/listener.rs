@@ -1,0 +1,225 @@
+//! Accepting connections within the limits: in all, from one address, and within what the system
+//! gives us. Knows no role.
+
+use parking_lot::Mutex;
+use socket2::{SockRef, TcpKeepalive};
+use std::{
+    collections::HashMap,
+    io,
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    select,
+    time::sleep,
+};
+use tokio_util::sync::CancellationToken;
+
+/// How long accepting rests when the system has no descriptors or memory left.
+const EXHAUSTED_WAIT: Duration = Duration::from_millis(200);
+/// Time between TCP's own probes of a silent peer.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Counts connections over all listeners and refuses those above the limits.
+#[derive(Debug)]
+pub struct Admission {
+    counts: Mutex<Counts>,
+    connections_max: usize,
+    per_address_max: usize,
+    keepalive: Duration,
+    next_id: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    all: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// The right to hold one connection; dropping it gives it back.
+#[derive(Debug)]
+pub struct Permit {
+    admission: Arc<Admission>,
+    address: IpAddr,
+}
+
+/// A connection that was let in.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The number of the connection, unique in this process.
+    pub id: u64,
+    /// The socket.
+    pub stream: TcpStream,
+    /// The client's address; IPv4-mapped ones are IPv4 here.
+    pub peer: SocketAddr,
+    /// The address at which the client reached us.
+    pub local: SocketAddr,
+    /// To be kept as long as the connection.
+    pub permit: Permit,
+}
+
+impl Admission {
+    /// Limits for all listeners together. `keepalive` is how long a connection may be silent
+    /// before TCP probes the peer.
+    #[must_use]
+    pub fn new(connections_max: usize, per_address_max: usize, keepalive: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            counts: Mutex::default(),
+            connections_max,
+            per_address_max,
+            keepalive,
+            next_id: AtomicU64::new(1),
+        })
+    }
+
+    /// Connections held now.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.counts.lock().all
+    }
+
+    fn admit(self: &Arc<Self>, peer: IpAddr) -> Result<Permit, &'static str> {
+        let address = counted_address(peer);
+        let mut counts = self.counts.lock();
+        if counts.all >= self.connections_max {
+            return Err("limits.connections_max reached");
+        }
+        let from_address = counts.by_address.entry(address).or_default();
+        if *from_address >= self.per_address_max {
+            return Err("limits.connections_per_address_max reached");
+        }
+        *from_address += 1;
+        counts.all += 1;
+        Ok(Permit { admission: self.clone(), address })
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut counts = self.admission.counts.lock();
+        counts.all -= 1;
+        if let Some(from_address) = counts.by_address.get_mut(&self.address) {
+            *from_address -= 1;
+            if *from_address == 0 {
+                counts.by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// Accepts until `drain`, handing every admitted connection to `serve`. Never fails: when the
+/// system is exhausted it rests and goes on.
+pub async fn accept(
+    listener: TcpListener,
+    admission: Arc<Admission>,
+    drain: CancellationToken,
+    mut serve: impl FnMut(Accepted),
+) {
+    let mut is_exhausted = false;
+    loop {
+        let accepted = select! {
+            () = drain.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                is_exhausted = false;
+                match admit(&admission, stream, peer) {
+                    Ok(accepted) => serve(accepted),
+                    Err(reason) => tracing::debug!(address = %peer, "connection refused: {reason}"),
+                }
+            }
+            Err(error) if is_about_one_connection(&error) => {}
+            Err(error) => {
+                if !is_exhausted {
+                    tracing::warn!(
+                        "cannot accept connections at the moment: {error}; trying again every \
+                         {EXHAUSTED_WAIT:?} (is the limit of open files too low?)"
+                    );
+                }
+                is_exhausted = true;
+                select! {
+                    () = drain.cancelled() => return,
+                    () = sleep(EXHAUSTED_WAIT) => {}
+                }
+            }
+        }
+    }
+}
+
+fn admit(
+    admission: &Arc<Admission>,
+    stream: TcpStream,
+    peer: SocketAddr,
+) -> Result<Accepted, String> {
+    let peer = canonical(peer);
+    let permit = admission.admit(peer.ip())?;
+    let set_up = || {
+        stream.set_nodelay(true)?;
+        let keepalive =
+            TcpKeepalive::new().with_time(admission.keepalive).with_interval(KEEPALIVE_INTERVAL);
+        SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+        stream.local_addr()
+    };
+    let local = canonical(set_up().map_err(|error: io::Error| error.to_string())?);
+    let id = admission.next_id.fetch_add(1, Ordering::Relaxed);
+    Ok(Accepted { id, stream, peer, local, permit })
+}
+
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// An IPv6 site has 2^64 addresses; they count as one.
+fn counted_address(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+    }
+}
+
+fn is_about_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::ConnectionAborted
+            | Kind::ConnectionReset
+            | Kind::ConnectionRefused
+            | Kind::Interrupted
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permits_are_counted_and_given_back() {
+        let admission = Admission::new(3, 2, Duration::from_secs(1));
+        let (alice, bob) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
+        let first = admission.admit(alice).unwrap();
+        let _second = admission.admit(alice).unwrap();
+        assert!(admission.admit(alice).is_err());
+        let _third = admission.admit(bob).unwrap();
+        assert!(admission.admit(bob).is_err());
+        drop(first);
+        let _fourth = admission.admit(alice).unwrap();
+        assert_eq!(admission.connections(), 3);
+    }
+
+    #[test]
+    fn an_ipv6_site_counts_as_one() {
+        let admission = Admission::new(9, 1, Duration::from_secs(1));
+        let _first = admission.admit("2001:db8::1".parse().unwrap()).unwrap();
+        assert!(admission.admit("2001:db8::2".parse().unwrap()).is_err());
+        assert!(admission.admit("2001:db8:0:1::1".parse().unwrap()).is_ok());
+    }
+}

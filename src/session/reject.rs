@@ -1,0 +1,100 @@
+//! Why a command or a connection ends, and what the peer sees of it (reference README §4).
+
+use crate::protocol::{ArgError, ErrorCode, FrameError};
+
+/// A command that was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Reject {
+    /// An error line; the connection stays open.
+    #[error("error {0}")]
+    Code(ErrorCode),
+    /// An error line, then the end.
+    #[error("error {0}, then close: {1}")]
+    Final(ErrorCode, Reason),
+    /// The end without a word.
+    #[error("close: {0}")]
+    Close(Reason),
+    /// Something of ours failed: error 603 for the database, 500 otherwise.
+    #[error("internal failure: {0:#}")]
+    Internal(ErrorCode, #[source] anyhow::Error),
+}
+
+/// Why a connection ended. One variant for each cause; the log shows the text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the texts say it")]
+pub enum Reason {
+    #[error("signed out")]
+    Out,
+    #[error("connection closed by the client")]
+    PeerClosed,
+    #[error("connection lost: {0}")]
+    PeerLost(std::io::ErrorKind),
+    #[error("signed in elsewhere")]
+    SignedInElsewhere,
+    #[error("server shutting down")]
+    Shutdown,
+    #[error("referred to another server")]
+    Referred,
+    #[error("update check answered")]
+    UpdateChecked,
+    #[error("no common dialect")]
+    NoDialect,
+    #[error("VER sent twice")]
+    SecondVer,
+    #[error("unknown or withdrawn command")]
+    UnknownCommand,
+    #[error("command not allowed in this state")]
+    OutOfState,
+    #[error("command not part of the dialect")]
+    WrongDialect,
+    #[error("wrong number of arguments")]
+    Arity,
+    #[error("{0}")]
+    Argument(#[from] ArgError),
+    #[error("{0}")]
+    Frame(#[from] FrameError),
+    #[error("not signed in in time")]
+    LoginDeadline,
+    #[error("silent for too long")]
+    Idle,
+    #[error("nothing could be sent for too long")]
+    WriteStalled,
+    #[error("output queue full: the client does not read")]
+    OutputOverflow,
+    #[error("event queue full: the session fell behind")]
+    InboxOverflow,
+    #[error("challenge answer wrong")]
+    ChallengeWrong,
+    #[error("challenge not answered in time")]
+    ChallengeMissed,
+    #[error("ticket unknown, used, expired or issued to somebody else")]
+    BadTicket,
+    #[error("account disabled")]
+    AccountDisabled,
+    #[error("account removed")]
+    AccountGone,
+    #[error("security package or step not supported")]
+    BadAuthentication,
+    #[error("no address to refer the client to")]
+    NoReferral,
+    #[error("internal failure")]
+    Internal,
+}
+
+impl From<ArgError> for Reject {
+    fn from(error: ArgError) -> Self {
+        Self::Close(error.into())
+    }
+}
+
+impl From<ErrorCode> for Reject {
+    fn from(code: ErrorCode) -> Self {
+        Self::Code(code)
+    }
+}
+
+impl From<Reason> for Reject {
+    fn from(reason: Reason) -> Self {
+        Self::Close(reason)
+    }
+}

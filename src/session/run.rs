@@ -1,0 +1,332 @@
+//! The loop of one connection: frames in, events in, lines out, one timer. Generic over the
+//! transport; knows no role.
+
+use super::{Outbox, Reason, Reject, Role, Row};
+use crate::{
+    config,
+    protocol::{Decoder, ErrorCode, Event, Frame, TrId},
+};
+use std::{
+    cell::RefCell,
+    future::poll_fn,
+    io,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf},
+    select,
+    time::{Instant, sleep_until, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+/// Bytes taken from a socket at once, into a buffer that all connections of a thread share.
+const READ_BYTES: usize = 16 * 1024;
+/// Bytes waiting for a peer above which its further commands are left unread.
+const OUTBOX_HIGH_WATER_BYTES: usize = 64 * 1024;
+/// Events turned into lines before the next write.
+const EVENTS_PER_TURN: usize = 256;
+/// How long a closed connection may take for its last lines, and again for its own end.
+const CLOSE_WAIT: Duration = Duration::from_secs(2);
+/// Bytes of a closed connection that are read and thrown away, so that the close does not destroy
+/// what was sent last.
+const CLOSE_DISCARD_BYTES_MAX: usize = 64 * 1024;
+thread_local! {
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
+}
+
+/// The limits of one connection.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionLimits {
+    /// Bytes of one line with its end.
+    pub line_bytes_max: usize,
+    /// Bytes of one payload; a row may allow less.
+    pub payload_bytes_max: usize,
+    /// Bytes waiting to be sent.
+    pub output_queue_bytes_max: usize,
+    /// How long sending may stand still.
+    pub write_stall: Duration,
+}
+
+impl From<&config::Config> for SessionLimits {
+    fn from(config: &config::Config) -> Self {
+        Self {
+            line_bytes_max: config.limits.line_bytes_max,
+            payload_bytes_max: config.limits.payload_bytes_max,
+            output_queue_bytes_max: config.limits.output_queue_bytes_max,
+            write_stall: Duration::from_secs(config.timers.write_stall_secs),
+        }
+    }
+}
+
+/// Serves one connection until it ends. `drain` ends it with the role's goodbye.
+pub async fn run<R: Role, T: AsyncRead + AsyncWrite + Unpin>(
+    role: R,
+    io: T,
+    limits: SessionLimits,
+    drain: CancellationToken,
+) {
+    let mut connection = Connection {
+        decoder: Decoder::new(limits.line_bytes_max),
+        outbox: Outbox::new(limits.output_queue_bytes_max),
+        admitted: None,
+        written_at: Instant::now(),
+        role,
+        io,
+        limits,
+    };
+    let reason = connection.serve(&drain).await;
+    connection.finish(&reason).await;
+}
+
+struct Connection<R: 'static, T> {
+    role: R,
+    io: T,
+    decoder: Decoder,
+    outbox: Outbox,
+    /// The row of the line whose payload is on its way.
+    admitted: Option<&'static Row<R>>,
+    /// When sending last made progress, or last had nothing to do.
+    written_at: Instant,
+    limits: SessionLimits,
+}
+
+/// What ended the wait for the transport.
+enum Wake {
+    Received,
+    /// The outbox is empty again and reading may go on.
+    Drained,
+    Closed,
+    Failed(io::ErrorKind),
+}
+
+impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
+    async fn serve(&mut self, drain: &CancellationToken) -> Reason {
+        let mut drained = pin!(drain.cancelled());
+        let mut timer = pin!(sleep_until(Instant::now()));
+        loop {
+            if let Err(reason) = self.handle_frames().await {
+                return reason;
+            }
+            if let Err(reason) = self.write_some().await {
+                return reason;
+            }
+            let deadline = self.next_deadline();
+            if let Some(deadline) = deadline
+                && timer.deadline() != deadline
+            {
+                timer.as_mut().reset(deadline);
+            }
+            let can_read = self.outbox.len() < OUTBOX_HIGH_WATER_BYTES;
+            let Self { role, io, decoder, outbox, written_at, .. } = self;
+            let outcome = select! {
+                biased;
+                () = &mut drained => return self.shut_down(),
+                event = role.next_event() => match event {
+                    Some(event) => self.handle_events(event),
+                    None => Err(Reason::InboxOverflow),
+                },
+                wake = poll_fn(|cx| exchange(io, decoder, outbox, written_at, can_read, cx)) => {
+                    match wake {
+                        Wake::Received => {
+                            self.role.on_bytes(Instant::now());
+                            Ok(())
+                        }
+                        Wake::Drained => Ok(()),
+                        Wake::Closed => Err(Reason::PeerClosed),
+                        Wake::Failed(kind) => Err(Reason::PeerLost(kind)),
+                    }
+                }
+                () = &mut timer, if deadline.is_some() => self.handle_deadline(),
+            };
+            if let Err(reason) = outcome {
+                return reason;
+            }
+        }
+    }
+
+    /// Carries out all complete commands, in order, as long as the peer takes the replies.
+    async fn handle_frames(&mut self) -> Result<(), Reason> {
+        while self.outbox.len() < OUTBOX_HIGH_WATER_BYTES {
+            let Self { role, decoder, admitted, .. } = self;
+            let payload_bytes_max = self.limits.payload_bytes_max;
+            let frame = decoder.next(|line| {
+                let row = R::rows().iter().find(|row| row.verb.as_bytes() == line.verb());
+                let row = row.ok_or(Reason::UnknownCommand)?;
+                let bytes = row.admit(line, role.stage(), role.dialect(), payload_bytes_max)?;
+                *admitted = Some(row);
+                Ok::<_, Reason>(bytes)
+            });
+            let Some(frame) = frame.inspect_err(|reason| trace_refused(&self.outbox, reason))?
+            else {
+                return Ok(());
+            };
+            self.handle(frame).await?;
+        }
+        Ok(())
+    }
+
+    async fn handle(&mut self, frame: Frame) -> Result<(), Reason> {
+        let Some(row) = self.admitted.take() else { return Err(Reason::Internal) };
+        if let Some(trace) = self.outbox.trace() {
+            trace.received(frame.line.as_bytes(), frame.payload.as_ref().map(bytes::Bytes::len));
+        }
+        let call = row.call(frame.line, frame.payload)?;
+        tracing::trace!(cmd = row.verb, trid = %call.trid, "command");
+        match (row.run)(&mut self.role, &call, &mut self.outbox).await {
+            Ok(()) => Ok(()),
+            Err(reject) => self.reject(reject, call.trid),
+        }
+    }
+
+    /// Decides what the peer sees of a failure.
+    fn reject(&mut self, reject: Reject, trid: TrId) -> Result<(), Reason> {
+        match reject {
+            Reject::Code(code) => {
+                self.outbox.send(&Event::Error { trid, code });
+                Ok(())
+            }
+            Reject::Final(code, reason) => {
+                self.outbox.send(&Event::Error { trid, code });
+                Err(reason)
+            }
+            Reject::Close(reason) => Err(reason),
+            Reject::Internal(code, error) => {
+                tracing::error!("a command failed on our side: {error:#}");
+                self.outbox.send(&Event::Error { trid, code });
+                if code == ErrorCode::InternalError { Err(Reason::Internal) } else { Ok(()) }
+            }
+        }
+    }
+
+    fn handle_events(&mut self, first: crate::hub::Event) -> Result<(), Reason> {
+        let mut next = Some(first);
+        for _ in 0..EVENTS_PER_TURN {
+            let Some(event) = next else { break };
+            let outcome = self.role.on_event(event, &mut self.outbox);
+            outcome.or_else(|reject| self.reject(reject, TrId::ZERO))?;
+            next = None;
+            if !self.outbox.is_over_limit() {
+                next = self.role.ready_event();
+            }
+        }
+        match next {
+            // The turn is over, but one more event has been taken out.
+            Some(event) => {
+                let outcome = self.role.on_event(event, &mut self.outbox);
+                outcome.or_else(|reject| self.reject(reject, TrId::ZERO))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn handle_deadline(&mut self) -> Result<(), Reason> {
+        let now = Instant::now();
+        if !self.outbox.is_empty() && now >= self.written_at + self.limits.write_stall {
+            return Err(Reason::WriteStalled);
+        }
+        let outcome = self.role.on_deadline(now, &mut self.outbox);
+        outcome.or_else(|reject| self.reject(reject, TrId::ZERO))
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let stall = (!self.outbox.is_empty()).then(|| self.written_at + self.limits.write_stall);
+        self.role.deadline().into_iter().chain(stall).min()
+    }
+
+    /// Hands the transport what it takes without waiting.
+    async fn write_some(&mut self) -> Result<(), Reason> {
+        let Self { io, outbox, written_at, .. } = self;
+        if outbox.is_empty() {
+            return Ok(());
+        }
+        let result = poll_fn(|cx| {
+            let result = outbox.poll_write(io, cx, || *written_at = Instant::now());
+            Poll::Ready(match result {
+                Poll::Ready(Err(error)) => Err(Reason::PeerLost(error.kind())),
+                Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
+            })
+        });
+        result.await?;
+        if outbox.is_over_limit() { Err(Reason::OutputOverflow) } else { Ok(()) }
+    }
+
+    fn shut_down(&mut self) -> Reason {
+        while let Some(event) = self.role.ready_event() {
+            if self.role.on_event(event, &mut self.outbox).is_err() {
+                return Reason::Shutdown;
+            }
+        }
+        self.role.on_shutdown(&mut self.outbox);
+        Reason::Shutdown
+    }
+
+    /// Signs out at once, then lets the peer have its last lines.
+    async fn finish(mut self, reason: &Reason) {
+        self.role.on_end(reason);
+        if matches!(reason, Reason::PeerLost(_) | Reason::OutputOverflow | Reason::WriteStalled) {
+            return;
+        }
+        let last_lines = async {
+            poll_fn(|cx| self.outbox.poll_write(&mut self.io, cx, || ())).await?;
+            self.io.shutdown().await
+        };
+        if !matches!(timeout(CLOSE_WAIT, last_lines).await, Ok(Ok(()))) {
+            return;
+        }
+        if *reason != Reason::PeerClosed {
+            let discard = async {
+                let mut left = CLOSE_DISCARD_BYTES_MAX;
+                let mut waste = [0; 512];
+                while let Ok(bytes @ 1..) = self.io.read(&mut waste).await {
+                    left = left.saturating_sub(bytes);
+                    if left == 0 {
+                        break;
+                    }
+                }
+            };
+            let _ = timeout(CLOSE_WAIT, discard).await;
+        }
+    }
+}
+
+/// Writes what waits and reads what came. No buffer of the connection's own is held while waiting.
+fn exchange<T: AsyncRead + AsyncWrite + Unpin>(
+    io: &mut T,
+    decoder: &mut Decoder,
+    outbox: &mut Outbox,
+    written_at: &mut Instant,
+    can_read: bool,
+    cx: &mut Context<'_>,
+) -> Poll<Wake> {
+    if !outbox.is_empty() {
+        match outbox.poll_write(io, cx, || *written_at = Instant::now()) {
+            Poll::Ready(Err(error)) => return Poll::Ready(Wake::Failed(error.kind())),
+            Poll::Ready(Ok(())) if !can_read => return Poll::Ready(Wake::Drained),
+            Poll::Ready(Ok(())) | Poll::Pending => {}
+        }
+    }
+    if !can_read {
+        return Poll::Pending;
+    }
+    SCRATCH.with_borrow_mut(|scratch| {
+        let mut buffer = ReadBuf::new(scratch);
+        match Pin::new(io).poll_read(cx, &mut buffer) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(error)) => Poll::Ready(Wake::Failed(error.kind())),
+            Poll::Ready(Ok(())) if buffer.filled().is_empty() => Poll::Ready(Wake::Closed),
+            Poll::Ready(Ok(())) => {
+                decoder.feed(buffer.filled());
+                Poll::Ready(Wake::Received)
+            }
+        }
+    })
+}
+
+fn trace_refused(outbox: &Outbox, reason: &Reason) {
+    if let Some(trace) = outbox.trace() {
+        trace.received(b"(refused)", None);
+        tracing::debug!(%reason, "line refused");
+    }
+}

@@ -1,0 +1,85 @@
+//! The wire trace of chosen accounts: every line in both directions, secrets masked, payloads only
+//! by their length.
+
+use crate::{hub::SessionId, model::Address};
+
+/// A traced connection.
+#[derive(Debug, Clone)]
+pub struct Trace {
+    session: SessionId,
+    user: Address,
+}
+
+impl Trace {
+    /// A trace of `user` on this connection.
+    #[must_use]
+    pub const fn new(session: SessionId, user: Address) -> Self {
+        Self { session, user }
+    }
+
+    /// Logs a received command line and the length of its payload.
+    pub fn received(&self, line: &[u8], payload_bytes: Option<usize>) {
+        let line = masked(line);
+        match payload_bytes {
+            Some(bytes) => self.log(&format!("C: {line} [{bytes} bytes]")),
+            None => self.log(&format!("C: {line}")),
+        }
+    }
+
+    /// Logs sent lines. Whatever follows a `MSG` line is its payload and left out.
+    pub fn sent(&self, lines: &[u8]) {
+        for line in lines.split(|b| *b == b'\n') {
+            let line = line.trim_ascii_end();
+            if line.is_empty() {
+                continue;
+            }
+            self.log(&format!("S: {}", masked(line)));
+            if line.starts_with(b"MSG ") || line.starts_with(b"NOT ") {
+                break;
+            }
+        }
+    }
+
+    fn log(&self, line: &str) {
+        tracing::info!(session.id = %self.session, user = %self.user, "{line}");
+    }
+}
+
+/// The line with tickets and cookies replaced by `***`.
+fn masked(line: &[u8]) -> String {
+    let mut words: Vec<_> =
+        String::from_utf8_lossy(line).split_whitespace().map(str::to_owned).collect();
+    let secret_at = match words.first().map(String::as_str) {
+        // USR n TWN S ticket; on a switchboard USR n email cookie.
+        Some("USR") if words.get(3).is_some_and(|word| word == "S") => Some(4),
+        Some("USR") if words.get(2).is_some_and(|word| word.contains('@')) => Some(3),
+        Some("ANS") => Some(3),
+        // XFR n SB address CKI cookie; RNG session address CKI cookie email name.
+        Some("XFR" | "RNG") => words.iter().position(|word| word == "CKI").map(|at| at + 1),
+        _ => None,
+    };
+    if let Some(word) = secret_at.and_then(|at| words.get_mut(at)) {
+        "***".clone_into(word);
+    }
+    words.join(" ").escape_debug().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::masked;
+
+    #[test]
+    fn secrets_are_masked() {
+        for (line, expected) in [
+            ("USR 7 TWN S t=4tQ9&p=5X", "USR 7 TWN S ***"),
+            ("USR 6 TWN I maya@example.org", "USR 6 TWN I maya@example.org"),
+            ("USR 1 maya@example.org 107.20", "USR 1 maya@example.org ***"),
+            ("ANS 1 maya@example.org 107.20 18", "ANS 1 maya@example.org *** 18"),
+            ("XFR 12 SB 192.0.2.10:1865 CKI 1.2", "XFR 12 SB 192.0.2.10:1865 CKI ***"),
+            ("CHG 9 NLN", "CHG 9 NLN"),
+        ] {
+            assert_eq!(masked(line.as_bytes()), expected);
+        }
+        assert_eq!(masked(b"A \x1b[31m"), "A \\u{1b}[31m");
+    }
+}
