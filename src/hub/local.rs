@@ -6,7 +6,7 @@ use super::{
     event::Memo, watch::WatchIndex,
 };
 use crate::model::{
-    AccountId, Applied, Change, Circle, List, Presence, PropertyKey, roster::version_is_newer,
+    AccountId, Applied, Change, Circle, List, Name, Presence, PropertyKey, roster::version_is_newer,
 };
 use std::{collections::HashMap, sync::Arc};
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -85,6 +85,10 @@ impl State {
         if let Some(member) = self.member(id, session) {
             member.listening = true;
         }
+    }
+
+    pub(super) fn name(&mut self, id: AccountId, session: SessionId) -> Option<Name> {
+        self.member(id, session).map(|member| member.person.name.clone())
     }
 
     pub(super) fn set_presence(

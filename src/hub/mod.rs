@@ -13,7 +13,7 @@ mod watch;
 
 pub use event::{Card, Event, ListEvent, Person};
 
-use crate::model::{AccountId, Applied, Circle, Presence};
+use crate::model::{AccountId, Applied, Circle, Name, Presence};
 use local::State;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -142,8 +142,15 @@ impl Member {
         self.hub.state.lock().set_presence(self.account, self.session, presence)
     }
 
-    /// Takes over a committed edit that this session asked for; see [`Hub::apply`].
-    pub fn hub(&self) -> &Hub {
+    /// The person's current name; `None` once this session has been replaced.
+    #[must_use]
+    pub fn name(&self) -> Option<Name> {
+        self.hub.state.lock().name(self.account, self.session)
+    }
+
+    /// The hub it is in.
+    #[must_use]
+    pub const fn hub(&self) -> &Hub {
         &self.hub
     }
 

@@ -10,7 +10,7 @@ pub mod roster;
 pub mod status;
 
 pub use address::Address;
-pub use name::Name;
+pub use name::{Name, NameError};
 pub use presence::Presence;
 pub use privacy::{Circle, Privacy, Prompt};
 pub use property::{Properties, PropertyKey};

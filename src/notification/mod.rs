@@ -1,1 +1,154 @@
-//! Not written yet.
+//! The notification role: sign-in, lists, presence (reference README §2.2).
+
+mod challenge;
+mod commands;
+mod edit;
+mod events;
+mod handshake;
+mod signed_in;
+
+use crate::{
+    config::Config,
+    hub::{Event, Hub, SessionId, ticket::Tickets},
+    model::Address,
+    protocol::Dialect,
+    session::{
+        Outbox, Reason, Reject, Role, Row, Stage, command::RowInfo, commands::ver::Greeting,
+    },
+    store::Store,
+};
+use handshake::Handshake;
+use signed_in::SignedIn;
+use std::{collections::HashSet, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+pub use events::nln;
+
+/// What all notification connections share.
+#[derive(Debug)]
+pub struct Context {
+    /// The options.
+    pub config: Arc<Config>,
+    /// Accounts and lists.
+    pub store: Arc<dyn Store>,
+    /// Who is online.
+    pub hub: Hub,
+    /// Tickets from the login service.
+    pub tickets: Arc<Tickets>,
+    /// Accounts whose lines are logged.
+    pub traced: HashSet<Address>,
+}
+
+/// One notification connection.
+#[derive(Debug)]
+pub struct Notification {
+    context: Arc<Context>,
+    session: SessionId,
+    peer: SocketAddr,
+    greeting: Greeting,
+    state: State,
+}
+
+/// How far the connection has come, with what belongs to that stage and nothing else.
+#[derive(Debug)]
+enum State {
+    Handshake(Handshake),
+    SignedIn(Box<SignedIn>),
+}
+
+impl Notification {
+    /// A fresh connection from `peer`.
+    #[must_use]
+    pub fn new(context: Arc<Context>, session: SessionId, peer: SocketAddr) -> Self {
+        let login = Duration::from_secs(context.config.timers.login_secs);
+        let state = State::Handshake(Handshake::new(Instant::now() + login));
+        Self { context, session, peer, greeting: Greeting::default(), state }
+    }
+
+    /// The command table as shown to people.
+    #[must_use]
+    pub fn table() -> Vec<RowInfo> {
+        Self::rows().iter().map(RowInfo::from).collect()
+    }
+}
+
+impl Role for Notification {
+    fn rows() -> &'static [Row<Self>] {
+        commands::ROWS
+    }
+
+    fn stage(&self) -> Stage {
+        match self.state {
+            State::Handshake(_) => Stage::Handshake,
+            State::SignedIn(_) => Stage::SignedIn,
+        }
+    }
+
+    fn dialect(&self) -> Option<Dialect> {
+        self.greeting.dialect()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Handshake(handshake) => Some(handshake.deadline),
+            State::SignedIn(session) => session.deadline(),
+        }
+    }
+
+    fn on_deadline(&mut self, now: Instant, outbox: &mut Outbox) -> Result<(), Reject> {
+        match &mut self.state {
+            State::Handshake(handshake) if now < handshake.deadline => Ok(()),
+            State::Handshake(_) => Err(Reason::LoginDeadline.into()),
+            State::SignedIn(session) => session.on_deadline(now, outbox),
+        }
+    }
+
+    fn on_bytes(&mut self, now: Instant) {
+        if let State::SignedIn(session) = &mut self.state {
+            session.heard_at = now;
+        }
+    }
+
+    async fn next_event(&mut self) -> Option<Event> {
+        match &mut self.state {
+            State::Handshake(_) => std::future::pending().await,
+            State::SignedIn(session) => session.inbox.recv().await,
+        }
+    }
+
+    fn ready_event(&mut self) -> Option<Event> {
+        match &mut self.state {
+            State::Handshake(_) => None,
+            State::SignedIn(session) => session.inbox.try_recv().ok(),
+        }
+    }
+
+    fn on_event(&mut self, event: Event, outbox: &mut Outbox) -> Result<(), Reject> {
+        match &mut self.state {
+            State::Handshake(_) => Ok(()),
+            State::SignedIn(session) => session.tell(&event, outbox),
+        }
+    }
+
+    fn on_shutdown(&mut self, outbox: &mut Outbox) {
+        if let State::SignedIn(_) = self.state {
+            outbox.send(&crate::protocol::Event::OutShutdown);
+        }
+    }
+
+    fn on_end(self, reason: &Reason) {
+        let (session, address) = (self.session, self.peer);
+        match &self.state {
+            State::SignedIn(signed_in) => {
+                let user = &signed_in.address;
+                tracing::info!(session.id = %session, %user, %address, %reason, "signed out");
+            }
+            State::Handshake(Handshake { address: Some(user), .. }) => {
+                tracing::info!(session.id = %session, %user, %address, %reason, "not signed in");
+            }
+            State::Handshake(_) => {
+                tracing::debug!(session.id = %session, %address, %reason, "connection ended");
+            }
+        }
+    }
+}

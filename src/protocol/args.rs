@@ -73,7 +73,7 @@ impl fmt::Debug for TrId {
 }
 
 /// Takes the words of a command one after the other.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Args<'a> {
     rest: &'a [u8],
 }

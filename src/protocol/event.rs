@@ -48,6 +48,8 @@ pub enum Event<'a> {
     SynContactProperty { key: PropertyKey, value: &'a str },
     /// `CHG n status [clientid [object]]`
     Chg { trid: TrId, status: &'a [u8], client_id: Option<&'a [u8]>, object: Option<&'a [u8]> },
+    /// `ILN n status email name clientid [object]`, made from the shared `NLN` line.
+    Iln { trid: TrId, nln: &'a [u8] },
     /// `NLN status email name clientid [object]`
     Nln { address: &'a Address, name: &'a Name, presence: &'a Presence },
     /// `FLN email`
@@ -163,6 +165,11 @@ impl Event<'_> {
                     line.token(object);
                 }
                 line.end();
+            }
+            Self::Iln { trid, nln } => {
+                line.first("ILN").word(trid);
+                // From the space behind the verb to the line end.
+                out.put_slice(nln.get(3..).unwrap_or_default());
             }
             Self::Nln { address, name, presence } => {
                 line.first("NLN").word(presence.status).word(address).name(name);
@@ -338,6 +345,11 @@ mod tests {
             (chg(Some(b"7"), Some(b"x")), Msnp8, "CHG 9 NLN 7\r\n"),
             (nln.clone(), Msnp9, "NLN BSY maya@example.org Maya%20L 268435500 %3Cmsnobj%2F%3E\r\n"),
             (nln, Msnp8, "NLN BSY maya@example.org Maya%20L 268435500\r\n"),
+            (
+                Event::Iln { trid: trid(9), nln: b"NLN BSY maya@example.org Maya 0\r\n" },
+                Msnp9,
+                "ILN 9 BSY maya@example.org Maya 0\r\n",
+            ),
             (Event::Fln { address: &maya }, Msnp8, "FLN maya@example.org\r\n"),
             (Event::Qng { secs: 60 }, Msnp9, "QNG 60\r\n"),
             (Event::Qng { secs: 60 }, Msnp8, "QNG\r\n"),

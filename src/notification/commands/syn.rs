@@ -1,0 +1,56 @@
+//! `SYN`: fetch the lists.
+//!
+//! Syntax: `SYN n version`
+//! Direction: client to NS
+//! Replies: `SYN n version` if the client is up to date; else `SYN n version contacts groups` and
+//! the whole block: `GTC`, `BLP`, `PRP`…, `LSG`…, `LST` each with its `BPR`s
+//! Errors: version no 32-bit number: close; database failure 603
+//! Source: reference `ns-commands.md` SYN; README §2.4; `presence-rules.md` §6
+//! Quirks: nothing may stand between the lines of the block: libpurple and aMSN count them.
+
+use crate::{
+    notification::SignedIn,
+    protocol::{ErrorCode, Event},
+    session::{Call, Outbox, Reason, Reject},
+    store::StoreError,
+};
+
+pub(super) async fn handle(
+    session: &mut SignedIn,
+    call: &Call,
+    outbox: &mut Outbox,
+) -> Result<(), Reject> {
+    let mut args = call.args();
+    let known = args.u32()?;
+    args.finish()?;
+    // Listen first, read then: a change in between is told, and dropped if the block has it.
+    session.member.listen();
+    let roster =
+        session.context.store.roster(session.account).await.map_err(|error| match error {
+            StoreError::NotFound => Reason::AccountGone.into(),
+            error => Reject::Internal(ErrorCode::DatabaseUnavailable, error.into()),
+        })?;
+    let version = roster.version;
+    session.synchronised_at = Some(version);
+    if known == version {
+        outbox.send(&Event::SynCurrent { trid: call.trid, version });
+        return Ok(());
+    }
+    let (contacts, groups) = (roster.contacts.len(), roster.groups.len());
+    outbox.send(&Event::Syn { trid: call.trid, version, contacts, groups });
+    outbox.send(&Event::SynPrompt(roster.prompt));
+    outbox.send(&Event::SynPrivacy(roster.privacy));
+    for (key, value) in &roster.properties {
+        outbox.send(&Event::SynProperty { key: *key, value });
+    }
+    for group in &roster.groups {
+        outbox.send(&Event::Lsg(group));
+    }
+    for contact in &roster.contacts {
+        outbox.send(&Event::Lst(contact));
+        for (key, value) in &contact.properties {
+            outbox.send(&Event::SynContactProperty { key: *key, value });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! `USR`: sign in with a ticket from the login service.
+//!
+//! Syntax: `USR n TWN I email`, then `USR n TWN S ticket`
+//! Direction: client to NS
+//! Replies: `USR n TWN S policy`; `USR n OK email name 1 0` and the profile `MSG`
+//! Errors: bad ticket 911 and close; after sign-in 207; other package or step: close
+//! Source: reference `ns-commands.md` USR and MSG; `passport.md` §3, §7, §8;
+//! `presence-rules.md` §7
+//! Quirks: `TWN I` never tells whether the account exists. The older session of an account ends
+//! here and not before, or anybody could throw out anybody.
+
+use crate::{
+    hub::{Inbox, Member, Person, SignIn, ticket::Grant},
+    model::Address,
+    notification::{
+        Notification, State,
+        challenge::Challenged,
+        commands::no_randomness,
+        handshake::{policy, unix_secs},
+        signed_in::SignedIn,
+    },
+    protocol::{ErrorCode, Event, message},
+    session::{Call, Outbox, Reason, Reject, trace::Trace},
+    store::{Account, StoreError},
+};
+use std::{
+    collections::VecDeque,
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
+use tokio::time::Instant;
+
+/// How often the lists are read again because they changed while they were read.
+const STALE_READS_MAX: usize = 16;
+
+pub(super) async fn handle(
+    role: &mut Notification,
+    call: &Call,
+    outbox: &mut Outbox,
+) -> Result<(), Reject> {
+    role.greeting.agreed()?;
+    let State::Handshake(handshake) = &mut role.state else {
+        return Err(ErrorCode::AlreadyLoggedIn.into());
+    };
+    let mut args = call.args();
+    let step = (args.word()?, args.word()?);
+    match step {
+        (b"TWN", b"I") => {
+            handshake.address = args.address()?;
+            handshake.is_named = true;
+            if let Some(user) = &handshake.address
+                && role.context.traced.contains(user)
+            {
+                outbox.set_trace(Trace::new(role.session, user.clone()));
+            }
+            let mut random = [0; 16];
+            getrandom::fill(&mut random).map_err(no_randomness)?;
+            let policy = policy(role.context.config.notification.lcid, &random);
+            outbox.send(&Event::UsrPolicy { trid: call.trid, policy: &policy });
+            Ok(())
+        }
+        (b"TWN", b"S") if handshake.is_named => {
+            let granted = handshake.address.clone().and_then(|user| {
+                Some((role.context.tickets.redeem(args.word().ok()?, &user)?, user))
+            });
+            let Some((grant, user)) = granted else {
+                return Err(Reject::Final(ErrorCode::AuthenticationFailed, Reason::BadTicket));
+            };
+            sign_in(role, &grant, &user, call, outbox).await
+        }
+        _ => Err(Reason::BadAuthentication.into()),
+    }
+}
+
+async fn sign_in(
+    role: &mut Notification,
+    grant: &Grant,
+    user: &Address,
+    call: &Call,
+    outbox: &mut Outbox,
+) -> Result<(), Reject> {
+    let dialect = role.greeting.agreed()?;
+    let (account, person, member, inbox) = register(role, grant).await?;
+    let context = role.context.clone();
+    let web_ticket = context.tickets.issue_web(account.id);
+    outbox.send(&Event::UsrOk { trid: call.trid, address: user, name: &account.name });
+    let config = &context.config.notification;
+    let payload = message::profile(&message::Profile {
+        login_time_secs: unix_secs(),
+        member_id: account.id.0,
+        address: user.as_str(),
+        lcid: config.lcid,
+        country: &config.country,
+        web_token: web_ticket.as_str(),
+        client_ip: match role.peer.ip() {
+            IpAddr::V4(ip) => ip,
+            // COMPAT(Twisted): a colon in the value breaks its parser.
+            IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
+        },
+        client_port: role.peer.port(),
+    });
+    outbox.send(&Event::Msg { payload: &payload });
+    tracing::info!(session.id = %role.session, %user, address = %role.peer, %dialect, "signed in");
+    role.state = State::SignedIn(Box::new(SignedIn {
+        context,
+        dialect,
+        account: account.id,
+        address: user.clone(),
+        person,
+        member,
+        inbox,
+        _web_ticket: web_ticket,
+        status: None,
+        synchronised_at: None,
+        challenged: Challenged::default(),
+        heard_at: Instant::now(),
+        idle_check_at: None,
+        renamed_at: VecDeque::new(),
+    }));
+    Ok(())
+}
+
+/// Reads the account and enters it into the hub, anew if its lists change in between.
+async fn register(
+    role: &Notification,
+    grant: &Grant,
+) -> Result<(Account, Arc<Person>, Member, Inbox), Reject> {
+    let denied = |reason| Reject::Final(ErrorCode::AuthenticationFailed, reason);
+    for _ in 0..STALE_READS_MAX {
+        let read =
+            role.context.store.sign_in(grant.account).await.map_err(|error| match error {
+                StoreError::NotFound => denied(Reason::AccountGone),
+                error => {
+                    tracing::error!("sign-in failed on our side: {error:#}");
+                    Reject::Final(ErrorCode::ServerUnavailable, Reason::Internal)
+                }
+            })?;
+        let account = read.account;
+        if !account.enabled {
+            return Err(denied(Reason::AccountDisabled));
+        }
+        if account.credential_epoch != grant.credential_epoch {
+            return Err(denied(Reason::BadTicket));
+        }
+        let person = Person::new(account.id, account.address.clone(), account.name.clone());
+        let sign_in = SignIn {
+            session: role.session,
+            person: person.clone(),
+            circle: read.circle,
+            version: account.list_version,
+        };
+        if let Ok((member, inbox)) = role.context.hub.sign_in(sign_in) {
+            return Ok((account, person, member, inbox));
+        }
+    }
+    Err(Reject::Final(ErrorCode::ServerUnavailable, Reason::Internal))
+}

@@ -1,0 +1,30 @@
+//! Hub events as lines: encoded once for each dialect, shared by all receivers.
+
+use crate::{
+    hub::{Card, Person},
+    protocol::{Dialect, Event},
+};
+use bytes::{Bytes, BytesMut};
+
+/// `NLN …` for everybody who speaks `dialect`.
+#[must_use]
+pub fn nln(card: &Card, dialect: Dialect) -> Bytes {
+    card.memo.get_or_encode(dialect.index(), || {
+        let Card { person, presence, .. } = card;
+        encode(&Event::Nln { address: &person.address, name: &person.name, presence }, dialect)
+    })
+}
+
+/// `FLN …`, the same in all dialects.
+pub(super) fn fln(person: &Person) -> Bytes {
+    person
+        .memo
+        .get_or_encode(0, || encode(&Event::Fln { address: &person.address }, Dialect::Msnp9))
+}
+
+fn encode(event: &Event<'_>, dialect: Dialect) -> Bytes {
+    let mut line = BytesMut::with_capacity(256);
+    event.encode(dialect, &mut line);
+    // The exact size: the line may stay in memory as long as the person is online.
+    Bytes::copy_from_slice(&line)
+}

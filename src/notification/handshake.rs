@@ -1,0 +1,63 @@
+//! A connection before sign-in.
+
+use crate::{
+    model::Address,
+    protocol::message::{KEY_VERSION, SITE_ID},
+};
+use std::{
+    fmt::Write as _,
+    time::{SystemTime, UNIX_EPOCH},
+};
+use tokio::time::Instant;
+
+/// What is known of a connection before sign-in.
+#[derive(Debug)]
+pub(super) struct Handshake {
+    /// When sign-in must be complete.
+    pub(super) deadline: Instant,
+    /// Whether the client has named an account, well-formed or not.
+    pub(super) is_named: bool,
+    /// The account it named, if well-formed.
+    pub(super) address: Option<Address>,
+}
+
+impl Handshake {
+    pub(super) const fn new(deadline: Instant) -> Self {
+        Self { deadline, is_named: false, address: None }
+    }
+}
+
+/// Seconds since 1970.
+pub(super) fn unix_secs() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
+}
+
+/// The sign-in policy a client takes to the login service: all ten keys, in the order that old
+/// clients' parsers need (reference `passport.md` §3). Nothing in it is checked later.
+pub(super) fn policy(lcid: u32, random: &[u8; 16]) -> String {
+    let mut policy = format!(
+        "lc={lcid},id={SITE_ID},tw=40,fs=1,ru=http%3A%2F%2Fmessenger%2Emsn%2Ecom,ct={},kpp=1,\
+         kv={KEY_VERSION},ver=2.1.6000.1,tpf=",
+        unix_secs()
+    );
+    for byte in random {
+        // Writing to a String cannot fail.
+        let _ = write!(policy, "{byte:02x}");
+    }
+    policy
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policy_has_all_ten_keys_in_order() {
+        let policy = policy(1033, &[0xab; 16]);
+        let keys: Vec<_> =
+            policy.split(',').map(|pair| pair.split_once('=').unwrap().0.to_owned()).collect();
+        assert_eq!(keys, ["lc", "id", "tw", "fs", "ru", "ct", "kpp", "kv", "ver", "tpf"]);
+        assert!(policy.ends_with(&"ab".repeat(16)));
+        assert!(!policy.contains(' '));
+    }
+}

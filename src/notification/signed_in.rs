@@ -1,0 +1,137 @@
+//! A signed-in session: its place in the hub, its timers, and what it is told.
+
+use super::{
+    Context,
+    challenge::{Challenged, is_enforced},
+    events,
+};
+use crate::{
+    hub::{Event, Inbox, ListEvent, Member, Person, ticket::WebTicket},
+    model::{AccountId, Address, Status, roster::version_is_newer},
+    protocol::{self, Dialect, TrId, message},
+    session::{Outbox, Reason, Reject},
+};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+/// What a signed-in session knows.
+#[derive(Debug)]
+pub(super) struct SignedIn {
+    pub(super) context: Arc<Context>,
+    pub(super) dialect: Dialect,
+    pub(super) account: AccountId,
+    pub(super) address: Address,
+    /// As at sign-in; the hub knows the current name.
+    pub(super) person: Arc<Person>,
+    /// Dropping it signs out.
+    pub(super) member: Member,
+    pub(super) inbox: Inbox,
+    /// Valid as long as the session.
+    pub(super) _web_ticket: WebTicket,
+    /// The last status set with `CHG`.
+    pub(super) status: Option<Status>,
+    /// The list version of the last `SYN` answer.
+    pub(super) synchronised_at: Option<u32>,
+    pub(super) challenged: Challenged,
+    /// When the last byte arrived.
+    pub(super) heard_at: Instant,
+    /// When to look whether the client has fallen silent; set by its first `PNG`.
+    pub(super) idle_check_at: Option<Instant>,
+    /// Recent changes of the own name.
+    pub(super) renamed_at: VecDeque<Instant>,
+}
+
+impl SignedIn {
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.challenged.deadline().into_iter().chain(self.idle_check_at).min()
+    }
+
+    pub(super) fn on_deadline(&mut self, now: Instant, outbox: &mut Outbox) -> Result<(), Reject> {
+        if self.idle_check_at.is_some_and(|check_at| now >= check_at) {
+            let silent_until = self.heard_at + self.idle();
+            if now >= silent_until {
+                return Err(Reason::Idle.into());
+            }
+            self.idle_check_at = Some(silent_until);
+        }
+        if self.challenged.deadline().is_none_or(|deadline| now < deadline) {
+            return Ok(());
+        }
+        if let Challenged::Asked { .. } = self.challenged {
+            let config = &self.context.config.challenge;
+            if is_enforced(config) {
+                return Err(Reason::ChallengeMissed.into());
+            }
+            tracing::info!(session.id = %self.member.session(), user = %self.address,
+                "challenge not answered; the policy is to log only");
+            self.challenged.settle(config, now);
+            return Ok(());
+        }
+        self.ask_challenge(TrId::ZERO, outbox)
+    }
+
+    /// The client pings: from now on silence means that it is gone.
+    pub(super) fn expect_pings(&mut self) {
+        if self.idle_check_at.is_none() {
+            self.idle_check_at = Some(self.heard_at + self.idle());
+        }
+    }
+
+    pub(super) fn ask_challenge(&mut self, trid: TrId, outbox: &mut Outbox) -> Result<(), Reject> {
+        let asked = self.challenged.ask(&self.context.config.challenge, Instant::now());
+        let challenge = asked.map_err(super::commands::no_randomness)?;
+        outbox.send(&protocol::Event::Chl { trid, challenge: &challenge });
+        Ok(())
+    }
+
+    /// Turns an event into lines.
+    pub(super) fn tell(&mut self, event: &Event, outbox: &mut Outbox) -> Result<(), Reject> {
+        match event {
+            Event::Online(card) => outbox.share(events::nln(card, self.dialect)),
+            Event::Offline(person) => outbox.share(events::fln(person)),
+            Event::List(event) => self.tell_list(event, outbox),
+            Event::Replaced => {
+                outbox.send(&protocol::Event::OutOther);
+                return Err(Reason::SignedInElsewhere.into());
+            }
+            Event::ShutdownNotice { minutes } => {
+                let payload = message::shutdown_notice((*minutes).into());
+                outbox.send(&protocol::Event::Msg { payload: &payload });
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_list(&self, event: &ListEvent, outbox: &mut Outbox) {
+        // What the last SYN answer contained already is not told again.
+        let is_news =
+            self.synchronised_at.is_none_or(|known| version_is_newer(event.version(), known));
+        if !is_news {
+            return;
+        }
+        let line = match event {
+            ListEvent::ReverseAdded { version, by } => protocol::Event::AddReverse {
+                version: *version,
+                address: &by.address,
+                name: &by.name,
+            },
+            ListEvent::ReverseRemoved { version, by } => {
+                protocol::Event::RemReverse { version: *version, address: &by.address }
+            }
+            ListEvent::Property { version, by, key, value } => {
+                // Without a SYN the client has no list to attach it to.
+                if self.synchronised_at.is_none() || !key.is_shared() {
+                    return;
+                }
+                let value = value.as_deref();
+                protocol::Event::Bpr { version: *version, address: &by.address, key: *key, value }
+            }
+        };
+        outbox.send(&line);
+    }
+
+    fn idle(&self) -> Duration {
+        let timers = &self.context.config.timers;
+        Duration::from_secs(timers.ping_secs.saturating_mul(timers.idle_intervals))
+    }
+}

@@ -1,0 +1,497 @@
+//! The hub against the rules: random interleavings of many sessions, every line that every
+//! session received compared with what a model computes from `presence-rules.md` §2 and §3 alone.
+
+use bytes::Bytes;
+use msnd::{
+    hub::{Card, Counts, Event, Hub, Inbox, ListEvent, Member, Person, SessionId, SignIn, Stale},
+    model::{AccountId, Address, Applied, Change, Circle, List, Name, Presence, Privacy, Status},
+    notification::nln,
+    protocol::Dialect,
+};
+use proptest::prelude::*;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+const PEOPLE: usize = 5;
+
+/// What a session can do or suffer.
+#[derive(Debug, Clone)]
+enum Step {
+    SignIn(usize),
+    SignOut(usize),
+    Show(usize, Status, u32, Option<u8>),
+    Watch(usize, usize),
+    Unwatch(usize, usize),
+    List(usize, List, usize),
+    Unlist(usize, List, usize),
+    Mode(usize, Privacy),
+    Rename(usize, u8),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let who = 0..PEOPLE;
+    let status = (0..Status::ALL.len()).prop_map(|index| Status::ALL[index].0);
+    let list = prop_oneof![Just(List::Allow), Just(List::Block)];
+    let mode = prop_oneof![Just(Privacy::AllowOthers), Just(Privacy::BlockOthers)];
+    prop_oneof![
+        3 => who.clone().prop_map(Step::SignIn),
+        1 => who.clone().prop_map(Step::SignOut),
+        6 => (who.clone(), status, 0u32..3, proptest::option::of(0u8..2))
+            .prop_map(|(who, status, id, object)| Step::Show(who, status, id, object)),
+        3 => (who.clone(), who.clone()).prop_map(|(one, other)| Step::Watch(one, other)),
+        1 => (who.clone(), who.clone()).prop_map(|(one, other)| Step::Unwatch(one, other)),
+        2 => (who.clone(), list.clone(), who.clone())
+            .prop_map(|(one, list, other)| Step::List(one, list, other)),
+        2 => (who.clone(), list, who.clone())
+            .prop_map(|(one, list, other)| Step::Unlist(one, list, other)),
+        1 => (who.clone(), mode).prop_map(|(who, mode)| Step::Mode(who, mode)),
+        1 => (who, 0u8..3).prop_map(|(who, name)| Step::Rename(who, name)),
+    ]
+}
+
+impl Step {
+    /// Whose session an edit needs.
+    const fn owner(&self) -> Option<usize> {
+        match self {
+            Self::Watch(who, _)
+            | Self::Unwatch(who, _)
+            | Self::List(who, ..)
+            | Self::Unlist(who, ..)
+            | Self::Mode(who, _)
+            | Self::Rename(who, _) => Some(*who),
+            Self::SignIn(_) | Self::SignOut(_) | Self::Show(..) => None,
+        }
+    }
+}
+
+/// What one step must bring besides presence lines.
+#[derive(Debug, Default)]
+struct Expect {
+    /// Who learns of new visible people by `ILN`.
+    iln_to: Option<usize>,
+    /// The `ILN`s it got.
+    ilns: Vec<String>,
+    /// A list line for somebody.
+    told: Option<(usize, String)>,
+    /// Who took whom off the forward list.
+    unwatched: Option<(usize, usize)>,
+    /// A new session, which must not see a trace of an old one.
+    starts_blank: Option<usize>,
+}
+
+/// One account as the rules see it: nothing but sets.
+#[derive(Debug, Clone)]
+struct Account {
+    forward: BTreeSet<usize>,
+    allow: BTreeSet<usize>,
+    block: BTreeSet<usize>,
+    mode: Privacy,
+    version: u32,
+    name: String,
+    /// Signed in; `Some(None)` before the first `CHG`.
+    session: Option<Option<Shown>>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Shown {
+    status: Status,
+    client_id: u32,
+    object: Option<u8>,
+}
+
+/// The rules, word by word.
+#[derive(Debug, Clone)]
+struct Model(Vec<Account>);
+
+impl Model {
+    fn allowed(&self, a: usize, b: usize) -> bool {
+        let b = &self.0[b];
+        !b.block.contains(&a) && (b.allow.contains(&a) || b.mode == Privacy::AllowOthers)
+    }
+
+    /// What `a` sees of `b`: the line, if anything.
+    fn seen(&self, a: usize, b: usize) -> Option<String> {
+        let is_past_first_chg = matches!(self.0[a].session, Some(Some(_)));
+        let shown = self.0[b].session.as_ref()?.as_ref()?;
+        let visible = shown.status != Status::Hidden;
+        let watches = self.0[a].forward.contains(&b);
+        (is_past_first_chg && watches && self.allowed(a, b) && visible).then(|| {
+            let object = shown.object.map_or(String::new(), |object| format!(" %3Cobj{object}%3E"));
+            let name = &self.0[b].name;
+            format!("{} {} {name} {}{object}", shown.status, address(b), shown.client_id)
+        })
+    }
+
+    /// The implementation rule of §3: seers before and after.
+    fn lines(&self, after: &Self, to: usize, ilns: bool) -> Vec<String> {
+        let mut lines = Vec::new();
+        for b in 0..PEOPLE {
+            match (self.seen(to, b), after.seen(to, b)) {
+                (Some(_), None) => lines.push(format!("FLN {}", address(b))),
+                (None, Some(line)) if ilns => lines.push(format!("ILN {line}")),
+                (None, Some(line)) => lines.push(format!("NLN {line}")),
+                (Some(old), Some(new)) if old != new => lines.push(format!("NLN {new}")),
+                _ => {}
+            }
+        }
+        lines
+    }
+}
+
+fn address(who: usize) -> Address {
+    Address::parse(&format!("user{who}@example.test")).unwrap()
+}
+
+fn id(who: usize) -> AccountId {
+    AccountId(who as u64 + 1)
+}
+
+/// The hub under test with one live session for each signed-in person.
+struct Bench {
+    hub: Hub,
+    model: Model,
+    sessions: BTreeMap<usize, (Member, Inbox, Arc<Person>)>,
+    next_session: u64,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let account = |who: usize| Account {
+            forward: BTreeSet::new(),
+            allow: BTreeSet::new(),
+            block: BTreeSet::new(),
+            mode: Privacy::AllowOthers,
+            version: 1,
+            name: format!("u{who}"),
+            session: None,
+        };
+        Self {
+            hub: Hub::new(1000),
+            model: Model((0..PEOPLE).map(account).collect()),
+            sessions: BTreeMap::new(),
+            next_session: 1,
+        }
+    }
+
+    fn run(&mut self, step: &Step) {
+        let before = self.model.clone();
+        if let Some(owner) = step.owner()
+            && !self.sessions.contains_key(&owner)
+        {
+            return;
+        }
+        match *step {
+            Step::SignIn(who) => self.sign_in(who, &before),
+            Step::SignOut(who) => {
+                if self.sessions.remove(&who).is_some() {
+                    self.model.0[who].session = None;
+                    self.check(&before, Expect::default());
+                }
+            }
+            Step::Show(who, status, client_id, object) => {
+                let Some((member, ..)) = self.sessions.get(&who) else { return };
+                let is_first = self.model.0[who].session == Some(None);
+                self.model.0[who].session = Some(Some(Shown { status, client_id, object }));
+                let object = object.map(|object| Bytes::from(format!("%3Cobj{object}%3E")));
+                let entered = member.set_presence(Presence { status, client_id, object });
+                let ilns = entered.visible.iter().flatten().map(iln).collect();
+                assert_eq!(entered.visible.is_some(), is_first);
+                let iln_to = is_first.then_some(who);
+                self.check(&before, Expect { iln_to, ilns, ..Expect::default() });
+            }
+            Step::Watch(who, whom) => {
+                if self.model.0[who].forward.insert(whom) {
+                    let reverse_version = self.bump(whom);
+                    self.apply(
+                        who,
+                        Change::Watched { contact: id(whom), reverse_version, properties: None },
+                        &before,
+                        Some((whom, reverse_version, "ADD 0 RL")),
+                    );
+                }
+            }
+            Step::Unwatch(who, whom) => {
+                if self.model.0[who].forward.remove(&whom) {
+                    let reverse_version = self.bump(whom);
+                    self.apply(
+                        who,
+                        Change::Unwatched { contact: id(whom), reverse_version },
+                        &before,
+                        Some((whom, reverse_version, "REM 0 RL")),
+                    );
+                }
+            }
+            Step::List(who, list, whom) => {
+                let account = &mut self.model.0[who];
+                let (set, opposite) = match list {
+                    List::Allow => (&mut account.allow, &account.block),
+                    _ => (&mut account.block, &account.allow),
+                };
+                if !opposite.contains(&whom) && set.insert(whom) {
+                    self.apply(who, Change::Listed { list, contact: id(whom) }, &before, None);
+                }
+            }
+            Step::Unlist(who, list, whom) => {
+                let account = &mut self.model.0[who];
+                let set = if list == List::Allow { &mut account.allow } else { &mut account.block };
+                if set.remove(&whom) {
+                    self.apply(who, Change::Unlisted { list, contact: id(whom) }, &before, None);
+                }
+            }
+            Step::Mode(who, mode) => {
+                if self.model.0[who].mode != mode {
+                    self.model.0[who].mode = mode;
+                    self.apply(who, Change::Privacy(mode), &before, None);
+                }
+            }
+            Step::Rename(who, name) => {
+                let name = format!("u{who}n{name}");
+                if self.model.0[who].name != name {
+                    self.model.0[who].name.clone_from(&name);
+                    let name = Name::new(&name).unwrap();
+                    self.apply(who, Change::Renamed { name }, &before, None);
+                }
+            }
+        }
+    }
+
+    /// Signs in, perhaps a second time: then the old session is told and hears nothing more.
+    fn sign_in(&mut self, who: usize, before: &Model) {
+        let account = &self.model.0[who];
+        let ids = |set: &BTreeSet<usize>| set.iter().map(|who| id(*who)).collect();
+        let circle = Circle {
+            forward: ids(&account.forward),
+            allow: ids(&account.allow),
+            block: ids(&account.block),
+            privacy: account.mode,
+        };
+        let person = Person::new(id(who), address(who), Name::new(&account.name).unwrap());
+        let session = SessionId(self.next_session);
+        self.next_session += 1;
+        let sign_in = SignIn { session, person: person.clone(), circle, version: account.version };
+        let (member, inbox) = self.hub.sign_in(sign_in).unwrap();
+        if let Some((_, mut old, _)) = self.sessions.insert(who, (member, inbox, person)) {
+            assert!(matches!(old.try_recv(), Ok(Event::Replaced)));
+            assert!(old.try_recv().is_err());
+        }
+        self.model.0[who].session = Some(None);
+        self.check(before, Expect { starts_blank: Some(who), ..Expect::default() });
+    }
+
+    /// A committed edit of `who`'s roster, with what it means to the other party's reverse list.
+    fn apply(
+        &mut self,
+        who: usize,
+        change: Change,
+        before: &Model,
+        reverse: Option<(usize, u32, &str)>,
+    ) {
+        let version = self.bump(who);
+        let (member, inbox, person) = &self.sessions[&who];
+        let queued = inbox.len();
+        let removed = matches!(change, Change::Unwatched { .. });
+        let iln_to = matches!(change, Change::Watched { .. }).then_some(who);
+        let applied = Applied { owner: id(who), version, change };
+        let outcome = self.hub.apply(&applied, person, member.session());
+        assert_eq!(outcome.queued_before, queued);
+        let ilns = outcome.now_visible.iter().map(iln).collect();
+        let told = reverse
+            .map(|(whom, version, verb)| (whom, format!("{verb} {version} {}", address(who))));
+        let unwatched = reverse.filter(|_| removed).map(|(whom, ..)| (who, whom));
+        self.check(before, Expect { iln_to, ilns, told, unwatched, starts_blank: None });
+    }
+
+    /// Compares what every session received with the rules, line by line.
+    fn check(&mut self, before: &Model, expect: Expect) {
+        for (who, (_, inbox, _)) in &mut self.sessions {
+            let mut received: Vec<String> =
+                std::iter::from_fn(|| inbox.try_recv().ok()).map(|event| line(&event)).collect();
+            let mut expected = Vec::new();
+            if expect.starts_blank != Some(*who) {
+                expected = before.lines(&self.model, *who, expect.iln_to == Some(*who));
+            }
+            if let Some((_, whom)) = expect.unwatched.filter(|(remover, _)| remover == who) {
+                // Who removes a contact is told nothing of it.
+                expected.retain(|line| *line != format!("FLN {}", address(whom)));
+            }
+            if let Some((_, told)) = expect.told.as_ref().filter(|(whom, _)| whom == who)
+                && matches!(self.model.0[*who].session, Some(Some(_)))
+            {
+                expected.push(told.clone());
+            }
+            if expect.iln_to == Some(*who) {
+                received.extend(expect.ilns.iter().cloned());
+            }
+            received.sort();
+            expected.sort();
+            assert_eq!(received, expected, "user{who}");
+        }
+    }
+
+    fn bump(&mut self, who: usize) -> u32 {
+        self.model.0[who].version += 1;
+        self.model.0[who].version
+    }
+}
+
+fn iln(card: &Arc<Card>) -> String {
+    line(&Event::Online(card.clone())).replacen("NLN", "ILN", 1)
+}
+
+/// The event as the line an MSNP9 client gets, without line end; list lines without names.
+fn line(event: &Event) -> String {
+    match event {
+        Event::Online(card) => {
+            String::from_utf8(nln(card, Dialect::Msnp9).to_vec()).unwrap().trim_end().to_owned()
+        }
+        Event::Offline(person) => format!("FLN {}", person.address),
+        Event::List(event) => match &**event {
+            ListEvent::ReverseAdded { version, by } => format!("ADD 0 RL {version} {}", by.address),
+            ListEvent::ReverseRemoved { version, by } => {
+                format!("REM 0 RL {version} {}", by.address)
+            }
+            ListEvent::Property { version, by, key, .. } => {
+                format!("BPR {version} {} {key}", by.address)
+            }
+        },
+        Event::Replaced => "OUT OTH".into(),
+        Event::ShutdownNotice { minutes } => format!("MSG {minutes}"),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_line_follows_from_the_rules(steps in proptest::collection::vec(step(), 1..80)) {
+        let mut bench = Bench::new();
+        for step in &steps {
+            bench.run(step);
+        }
+        drop(bench.sessions);
+        prop_assert_eq!(bench.hub.counts(), Counts::default());
+    }
+}
+
+/// Signs `who` in with `forward` on its list.
+fn join(hub: &Hub, who: usize, forward: &[usize]) -> (Member, Inbox, Arc<Person>) {
+    let person = Person::new(id(who), address(who), Name::new("x").unwrap());
+    let circle =
+        Circle { forward: forward.iter().map(|who| id(*who)).collect(), ..Circle::default() };
+    let session = SessionId(who as u64);
+    let sign_in = SignIn { session, person: person.clone(), circle, version: 7 };
+    let (member, inbox) = hub.sign_in(sign_in).unwrap();
+    (member, inbox, person)
+}
+
+fn online(client_id: u32) -> Presence {
+    Presence { status: Status::Online, client_id, object: None }
+}
+
+#[test]
+fn lists_read_before_a_committed_change_are_refused() {
+    let hub = Hub::new(10);
+    let (member, _inbox, person) = join(&hub, 1, &[]);
+    let change = Change::Privacy(Privacy::BlockOthers);
+    let applied = Applied { owner: id(1), version: 9, change };
+    hub.apply(&applied, &person, member.session());
+    let again = |version| SignIn {
+        session: SessionId(2),
+        person: person.clone(),
+        circle: Circle::default(),
+        version,
+    };
+    assert_eq!(hub.sign_in(again(8)).map(drop), Err(Stale));
+    assert_eq!(hub.sign_in(again(9)).map(drop), Ok(()));
+}
+
+#[test]
+fn a_session_that_falls_behind_is_dropped_alone() {
+    let hub = Hub::new(3);
+    let (_slow, mut slow_inbox, _) = {
+        let joined = join(&hub, 1, &[3]);
+        let _ = joined.0.set_presence(online(0));
+        joined
+    };
+    let (watcher, mut watcher_inbox, _) = join(&hub, 2, &[1, 3]);
+    let _ = watcher.set_presence(online(0));
+    let (busy, _busy_inbox, _) = join(&hub, 3, &[]);
+    for client_id in 0..4 {
+        let _ = busy.set_presence(online(client_id));
+        while let Ok(event) = watcher_inbox.try_recv() {
+            if client_id == 3 && line(&event).starts_with("FLN") {
+                assert_eq!(line(&event), format!("FLN {}", address(1)));
+            }
+        }
+    }
+    let mut left = 0;
+    while slow_inbox.try_recv().is_ok() {
+        left += 1;
+    }
+    assert_eq!(left, 3);
+    assert!(slow_inbox.is_closed());
+    assert_eq!(hub.counts().sessions, 2);
+}
+
+/// Many threads change everything at once; afterwards everybody's view is the truth, and nobody
+/// ever saw one person's changes out of order.
+#[test]
+fn concurrent_changes_are_seen_in_order_and_completely() {
+    const ROUNDS: u32 = 300;
+    let hub = Hub::new(1_000_000);
+    let everybody: Vec<usize> = (0..PEOPLE).collect();
+    let ends: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = everybody
+            .iter()
+            .map(|who| {
+                let (hub, everybody) = (&hub, &everybody);
+                scope.spawn(move || {
+                    let mut joined = join(hub, *who, everybody);
+                    let mut view = BTreeMap::new();
+                    for round in 1..=ROUNDS {
+                        if round % 50 == 0 {
+                            drop(joined);
+                            joined = join(hub, *who, everybody);
+                            view.clear();
+                        }
+                        let entered = joined.0.set_presence(online(round));
+                        for card in entered.visible.iter().flatten() {
+                            see(&mut view, &Event::Online(card.clone()));
+                        }
+                        while let Ok(event) = joined.1.try_recv() {
+                            see(&mut view, &event);
+                        }
+                    }
+                    (joined, view)
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    // Nobody may leave before everybody has looked.
+    let mut ends: Vec<_> = ends;
+    for ((_member, inbox, _), view) in &mut ends {
+        while let Ok(event) = inbox.try_recv() {
+            see(view, &event);
+        }
+        let expected: BTreeMap<_, _> =
+            everybody.iter().map(|who| (address(*who), ROUNDS)).collect();
+        assert_eq!(*view, expected);
+    }
+}
+
+/// Takes an event into a view, refusing what must never be seen.
+fn see(view: &mut BTreeMap<Address, u32>, event: &Event) {
+    match event {
+        Event::Online(card) => {
+            let old = view.insert(card.person.address.clone(), card.presence.client_id);
+            assert!(old.is_none_or(|old| old < card.presence.client_id), "out of order");
+        }
+        Event::Offline(person) => {
+            assert!(view.remove(&person.address).is_some(), "FLN of somebody unseen");
+        }
+        other => panic!("unexpected {other:?}"),
+    }
+}
