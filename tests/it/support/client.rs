@@ -1,0 +1,152 @@
+//! A client as plain as possible: lines and payloads over a blocking socket with a time limit, so
+//! that a missing line fails a test instead of hanging it.
+
+use super::TestServer;
+use msnd::server::Role;
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
+/// How long anything that must happen may take. Never decides a test that passes.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One connection.
+pub struct Client {
+    stream: BufReader<TcpStream>,
+}
+
+impl Client {
+    /// Connects.
+    pub fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream: BufReader::new(stream) }
+    }
+
+    /// Connects to the notification role and signs `user` in: everything up to the profile.
+    pub fn sign_in(server: &TestServer, dialect: &str, user: &str) -> Self {
+        let mut client = Self::connect(server.address(Role::Notification));
+        client.send(&format!("VER 1 {dialect} CVR0"));
+        assert!(client.line().starts_with(&format!("VER 1 {dialect}")));
+        client.send(&format!("USR 2 TWN I {user}"));
+        assert!(client.line().starts_with("USR 2 TWN S lc="));
+        client.send(&format!("USR 3 TWN S {}", server.ticket(user)));
+        assert!(client.line().starts_with(&format!("USR 3 OK {user} ")));
+        let (_, profile) = client.message();
+        assert!(profile.contains("text/x-msmsgsprofile"));
+        client
+    }
+
+    /// Signs in, synchronises and shows `status`; `ILN`s and the challenge are read.
+    pub fn present(server: &TestServer, dialect: &str, user: &str, status: &str) -> Self {
+        let mut client = Self::sign_in(server, dialect, user);
+        client.send("SYN 4 0");
+        client.send(&format!("CHG 5 {status}"));
+        client.drain();
+        client
+    }
+
+    /// Sends one line.
+    pub fn send(&mut self, line: &str) {
+        self.send_bytes(format!("{line}\r\n").as_bytes());
+    }
+
+    /// Sends bytes.
+    pub fn send_bytes(&mut self, bytes: &[u8]) {
+        self.stream.get_mut().write_all(bytes).unwrap();
+    }
+
+    /// Sends bytes to a server that may have closed already.
+    pub fn try_send_bytes(&mut self, bytes: &[u8]) {
+        let _ = self.stream.get_mut().write_all(bytes);
+    }
+
+    /// The next line without its end; panics at the end of the stream.
+    pub fn line(&mut self) -> String {
+        self.line_or_end().expect("a line, not the end")
+    }
+
+    /// The next line that is no challenge.
+    pub fn line_but_challenge(&mut self) -> String {
+        loop {
+            let line = self.line();
+            if !line.starts_with("CHL 0 ") {
+                return line;
+            }
+        }
+    }
+
+    /// The next line, or `None` at the end of the stream.
+    pub fn line_or_end(&mut self) -> Option<String> {
+        let mut line = Vec::new();
+        match self.stream.read_until(b'\n', &mut line) {
+            Ok(0) => return None,
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return None,
+            Err(error) => panic!("no line came: {error}"),
+        }
+        let line = String::from_utf8(line).unwrap();
+        Some(line.strip_suffix("\r\n").unwrap_or_else(|| panic!("{line:?} has no CRLF")).into())
+    }
+
+    /// Exactly so many bytes.
+    pub fn payload(&mut self, bytes: usize) -> Vec<u8> {
+        let mut payload = vec![0; bytes];
+        self.stream.read_exact(&mut payload).unwrap();
+        payload
+    }
+
+    /// The next line and its payload.
+    pub fn message(&mut self) -> (String, String) {
+        let line = self.line();
+        let bytes = line.rsplit(' ').next().unwrap().parse().unwrap();
+        (line, String::from_utf8(self.payload(bytes)).unwrap())
+    }
+
+    /// Expects exactly this line next, challenges aside.
+    #[track_caller]
+    pub fn expect(&mut self, line: &str) {
+        assert_eq!(self.line_but_challenge(), line);
+    }
+
+    /// Sends a line and expects the answer.
+    #[track_caller]
+    pub fn ask(&mut self, line: &str, answer: &str) {
+        self.send(line);
+        self.expect(answer);
+    }
+
+    /// Expects the end of the stream, and nothing before it.
+    #[track_caller]
+    pub fn expect_end(&mut self) {
+        assert_eq!(self.line_or_end(), None);
+    }
+
+    /// Pings and returns every line before the answer.
+    pub fn drain(&mut self) -> Vec<String> {
+        self.send("PNG");
+        let mut lines = Vec::new();
+        loop {
+            let line = self.line();
+            if line.starts_with("QNG") {
+                return lines;
+            }
+            if line.starts_with("MSG ") || line.starts_with("NOT ") {
+                self.payload(line.rsplit(' ').next().unwrap().parse().unwrap());
+            }
+            lines.push(line);
+        }
+    }
+
+    /// Expects that nothing but challenges has come.
+    #[track_caller]
+    pub fn expect_silence(&mut self) {
+        let lines: Vec<_> =
+            self.drain().into_iter().filter(|line| !line.starts_with("CHL 0 ")).collect();
+        assert_eq!(lines, Vec::<String>::new());
+    }
+}

@@ -1,0 +1,160 @@
+//! A whole server in this process: real sockets, a real SQLite file in a temporary folder. Dropping
+//! it shuts it down and fails the test if a connection outlives the shutdown.
+
+use msnd::{
+    config::{Bind, Config, Synchronous},
+    model::{Address, Name},
+    server::{self, Role, Running},
+    store::{
+        NewAccount, PasswordHash, Store,
+        password::{Cost, Password, PasswordHasher},
+        sqlite::{SqliteOptions, SqliteStore},
+    },
+};
+use std::{
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    sync::{Arc, LazyLock},
+};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// The password of every test account.
+pub const PASSWORD: &str = "secret";
+
+/// One hash for all test accounts.
+static HASH: LazyLock<PasswordHash> = LazyLock::new(|| {
+    hasher().hash_now(&Password::new(PASSWORD).unwrap()).unwrap()
+});
+
+/// A running server.
+pub struct TestServer {
+    runtime: Runtime,
+    running: Option<Running>,
+    _folder: TempDir,
+}
+
+impl TestServer {
+    /// A server with default options, but for ports, without TLS.
+    pub fn start() -> Self {
+        Self::start_with(|_| {})
+    }
+
+    /// A server whose options `change` may change.
+    pub fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let mut config = loopback();
+        change(&mut config);
+        let running = runtime.block_on(async {
+            let store = SqliteStore::open(SqliteOptions {
+                path: folder.path().join("test.sqlite"),
+                synchronous: Synchronous::Off,
+                readers: 2,
+                limits: msnd::model::roster::RosterLimits {
+                    forward_max: config.limits.forward_list_max,
+                    allow_block_max: config.limits.allow_block_list_max,
+                },
+                create: true,
+            });
+            let options = server::Options {
+                config,
+                store: Arc::new(store.await.unwrap()),
+                hasher: Arc::new(hasher()),
+                tls: None,
+                in_container: false,
+            };
+            server::start(options).await.unwrap()
+        });
+        Self { runtime, running: Some(running), _folder: folder }
+    }
+
+    /// A server with these people, each named like the local part of its address.
+    pub fn with_users(users: &[&str]) -> Self {
+        let server = Self::start();
+        server.add(users.iter().map(|user| new_account(user)).collect());
+        server
+    }
+
+    /// Makes accounts.
+    pub fn add(&self, accounts: Vec<NewAccount>) {
+        self.runtime.block_on(self.store().create_accounts(accounts)).unwrap();
+    }
+
+    /// The running server.
+    pub fn running(&self) -> &Running {
+        self.running.as_ref().unwrap()
+    }
+
+    /// Its store.
+    pub fn store(&self) -> Arc<dyn Store> {
+        self.running().store().clone()
+    }
+
+    /// Runs a future on the server's runtime.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
+    /// Where `role` listens.
+    pub fn address(&self, role: Role) -> SocketAddr {
+        self.running().address(role).unwrap()
+    }
+
+    /// A ticket from the login service, over HTTP as a client gets it.
+    pub fn ticket(&self, user: &str) -> String {
+        let mut stream = TcpStream::connect(self.address(Role::PassportHttp)).unwrap();
+        let user = user.replace('@', "%40");
+        let request = format!(
+            "GET /login2.srf HTTP/1.1\r\nAuthorization: Passport1.4 OrgVerb=GET,\
+             OrgURL=http%3A%2F%2Fmessenger%2Emsn%2Ecom,sign-in={user},pwd={PASSWORD},lc=1033,\
+             id=507,tw=40,fs=1,ct=1,kpp=1,kv=11,ver=2.1.6000.1,tpf=0\r\nHost: login\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        let (_, rest) = response.split_once("from-PP='").unwrap_or_else(|| panic!("{response}"));
+        rest.split_once('\'').unwrap().0.to_owned()
+    }
+
+    /// Shuts down as on SIGTERM; whether every connection ended within the grace time.
+    pub fn shut_down(&mut self) -> bool {
+        self.running.take().is_none_or(|running| self.runtime.block_on(running.shut_down()))
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        let all_ended = self.shut_down();
+        if !std::thread::panicking() {
+            assert!(all_ended, "a connection outlived the shutdown");
+        }
+    }
+}
+
+/// Options for loopback and kernel-chosen ports, Passport without TLS.
+pub fn loopback() -> Config {
+    let bind = Bind::At(SocketAddr::from(([127, 0, 0, 1], 0)));
+    let mut config = Config::default();
+    config.dispatch.bind = bind;
+    config.notification.bind = bind;
+    config.passport.http_bind = bind;
+    config.passport.https_bind = Bind::Off;
+    config
+}
+
+/// An account named like the local part of its address, with nothing on its lists.
+pub fn new_account(address: &str) -> NewAccount {
+    let address = Address::parse(address).unwrap();
+    let local = address.as_str().split('@').next().unwrap();
+    let name = format!("{}{}", local[..1].to_uppercase(), &local[1..]);
+    NewAccount::new(address, Name::new(&name).unwrap(), HASH.clone())
+}
+
+fn hasher() -> PasswordHasher {
+    PasswordHasher::new(Cost::Cheap, 2, 64)
+}

@@ -1,0 +1,108 @@
+//! The transcript format as data.
+//!
+//! Beyond the format of the reference, `% config SECTION.KEY VALUE` sets an option of the server.
+
+/// A whole file: preconditions hold for all of it.
+#[derive(Debug, Default)]
+pub struct Script {
+    /// `% …`
+    pub preconditions: Vec<String>,
+    /// `$ NAME value`: values that the server chooses.
+    pub chosen: Vec<String>,
+    /// What happens, with the line number of each step.
+    pub steps: Vec<(usize, Step)>,
+}
+
+/// One thing that happens.
+#[derive(Debug)]
+pub enum Step {
+    /// `@ name role [state …]`
+    On { name: String, opening: Vec<String> },
+    /// `C:` with its payload.
+    Send(Message),
+    /// `S:` with its payload.
+    Receive(Message),
+    /// `S? CMD`
+    ReceiveAny(String),
+    /// `{ … }`
+    ReceiveInAnyOrder(Vec<Message>),
+    /// `! [name] closed by …`
+    Closed { name: Option<String>, by_server: bool },
+}
+
+/// A line and the payload behind it.
+#[derive(Debug, Clone, Default)]
+pub struct Message {
+    pub line: String,
+    pub payload: Option<Vec<u8>>,
+}
+
+/// Reads a file.
+pub fn script(text: &str) -> Script {
+    let mut script = Script::default();
+    let mut group: Option<Vec<Message>> = None;
+    for (index, line) in text.lines().enumerate() {
+        let number = index + 1;
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (mark, rest) = line.split_at(line.len().min(2));
+        let rest = rest.strip_prefix(' ').unwrap_or(rest);
+        match mark {
+            "% " => script.preconditions.push(rest.into()),
+            "$ " => script.chosen.push(rest.split_once(' ').unwrap().1.into()),
+            "@ " => {
+                let mut words = rest.split_whitespace().map(String::from);
+                let name = words.next().unwrap();
+                script.steps.push((number, Step::On { name, opening: words.collect() }));
+            }
+            "! " => script.steps.push((number, closed(rest))),
+            "{" => group = Some(Vec::new()),
+            "}" => {
+                let messages = group.take().expect("a group");
+                script.steps.push((number, Step::ReceiveInAnyOrder(messages)));
+            }
+            "C:" | "S:" => {
+                let message = Message { line: rest.into(), payload: None };
+                match (&mut group, mark) {
+                    (Some(group), "S:") => group.push(message),
+                    (None, "S:") => script.steps.push((number, Step::Receive(message))),
+                    _ => script.steps.push((number, Step::Send(message))),
+                }
+            }
+            "S?" => script.steps.push((number, Step::ReceiveAny(rest.into()))),
+            "C." | "S." | "C~" | "S~" => {
+                let message = match script.steps.last_mut() {
+                    Some((_, Step::Send(message) | Step::Receive(message))) => message,
+                    _ => panic!("line {number}: payload without a command"),
+                };
+                let payload = message.payload.get_or_insert_default();
+                payload.extend(bytes(rest.strip_suffix('\\').unwrap_or(rest)));
+                if mark.ends_with('.') {
+                    payload.extend_from_slice(b"\r\n");
+                }
+            }
+            _ => panic!("line {number}: {line}"),
+        }
+    }
+    script
+}
+
+fn closed(text: &str) -> Step {
+    let (name, by) = text.split_once("closed by ").unwrap();
+    let name = Some(name.trim().to_owned()).filter(|name| !name.is_empty());
+    Step::Closed { name, by_server: by == "server" }
+}
+
+/// `\xNN` is one byte.
+fn bytes(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("\\x") {
+        bytes.extend_from_slice(before.as_bytes());
+        bytes.push(u8::from_str_radix(&after[..2], 16).unwrap());
+        rest = &after[2..];
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    bytes
+}

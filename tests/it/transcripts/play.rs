@@ -1,0 +1,373 @@
+//! Plays a transcript against a server that starts as the preconditions say.
+
+use super::parse::{Message, Script, Step};
+use crate::support::{Client, TestServer, server::new_account};
+use msnd::{
+    config::{Challenge, Config},
+    model::{
+        Address, Group, GroupId, GroupSet, ListBits, Name, Privacy, Prompt, PropertyKey,
+    },
+    protocol::{challenge::answer, escape},
+    server::Role,
+    store::{NewAccount, NewContact},
+};
+use std::collections::BTreeMap;
+
+/// Plays all of it; panics with the line number where it differs.
+pub fn play(script: &Script) {
+    let mut stage = Stage::set(script);
+    for (number, step) in &script.steps {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| stage.play(step)));
+        if let Err(panic) = outcome {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("?");
+            panic!("line {number}: {step:?}: {text}");
+        }
+    }
+    stage.expect_silence();
+}
+
+struct Stage {
+    connections: BTreeMap<String, Connection>,
+    current: String,
+    /// Example value to real one, as soon as it is known.
+    chosen: BTreeMap<String, Option<String>>,
+    /// Sessions of `% online`.
+    _offstage: Vec<Client>,
+    server: TestServer,
+}
+
+struct Connection {
+    client: Client,
+    is_notification: bool,
+    is_signed_in: bool,
+    is_open: bool,
+}
+
+impl Stage {
+    fn set(script: &Script) -> Self {
+        let conditions: Vec<Vec<&str>> =
+            script.preconditions.iter().map(|line| line.split_whitespace().collect()).collect();
+        let server = TestServer::start_with(|config| {
+            for condition in conditions.iter().filter(|words| words[0] == "config") {
+                set_option(config, condition[1], condition[2]);
+            }
+        });
+        server.add(Cast::new(&conditions, script).accounts());
+        let mut chosen: BTreeMap<_, _> =
+            script.chosen.iter().map(|value| (value.clone(), None)).collect();
+        let mut offstage = Vec::new();
+        for words in &conditions {
+            match words[..] {
+                ["ticket", user, ticket] => {
+                    chosen.insert(ticket.into(), Some(server.ticket(user)));
+                }
+                ["online", user, ref presence @ ..] => {
+                    offstage.push(Client::present(&server, "MSNP9", user, &presence.join(" ")));
+                }
+                _ => {}
+            }
+        }
+        let current = String::new();
+        Self { connections: BTreeMap::new(), current, chosen, _offstage: offstage, server }
+    }
+
+    fn play(&mut self, step: &Step) {
+        match step {
+            Step::On { name, opening } => {
+                self.current.clone_from(name);
+                if !self.connections.contains_key(name) {
+                    self.open(opening);
+                }
+            }
+            Step::Send(message) => self.send(message),
+            Step::Receive(message) => {
+                let wants_challenge = message.line.starts_with("CHL");
+                let line = self.read(wants_challenge);
+                self.compare(message, line);
+            }
+            Step::ReceiveAny(verb) => {
+                let line = self.read(false);
+                assert_eq!(line.split(' ').next(), Some(&**verb), "{line}");
+                if matches!(&**verb, "MSG" | "NOT" | "IPG") {
+                    self.payload_of(&line);
+                }
+            }
+            Step::ReceiveInAnyOrder(messages) => {
+                let mut expected: Vec<_> =
+                    messages.iter().map(|message| message.line.clone()).collect();
+                while !expected.is_empty() {
+                    let line = self.read(false);
+                    let at = expected.iter().position(|expected| *expected == line);
+                    expected.remove(at.unwrap_or_else(|| panic!("{line:?} not in {expected:?}")));
+                }
+            }
+            Step::Closed { name, by_server } => {
+                let name = name.as_ref().unwrap_or(&self.current);
+                let connection = self.connections.get_mut(name).unwrap();
+                connection.is_open = false;
+                if *by_server {
+                    connection.client.expect_end();
+                } else {
+                    self.connections.remove(name);
+                }
+            }
+        }
+    }
+
+    fn open(&mut self, opening: &[String]) {
+        let words: Vec<&str> = opening.iter().map(String::as_str).collect();
+        let server = &self.server;
+        let (role, client, is_signed_in) = match words[..] {
+            ["ds"] => (Role::Dispatch, Client::connect(server.address(Role::Dispatch)), false),
+            ["ns"] => {
+                (Role::Notification, Client::connect(server.address(Role::Notification)), false)
+            }
+            ["ns", "signed-in", dialect, user] => {
+                (Role::Notification, Client::sign_in(server, dialect, user), true)
+            }
+            ["ns", "present", dialect, user, status, client_id] => {
+                let presence = format!("{status} {client_id}");
+                (Role::Notification, Client::present(server, dialect, user, &presence), true)
+            }
+            _ => panic!("unknown opening {words:?}"),
+        };
+        if is_signed_in {
+            // What this opening meant to others is part of the precondition, not of the scenario.
+            for other in self.connections.values_mut().filter(|other| other.is_signed_in && other.is_open) {
+                other.client.drain();
+            }
+        }
+        let is_notification = role == Role::Notification;
+        let connection = Connection { client, is_notification, is_signed_in, is_open: true };
+        self.connections.insert(self.current.clone(), connection);
+    }
+
+    fn send(&mut self, message: &Message) {
+        let line: Vec<_> = message.line.split(' ').map(|word| self.real(word)).collect();
+        let mut bytes = format!("{}\r\n", line.join(" ")).into_bytes();
+        if let Some(payload) = &message.payload {
+            bytes.extend(self.real_answer(&message.line, payload));
+        }
+        self.connection().client.send_bytes(&bytes);
+    }
+
+    /// The answer to the real challenge, if the payload answers an example one.
+    fn real_answer(&self, line: &str, payload: &[u8]) -> Vec<u8> {
+        let clients = Challenge::default().clients;
+        let client = clients.iter().find(|client| line.split(' ').nth(2) == Some(&client.id));
+        let Some(client) = client.filter(|_| line.starts_with("QRY")) else {
+            return payload.into();
+        };
+        let asked = self.chosen.iter().find(|(example, real)| {
+            real.is_some() && answer(example, &client.key).as_bytes() == payload
+        });
+        match asked {
+            Some((_, Some(real))) => answer(real, &client.key).into_bytes(),
+            _ => payload.into(),
+        }
+    }
+
+    fn real(&self, word: &str) -> String {
+        self.chosen.get(word).cloned().flatten().unwrap_or_else(|| word.into())
+    }
+
+    fn read(&mut self, wants_challenge: bool) -> String {
+        let client = &mut self.connection().client;
+        if wants_challenge { client.line() } else { client.line_but_challenge() }
+    }
+
+    fn payload_of(&mut self, line: &str) -> Vec<u8> {
+        let bytes = line.rsplit(' ').next().unwrap().parse().unwrap();
+        self.connection().client.payload(bytes)
+    }
+
+    fn compare(&mut self, expected: &Message, line: String) {
+        let payload = expected.payload.as_ref().map(|_| self.payload_of(&line));
+        let expected_words: Vec<_> = expected.line.split(' ').collect();
+        let words: Vec<_> = line.split(' ').collect();
+        match (expected_words[0], &expected.payload, &payload) {
+            ("VER", ..) => assert_eq!(words[..3], expected_words[..3], "{line}"),
+            ("CVR", ..) => {
+                assert_eq!(words[..2], expected_words[..2], "{line}");
+                assert_eq!(words.len(), expected_words.len(), "{line}");
+            }
+            ("MSG", Some(wanted), Some(got)) if words[..3] == ["MSG", "Hotmail", "Hotmail"] => {
+                assert_eq!(field_names(got), field_names(wanted));
+            }
+            (_, wanted, got) => {
+                assert_eq!(words.len(), expected_words.len(), "{line}");
+                for (wanted, got) in expected_words.iter().zip(&words) {
+                    self.compare_word(wanted, got, &line);
+                }
+                assert_eq!(got, wanted, "{line}");
+            }
+        }
+    }
+
+    fn compare_word(&mut self, wanted: &str, got: &str, line: &str) {
+        match self.chosen.get_mut(wanted) {
+            Some(Some(real)) => assert_eq!(got, real, "{line}"),
+            Some(unknown) => *unknown = Some(got.into()),
+            None if wanted.starts_with("lc=") => {
+                let keys = |policy: &str| -> Vec<String> {
+                    policy.split(',').map(|pair| pair.split('=').next().unwrap().into()).collect()
+                };
+                assert_eq!(keys(got), keys(wanted), "{line}");
+            }
+            None => assert_eq!(got, wanted, "{line}"),
+        }
+    }
+
+    fn connection(&mut self) -> &mut Connection {
+        self.connections.get_mut(&self.current).expect("an open connection")
+    }
+
+    /// At the end nothing is left unread.
+    fn expect_silence(&mut self) {
+        for connection in self.connections.values_mut() {
+            if connection.is_open && connection.is_notification && connection.is_signed_in {
+                connection.client.expect_silence();
+            }
+        }
+    }
+}
+
+fn field_names(payload: &[u8]) -> Vec<String> {
+    let text = String::from_utf8(payload.to_vec()).unwrap();
+    text.split("\r\n").map(|line| line.split(": ").next().unwrap_or_default().into()).collect()
+}
+
+fn set_option(config: &mut Config, key: &str, value: &str) {
+    let (section, key) = key.split_once('.').unwrap();
+    let mut table = toml::Table::try_from(&*config).unwrap();
+    let value = value.parse::<i64>().map_or_else(|_| value.into(), toml::Value::Integer);
+    table[section].as_table_mut().unwrap().insert(key.into(), value);
+    *config = table.try_into().unwrap();
+}
+
+/// The accounts of a scenario, in order of first mention.
+struct Cast {
+    accounts: Vec<NewAccount>,
+}
+
+impl Cast {
+    fn new(conditions: &[Vec<&str>], script: &Script) -> Self {
+        let mut cast = Self { accounts: Vec::new() };
+        for words in conditions {
+            match words[..] {
+                ["account", user, name, ref settings @ ..] => {
+                    cast.account(user).name = decoded(name);
+                    settings.iter().for_each(|setting| apply(cast.account(user), setting));
+                }
+                ["list", owner, contact, _, _, name] => {
+                    cast.account(owner);
+                    cast.named(contact, name);
+                }
+                ["online", user, ..] | ["ticket", user, _] => {
+                    cast.account(user);
+                }
+                _ => {}
+            }
+        }
+        for (_, step) in &script.steps {
+            if let Step::On { opening, .. } = step
+                && let Some(user) = opening.get(3)
+            {
+                cast.account(user);
+            }
+        }
+        for words in conditions {
+            match words[..] {
+                ["group", owner, id, name] => cast.group(owner, id.parse().unwrap(), decoded(name)),
+                ["list", owner, contact, bits, groups, name] => {
+                    cast.list(owner, contact, bits.parse().unwrap(), groups, decoded(name));
+                }
+                _ => {}
+            }
+        }
+        cast.mirror();
+        cast
+    }
+
+    fn accounts(self) -> Vec<NewAccount> {
+        self.accounts
+    }
+
+    fn account(&mut self, user: &str) -> &mut NewAccount {
+        let at = self.accounts.iter().position(|account| account.address.as_str() == user);
+        let at = at.unwrap_or_else(|| {
+            self.accounts.push(new_account(user));
+            self.accounts.len() - 1
+        });
+        &mut self.accounts[at]
+    }
+
+    /// An account that takes its name from the list that mentions it first.
+    fn named(&mut self, user: &str, name: &str) {
+        if !self.accounts.iter().any(|account| account.address.as_str() == user) {
+            self.account(user).name = decoded(name);
+        }
+    }
+
+    fn group(&mut self, owner: &str, id: u32, name: Name) {
+        let id = GroupId::new(id).unwrap();
+        let groups = &mut self.account(owner).groups;
+        groups.retain(|group| group.id != id);
+        groups.push(Group { id, name });
+        groups.sort_by_key(|group| group.id);
+    }
+
+    fn list(&mut self, owner: &str, contact: &str, bits: u8, groups: &str, name: Name) {
+        let groups = groups
+            .split(',')
+            .filter_map(|id| GroupId::new(id.parse().ok()?))
+            .fold(GroupSet::default(), GroupSet::with);
+        let address = Address::parse(contact).unwrap();
+        let contacts = &mut self.account(owner).contacts;
+        contacts.push(NewContact { address, name, lists: ListBits(bits), groups });
+    }
+
+    /// Whoever is on a reverse list has its owner on the forward list.
+    fn mirror(&mut self) {
+        let reverse: Vec<_> = self
+            .accounts
+            .iter()
+            .flat_map(|owner| {
+                let is_reverse = |contact: &&NewContact| contact.lists.has(ListBits::REVERSE);
+                owner.contacts.iter().filter(is_reverse).map(move |contact| {
+                    (contact.address.clone(), owner.address.clone(), owner.name.clone())
+                })
+            })
+            .collect();
+        for (watcher, owner, name) in reverse {
+            let contacts = &mut self.account(watcher.as_str()).contacts;
+            match contacts.iter_mut().find(|contact| contact.address == owner) {
+                Some(contact) => contact.lists = contact.lists.with(ListBits::FORWARD),
+                None => contacts.push(NewContact {
+                    address: owner,
+                    name,
+                    lists: ListBits::FORWARD,
+                    groups: GroupSet::ZERO,
+                }),
+            }
+        }
+    }
+}
+
+fn apply(account: &mut NewAccount, setting: &str) {
+    let (key, value) = setting.split_once('=').unwrap();
+    match key {
+        "ver" => account.list_version = value.parse().unwrap(),
+        "blp" => account.privacy = Privacy::from_code(value.as_bytes()).unwrap(),
+        "gtc" => account.prompt = Prompt::from_code(value.as_bytes()).unwrap(),
+        key => {
+            let key = PropertyKey::from_code(key.as_bytes()).unwrap();
+            account.properties.insert(key, escape::decode(value.as_bytes()).unwrap());
+        }
+    }
+}
+
+fn decoded(name: &str) -> Name {
+    Name::new(&escape::decode(name.as_bytes()).unwrap()).unwrap()
+}
