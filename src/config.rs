@@ -267,6 +267,14 @@ pub struct Log {
     pub wire_trace: Vec<String>,
 }
 
+impl Config {
+    /// The database file, with the data folder in front of a relative one.
+    #[must_use]
+    pub fn database_file(&self) -> PathBuf {
+        self.data.dir.join(&self.store.file)
+    }
+}
+
 impl fmt::Debug for ChallengeClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChallengeClient").field("id", &self.id).finish_non_exhaustive()
