@@ -1,9 +1,19 @@
 //! Every option with its default, unit and meaning. How files, environment and flags become these
-//! values is in `config/load.rs`; what cannot work is refused in `config/check.rs`.
+//! values is in `config/load.rs`; what cannot work is refused in `config/check.rs`; `config/show.rs`
+//! prints what is in force. Knows no socket, no clock and no database.
 
 mod check;
 mod load;
+mod show;
+#[cfg(test)]
+mod tests;
+mod text;
 
+pub use check::log_filter;
+pub use load::{
+    ConfigError, EXAMPLE, FILE_BYTES_MAX, FILE_VARIABLE, Flag, Loaded, Origin, Overrides, Problem,
+    VARIABLE_PREFIX, load, trace,
+};
 use serde::{Deserialize, Serialize};
 use std::{fmt, net::SocketAddr, path::PathBuf};
 
@@ -155,8 +165,8 @@ pub struct Challenge {
     pub clients: Vec<ChallengeClient>,
 }
 
-/// One `[[challenge.clients]]`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One `[[challenge.clients]]`. `Debug` hides the key.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChallengeClient {
     /// Client id string.
@@ -259,6 +269,20 @@ pub struct Log {
     pub format: LogFormat,
     /// Accounts whose every line is logged, secrets masked.
     pub wire_trace: Vec<String>,
+}
+
+impl Config {
+    /// The database file, with the data folder in front of a relative one.
+    #[must_use]
+    pub fn database_file(&self) -> PathBuf {
+        self.data.dir.join(&self.store.file)
+    }
+}
+
+impl fmt::Debug for ChallengeClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChallengeClient").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Display for Bind {

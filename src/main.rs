@@ -1,3 +1,7 @@
-//! The `msnd` binary.
+//! The `msnd` binary: hands the command line to the library and its answer to the system.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    msnd::cli::main(std::env::args_os())
+}

@@ -1,5 +1,8 @@
 //! All integration tests, in one binary.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod cli;
 mod hub;
 mod support;
 mod transcripts;

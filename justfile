@@ -1,0 +1,38 @@
+# Everyday commands; `just` lists them. None is needed: each is one plain line.
+
+_default:
+    @just --list
+
+# Format, lints and documentation, as the guard of main wants them.
+check:
+    cargo fmt --check
+    cargo clippy --all-targets --locked -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
+
+# The whole test suite, or the tests whose name contains a word.
+test *words:
+    .ci/test {{words}}
+
+# Everything that guards main.
+ci:
+    .ci/run
+
+# A server with its data in ./msnd-data, on ports that need no root.
+run *flags:
+    cargo run --locked -- run --set passport.https_bind=0.0.0.0:8443 {{flags}}
+
+# Commands on that server's database: `just db status`.
+db *words:
+    cargo run --locked -- db {{words}}
+
+# The crate's documentation, with private items.
+docs:
+    cargo doc --no-deps --locked --document-private-items --open
+
+# The container image.
+image tag="msnd":
+    docker build --tag {{tag}} .
+
+# Known weaknesses in dependencies; asks the network.
+audit:
+    cargo deny --locked check

@@ -1,0 +1,78 @@
+//! Standard output that survives a reader who has seen enough, and the few forms in which we print.
+
+use super::Failure;
+use anyhow::Context as _;
+use serde_json::Value;
+use std::io::{self, ErrorKind, Write as _};
+
+/// Prints `text` as it is. A closed pipe is no failure: the reader has what it wanted.
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written.context("cannot write to standard output")?),
+    }
+}
+
+/// Prints one JSON document on one line.
+pub(super) fn print_json(document: &Value) -> Result<(), Failure> {
+    print(&format!("{document}\n"))
+}
+
+/// Columns of equal width with two spaces between them; the first row is the heading.
+pub(super) fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
+    let mut widths = [0; COLUMNS];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let line = |row: &[String; COLUMNS]| {
+        let cells: Vec<String> =
+            row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+/// Unix seconds as a date and time of day in UTC.
+pub(super) fn utc(secs: i64) -> String {
+    let (days, of_day) = (secs.div_euclid(86_400), secs.rem_euclid(86_400));
+    // Days since 0000-03-01 in the Gregorian calendar, so that leap days end a year; 146097 days
+    // are 400 years.
+    let shifted = days + 719_468;
+    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", of_day / 3600, of_day / 60 % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_follow_the_calendar() {
+        for (secs, text) in [
+            (0, "1970-01-01 00:00"),
+            (951_782_399, "2000-02-28 23:59"),
+            (951_782_400, "2000-02-29 00:00"),
+            (951_868_800, "2000-03-01 00:00"),
+            (1_072_915_200, "2004-01-01 00:00"),
+            (1_790_000_000, "2026-09-21 14:13"),
+            (-1, "1969-12-31 23:59"),
+        ] {
+            assert_eq!(utc(secs), text);
+        }
+    }
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [["A".into(), "B".into()], ["long".into(), "é".into()]];
+        assert_eq!(table(&rows), "A     B\nlong  é\n");
+    }
+}
