@@ -1,1 +1,387 @@
-//! Not written yet.
+//! Binds every listener, wires the roles together, runs and drains. The only place that knows all
+//! of them.
+
+use crate::{
+    account::Accounts,
+    config::{Bind, Config},
+    dispatch::{self, Dispatch, referral},
+    hub::{Hub, SessionId, ticket::Tickets},
+    model::Address,
+    net::{
+        listener::{Accepted, Admission, Permit, accept},
+        tls::TlsServer,
+    },
+    notification::{self, Notification},
+    passport::Passport,
+    session::{SessionLimits, run},
+    store::{Store, password::PasswordHasher},
+};
+use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    net::TcpListener,
+    select,
+    time::{sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Where the login service listens if nobody chose and port 443 is reserved for root.
+const UNPRIVILEGED_HTTPS_PORT: u16 = 8443;
+
+/// What a listener is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Refers clients to a notification server.
+    Dispatch,
+    /// Sign-in, lists, presence.
+    Notification,
+    /// Passport sign-in without TLS.
+    PassportHttp,
+    /// Passport sign-in with TLS.
+    PassportHttps,
+}
+
+impl Role {
+    /// The option that names the listener's address.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Dispatch => "dispatch.bind",
+            Self::Notification => "notification.bind",
+            Self::PassportHttp => "passport.http_bind",
+            Self::PassportHttps => "passport.https_bind",
+        }
+    }
+
+    fn bind(self, config: &Config) -> Bind {
+        match self {
+            Self::Dispatch => config.dispatch.bind,
+            Self::Notification => config.notification.bind,
+            Self::PassportHttp => config.passport.http_bind,
+            Self::PassportHttps => config.passport.https_bind,
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dispatch => "dispatch",
+            Self::Notification => "notification",
+            Self::PassportHttp => "passport-http",
+            Self::PassportHttps => "passport-https",
+        })
+    }
+}
+
+/// A listener that accepts connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listener {
+    /// What it is for.
+    pub role: Role,
+    /// Where it listens; never port 0.
+    pub address: SocketAddr,
+}
+
+/// What a server is made of.
+#[derive(Debug)]
+pub struct Options {
+    /// The options.
+    pub config: Config,
+    /// Accounts and lists.
+    pub store: Arc<dyn Store>,
+    /// Password verification.
+    pub hasher: Arc<PasswordHasher>,
+    /// Certificate of the login service; without one its TLS listener does not run.
+    pub tls: Option<TlsServer>,
+    /// Whether this process runs in a container, for the warning about advertised addresses.
+    pub in_container: bool,
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Somebody else listens there.
+    #[error("{role}: another program listens on {address} already")]
+    AddressTaken {
+        /// The listener.
+        role: Role,
+        /// Its address.
+        address: SocketAddr,
+    },
+    /// The system does not let us listen there.
+    #[error("{role}: cannot listen on {address}: {source}")]
+    Bind {
+        /// The listener.
+        role: Role,
+        /// Its address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// A running server. Dropping it stops nothing: call [`Running::shut_down`].
+#[derive(Debug)]
+pub struct Running {
+    listeners: Vec<Listener>,
+    hub: Hub,
+    store: Arc<dyn Store>,
+    admission: Arc<Admission>,
+    tasks: TaskTracker,
+    accepting: CancellationToken,
+    draining: CancellationToken,
+    notice: Duration,
+    grace: Duration,
+}
+
+/// Binds all listeners, then starts to serve. When this returns, every listener accepts.
+///
+/// # Errors
+/// [`StartError`] names the listener; nothing runs then.
+pub async fn start(options: Options) -> Result<Running, StartError> {
+    let Options { config, store, hasher, tls, in_container } = options;
+    let config = Arc::new(config);
+    let bound = Bound::bind(&config, tls.is_some()).await?;
+    let parts = Parts::new(&config, store, &hasher, tls, &bound);
+    if let Some(address) = bound.address(Role::Notification)
+        && let Some(warning) = referral::warning(&config, address, in_container)
+    {
+        tracing::warn!("{warning}");
+    }
+    let mut running = parts.running(&bound);
+    for (role, listener) in bound.listeners {
+        running.serve(&parts, role, listener);
+    }
+    running.listeners.sort_by_key(|listener| listener.role as usize);
+    Ok(running)
+}
+
+impl Running {
+    /// Every role with its address. Roles that share a port are listed with the same address.
+    #[must_use]
+    pub fn listeners(&self) -> &[Listener] {
+        &self.listeners
+    }
+
+    /// Where `role` listens, if it runs.
+    #[must_use]
+    pub fn address(&self, role: Role) -> Option<SocketAddr> {
+        self.listeners.iter().find(|listener| listener.role == role).map(|found| found.address)
+    }
+
+    /// Who is online.
+    #[must_use]
+    pub const fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// The store it serves from.
+    #[must_use]
+    pub const fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Connections held now.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.admission.connections()
+    }
+
+    /// Stops accepting, tells everybody, waits for the announced minutes, says `OUT SSD`, and
+    /// closes within the grace time. Returns whether every connection ended by itself.
+    pub async fn shut_down(self) -> bool {
+        self.accepting.cancel();
+        let minutes = u32::try_from(self.notice.as_secs() / 60).unwrap_or(u32::MAX);
+        self.hub.notify_shutdown(minutes);
+        sleep(self.notice).await;
+        self.draining.cancel();
+        self.tasks.close();
+        timeout(self.grace, self.tasks.wait()).await.is_ok()
+    }
+
+    fn serve(&mut self, parts: &Parts, role: Role, listener: TcpListener) {
+        let accepting = self.accepting.clone();
+        let admission = self.admission.clone();
+        let (tasks, draining) = (self.tasks.clone(), self.draining.clone());
+        let parts = parts.clone();
+        let serve = move |accepted| parts.serve(role, accepted, &tasks, &draining);
+        self.tasks.spawn(accept(listener, admission, accepting, serve));
+    }
+}
+
+/// Listeners that are bound and not yet served.
+struct Bound {
+    listeners: Vec<(Role, TcpListener)>,
+    addresses: Vec<Listener>,
+}
+
+impl Bound {
+    async fn bind(config: &Config, has_certificate: bool) -> Result<Self, StartError> {
+        let mut bound = Self { listeners: Vec::new(), addresses: Vec::new() };
+        let shares_port = matches!((config.dispatch.bind, config.notification.bind),
+            (Bind::At(one), Bind::At(other)) if one == other && one.port() != 0);
+        for role in [Role::Notification, Role::Dispatch, Role::PassportHttp, Role::PassportHttps] {
+            let Bind::At(address) = role.bind(config) else { continue };
+            if role == Role::PassportHttps && !has_certificate {
+                continue;
+            }
+            if role == Role::Dispatch && shares_port {
+                // The notification role answers on this port without a referral.
+                bound.addresses.push(Listener { role, address });
+                continue;
+            }
+            let listener = bind(role, address).await?;
+            let address = listener
+                .local_addr()
+                .map_err(|source| StartError::Bind { role, address, source })?;
+            bound.addresses.push(Listener { role, address });
+            bound.listeners.push((role, listener));
+        }
+        Ok(bound)
+    }
+
+    fn address(&self, role: Role) -> Option<SocketAddr> {
+        self.addresses.iter().find(|listener| listener.role == role).map(|found| found.address)
+    }
+}
+
+async fn bind(role: Role, address: SocketAddr) -> Result<TcpListener, StartError> {
+    let error = match TcpListener::bind(address).await {
+        Ok(listener) => return Ok(listener),
+        Err(error) => error,
+    };
+    let is_default = role.bind(&Config::default()) == Bind::At(address);
+    match error.kind() {
+        io::ErrorKind::AddrInUse => Err(StartError::AddressTaken { role, address }),
+        io::ErrorKind::PermissionDenied if is_default => {
+            let other = SocketAddr::new(address.ip(), UNPRIVILEGED_HTTPS_PORT);
+            tracing::warn!(
+                "{role}: port {} is reserved for root here, listening on {other} instead; old \
+                 clients only try port 443: run with the capability CAP_NET_BIND_SERVICE (setcap \
+                 cap_net_bind_service=+ep, or the systemd unit), or choose an address with {}",
+                address.port(),
+                role.key()
+            );
+            TcpListener::bind(other).await.map_err(|source| match source.kind() {
+                io::ErrorKind::AddrInUse => StartError::AddressTaken { role, address: other },
+                _ => StartError::Bind { role, address: other, source },
+            })
+        }
+        _ => Err(StartError::Bind { role, address, source: error }),
+    }
+}
+
+/// What connections are made of; clones share everything.
+#[derive(Clone)]
+struct Parts {
+    config: Arc<Config>,
+    dispatch: Option<Arc<dispatch::Context>>,
+    notification: Arc<notification::Context>,
+    passport: Arc<Passport>,
+    tls: Option<Arc<TlsServer>>,
+    limits: SessionLimits,
+}
+
+impl Parts {
+    fn new(
+        config: &Arc<Config>,
+        store: Arc<dyn Store>,
+        hasher: &Arc<PasswordHasher>,
+        tls: Option<TlsServer>,
+        bound: &Bound,
+    ) -> Self {
+        let ttl = Duration::from_secs(config.passport.ticket_ttl_secs);
+        let tickets = Arc::new(Tickets::new(ttl, config.passport.tickets_per_account_max));
+        let accounts =
+            Arc::new(Accounts::new(store.clone(), hasher.clone(), &config.passport));
+        let dispatch = bound.address(Role::Dispatch).map(|address| {
+            let notification = bound.address(Role::Notification);
+            let referral = referral::Referral::new(config, address, notification);
+            Arc::new(dispatch::Context { config: config.clone(), referral })
+        });
+        let traced = config.log.wire_trace.iter().filter_map(|user| Address::parse(user).ok());
+        Self {
+            dispatch,
+            passport: Arc::new(Passport::new(&config.passport, accounts, tickets.clone())),
+            notification: Arc::new(notification::Context {
+                config: config.clone(),
+                store,
+                hub: Hub::new(config.limits.inbox_events_max),
+                tickets,
+                traced: traced.collect(),
+            }),
+            tls: tls.map(Arc::new),
+            limits: SessionLimits::from(&**config),
+            config: config.clone(),
+        }
+    }
+
+    fn running(&self, bound: &Bound) -> Running {
+        let (limits, timers) = (&self.config.limits, &self.config.timers);
+        Running {
+            listeners: bound.addresses.clone(),
+            hub: self.notification.hub.clone(),
+            store: self.notification.store.clone(),
+            admission: Admission::new(
+                limits.connections_max,
+                limits.connections_per_address_max,
+                Duration::from_secs(timers.tcp_keepalive_secs),
+            ),
+            tasks: TaskTracker::new(),
+            accepting: CancellationToken::new(),
+            draining: CancellationToken::new(),
+            notice: Duration::from_secs(timers.shutdown_notice_minutes.saturating_mul(60)),
+            grace: Duration::from_secs(timers.shutdown_grace_secs),
+        }
+    }
+
+    fn serve(
+        &self,
+        role: Role,
+        accepted: Accepted,
+        tasks: &TaskTracker,
+        draining: &CancellationToken,
+    ) {
+        let Accepted { id, stream, peer, local, permit } = accepted;
+        let (session, limits, draining) = (SessionId(id), self.limits, draining.clone());
+        match role {
+            Role::Dispatch => {
+                let Some(context) = self.dispatch.clone() else { return };
+                let connection = Dispatch::new(context, session, peer, local);
+                tasks.spawn(holding(permit, run(connection, stream, limits, draining)));
+            }
+            Role::Notification => {
+                let connection = Notification::new(self.notification.clone(), session, peer);
+                tasks.spawn(holding(permit, run(connection, stream, limits, draining)));
+            }
+            Role::PassportHttp | Role::PassportHttps => {
+                let (passport, tls) = (self.passport.clone(), self.tls.clone());
+                let deadline = Duration::from_secs(self.config.timers.http_request_secs);
+                let serve = async move {
+                    let Some(tls) = tls.filter(|_| role == Role::PassportHttps) else {
+                        return passport.serve(stream, peer, local, deadline).await;
+                    };
+                    match timeout(deadline, tls.accept(stream)).await {
+                        Ok(Ok(stream)) => passport.serve(stream, peer, local, deadline).await,
+                        Ok(Err(error)) => {
+                            tracing::debug!(address = %peer, "TLS handshake failed: {error}");
+                        }
+                        Err(_) => tracing::debug!(address = %peer, "TLS handshake too slow"),
+                    }
+                };
+                tasks.spawn(holding(permit, async move {
+                    select! {
+                        () = serve => {}
+                        () = draining.cancelled() => {}
+                    }
+                }));
+            }
+        }
+    }
+}
+
+/// Serves a connection and gives its permit back afterwards.
+async fn holding(permit: Permit, connection: impl Future<Output = ()>) {
+    connection.await;
+    drop(permit);
+}

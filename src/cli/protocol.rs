@@ -1,7 +1,14 @@
 //! `msnd protocol`: prints the command table of each role.
 
-use super::Failure;
+use super::{Failure, output};
+use crate::{
+    dispatch::Dispatch,
+    notification::Notification,
+    protocol::Dialect,
+    session::command::RowInfo,
+};
 use clap::Args;
+use serde_json::json;
 
 /// Print the commands of each role: direction, states, arity, payload limit, purpose
 #[derive(Debug, Args)]
@@ -13,6 +20,56 @@ pub(super) struct ProtocolArgs {
 
 /// Does it.
 pub(super) fn run(args: &ProtocolArgs) -> Result<(), Failure> {
-    let form = if args.json { "JSON" } else { "text" };
-    Err(anyhow::anyhow!("this build has no command tables to print as {form}").into())
+    let tables =
+        [("dispatch", Dispatch::table()), ("notification", Notification::table())];
+    if args.json {
+        let tables = tables.map(|(role, rows)| {
+            let rows: Vec<_> = rows.iter().map(document).collect();
+            (role.to_owned(), rows.into())
+        });
+        return output::print_json(&serde_json::Value::Object(tables.into_iter().collect()));
+    }
+    let mut text = String::new();
+    for (role, rows) in tables {
+        let heading = ["VERB", "DIRECTION", "STATES", "DIALECT", "ARGUMENTS", "PAYLOAD", "PURPOSE"];
+        let lines = rows.iter().map(|row| {
+            let payload = row.payload_bytes_max.map(|bytes| format!("≤ {bytes}"));
+            [
+                row.verb.into(),
+                DIRECTION.into(),
+                row.states.into(),
+                row.dialect.map_or("all", Dialect::name).into(),
+                arguments(row),
+                payload.unwrap_or_else(|| "-".into()),
+                row.purpose.into(),
+            ]
+        });
+        let lines: Vec<_> = std::iter::once(heading.map(String::from)).chain(lines).collect();
+        text += &format!("{}{role}\n", if text.is_empty() { "" } else { "\n" });
+        text += &output::table(&lines);
+    }
+    output::print(&text)
+}
+
+/// The tables hold what clients may send; what servers send is no command of theirs.
+const DIRECTION: &str = "from client";
+
+fn arguments(row: &RowInfo) -> String {
+    let (fewest, most) = row.arity;
+    let count = if fewest == most { fewest.to_string() } else { format!("{fewest}-{most}") };
+    if row.has_trid { format!("TrID + {count}") } else { count }
+}
+
+fn document(row: &RowInfo) -> serde_json::Value {
+    json!({
+        "verb": row.verb,
+        "direction": DIRECTION,
+        "states": row.states,
+        "dialect": row.dialect.map(Dialect::name),
+        "trid": row.has_trid,
+        "arguments_min": row.arity.0,
+        "arguments_max": row.arity.1,
+        "payload_bytes_max": row.payload_bytes_max,
+        "purpose": row.purpose,
+    })
 }

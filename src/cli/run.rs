@@ -1,9 +1,30 @@
 //! `msnd run`: serves until it is told to stop.
 
-use super::{ConfigArgs, Failure};
-use crate::telemetry;
+mod ephemeral;
+mod smoke;
+
+use super::{ConfigArgs, Failure, backend, output};
+use crate::{
+    config::{Bind, Config, Loaded},
+    net::tls::{KeyKind, TlsServer},
+    server::{self, Running, StartError},
+    store::{
+        Store,
+        password::{Cost, PasswordHasher},
+    },
+    telemetry,
+};
+use anyhow::Context as _;
 use clap::Args;
-use std::path::PathBuf;
+use serde::Serialize;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tokio::{
+    select,
+    signal::unix::{Signal, SignalKind, signal},
+};
 
 const EXAMPLES: &str = "\
 Works without any option: makes ./msnd-data with a database and a certificate, and serves dispatch
@@ -15,6 +36,15 @@ Examples:
   msnd run --data-dir /var/lib/msnd --set notification.advertised=chat.example.org
   msnd run --set passport.https_bind=0.0.0.0:8443                # without root
   msnd run --ephemeral --fixture accounts.toml --ready-json      # to test clients";
+
+/// The names under which clients look for the login service.
+const PASSPORT_NAMES: [&str; 5] = [
+    "nexus.passport.com",
+    "login.passport.com",
+    "loginnet.passport.com",
+    "localhost",
+    "127.0.0.1",
+];
 
 /// Run the server
 #[derive(Debug, Clone, Default, Args)]
@@ -40,7 +70,193 @@ pub struct RunArgs {
 
 /// Does it.
 pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
-    let loaded = args.config.load()?;
+    let keeps_nothing = args.ephemeral || args.smoke;
+    let loaded = if keeps_nothing {
+        args.config.load_over(ephemeral::defaults())?
+    } else {
+        args.config.load()?
+    };
     telemetry::init(&loaded.config.log)?;
-    Err(anyhow::anyhow!("this build has no listeners").into())
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!("cannot raise the limit of open files: {error}");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let outcome = runtime.block_on(async {
+        if args.smoke {
+            smoke::run(loaded.config).await
+        } else if args.ephemeral {
+            let (config, folder) = ephemeral::prepare(loaded.config)?;
+            let fixture = args.fixture.as_deref();
+            let outcome = match ephemeral::build(&config, fixture).await {
+                Ok(options) => serve(options, args).await,
+                Err(failure) => Err(failure),
+            };
+            folder.close().context("cannot remove the temporary folder")?;
+            outcome
+        } else {
+            serve(build(loaded).await?, args).await
+        }
+    });
+    // Connections that outlived the grace time go with the runtime.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// A server on the database and certificate of the data folder.
+async fn build(loaded: Loaded) -> Result<server::Options, Failure> {
+    let config = loaded.config;
+    let backend = backend::Backend::open_for_server(&config).await?;
+    let tls = match config.passport.https_bind {
+        Bind::Off => None,
+        Bind::At(_) => Some(certificate(&config)?),
+    };
+    if let Some(warning) = tls.as_ref().and_then(TlsServer::warning) {
+        tracing::warn!("{warning}");
+    }
+    let workers = config.passport.password_workers;
+    let hasher = PasswordHasher::new(Cost::Standard, workers, config.passport.password_queue_max);
+    Ok(server::Options {
+        store: backend,
+        hasher: Arc::new(hasher),
+        tls,
+        in_container: is_in_container(),
+        config,
+    })
+}
+
+/// The configured certificate, or a self-signed one that is made at the first start.
+fn certificate(config: &Config) -> Result<TlsServer, Failure> {
+    let passport = &config.passport;
+    let tls = if passport.certificate_file.as_os_str().is_empty() {
+        TlsServer::self_signed(&config.data.dir, &certificate_names(config), KeyKind::Rsa2048)
+    } else {
+        TlsServer::from_files(&passport.certificate_file, &passport.key_file)
+    };
+    Ok(tls.map_err(anyhow::Error::new)?)
+}
+
+fn certificate_names(config: &Config) -> Vec<String> {
+    let own = Some(&config.passport.login_host).filter(|name| !name.is_empty());
+    own.cloned().into_iter().chain(PASSPORT_NAMES.map(String::from)).collect()
+}
+
+/// Serves until the first signal, then drains; a second signal ends everything at once.
+async fn serve(options: server::Options, args: &RunArgs) -> Result<(), Failure> {
+    let mut signals = Signals::new()?;
+    let store = options.store.clone();
+    let data_dir = options.config.data.dir.clone();
+    let running = server::start(options).await?;
+    announce(&running, args, &data_dir)?;
+    signals.next().await;
+    tracing::info!("shutting down; a second signal ends at once");
+    select! {
+        all_ended = running.shut_down() => {
+            if !all_ended {
+                tracing::warn!("some connections did not end within the grace time");
+            }
+        }
+        () = signals.next() => tracing::warn!("ended at once by a second signal"),
+    }
+    store.close().await;
+    Ok(())
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// The ready line of the CI mode: a public contract.
+#[derive(Serialize)]
+struct Ready {
+    ready: bool,
+    pid: u32,
+    version: &'static str,
+    listeners: Vec<ReadyListener>,
+}
+
+#[derive(Serialize)]
+struct ReadyListener {
+    role: String,
+    addr: String,
+}
+
+fn announce(running: &Running, args: &RunArgs, data_dir: &Path) -> Result<(), Failure> {
+    let listeners = running.listeners();
+    if args.ready_json {
+        let listeners = listeners
+            .iter()
+            .map(|listener| ReadyListener {
+                role: listener.role.to_string(),
+                addr: listener.address.to_string(),
+            })
+            .collect();
+        let version = env!("CARGO_PKG_VERSION");
+        let ready = Ready { ready: true, pid: std::process::id(), version, listeners };
+        let line = serde_json::to_string(&ready).context("cannot write the ready line")?;
+        return output::print(&format!("{line}\n"));
+    }
+    let mut text = String::new();
+    for listener in listeners {
+        text += &format!("{:<16}{}\n", listener.role, listener.address);
+    }
+    if !args.ephemeral {
+        text += &next_steps(data_dir);
+    }
+    output::print(&text)
+}
+
+fn next_steps(data_dir: &Path) -> String {
+    let flag = match data_dir == Config::default().data.dir {
+        true => String::new(),
+        false => format!(" --data-dir {}", data_dir.display()),
+    };
+    format!(
+        "\nData is in {}. What next:\n  \
+         1. make an account:  msnd user add{flag} alice@example.test\n  \
+         2. point a client here: enter this machine's address as its server, or add to the hosts\n     \
+         file of a Windows machine (with the real address):\n       \
+         192.0.2.1  messenger.hotmail.com nexus.passport.com login.passport.com\n\
+         Ctrl-C ends the server.\n",
+        data_dir.display()
+    )
+}
+
+/// Whether this process runs in a container, as far as one can tell.
+fn is_in_container() -> bool {
+    ["/.dockerenv", "/run/.containerenv"].iter().any(|path| Path::new(path).exists())
+        || ["container", "KUBERNETES_SERVICE_HOST"]
+            .iter()
+            .any(|variable| std::env::var_os(variable).is_some())
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::AddressTaken { role, address } => {
+                Self::AddressTaken { role: role.to_string(), key: role.key(), address }
+            }
+            StartError::Bind { .. } => Self::Other(error.into()),
+        }
+    }
 }
