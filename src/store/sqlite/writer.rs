@@ -266,3 +266,6 @@ impl Reply {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
