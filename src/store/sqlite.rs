@@ -82,7 +82,7 @@ pub enum OpenError {
 /// # Errors
 /// [`OpenError`].
 pub async fn migrate(options: &SqliteOptions) -> Result<SchemaStatus, OpenError> {
-    schema::ensure_file(options)?;
+    schema::ensure_file(options, schema::BUSY_TIMEOUT).await?;
     let connect = schema::connect_options(&options.path, options.synchronous, schema::BUSY_TIMEOUT);
     let conn = schema::open_migrated(&options.path, &schema::writing(&connect)).await?;
     last_status(&options.path, conn).await
@@ -137,7 +137,7 @@ impl SqliteStore {
         options: SqliteOptions,
         busy_timeout: Duration,
     ) -> Result<Self, OpenError> {
-        schema::ensure_file(&options)?;
+        schema::ensure_file(&options, busy_timeout).await?;
         let SqliteOptions { path, synchronous, readers, limits, create: _ } = options;
         let connect = schema::connect_options(&path, synchronous, busy_timeout);
         let writing = schema::writing(&connect);
@@ -254,10 +254,7 @@ async fn copy_to(connect: SqliteConnectOptions, target: PathBuf) -> Result<(), S
     if target.symlink_metadata().is_ok() {
         return Err(taken());
     }
-    let folder = match target.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let folder = schema::folder_of(&target);
     let copy = tempfile::Builder::new()
         .prefix(".msnd-backup-")
         .tempfile_in(folder)

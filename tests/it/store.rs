@@ -1,6 +1,8 @@
 //! What every store must do, whatever the database. A new database is one more line in
 //! [`benches`]; what only SQLite's file can show is in `store/file.rs`.
 
+#![expect(clippy::unwrap_used, reason = "clippy exempts tests, but not what tests share")]
+
 mod accounts;
 mod edits;
 mod file;

@@ -3,6 +3,7 @@
 
 use super::{OpenError, SqliteOptions, sql};
 use crate::{config::Synchronous, store::SchemaStatus};
+use anyhow::Context;
 use sqlx::{
     ConnectOptions, Connection, SqliteConnection,
     migrate::Migrator,
@@ -82,9 +83,13 @@ pub(super) fn reading(connect: &SqliteConnectOptions) -> SqliteConnectOptions {
     connect.clone().pragma("query_only", "ON")
 }
 
-/// Makes the file (and its folder) if it may and must, readable by its owner only: it holds
-/// password hashes, and SQLite's side files inherit the mode.
-pub(super) fn ensure_file(options: &SqliteOptions) -> Result<(), OpenError> {
+/// Makes the file (and its folder) if it may and must. It appears with its schema and in WAL mode
+/// or not at all: turning a file into a WAL database is the one step of which SQLite does not wait
+/// for another process.
+pub(super) async fn ensure_file(
+    options: &SqliteOptions,
+    busy_timeout: Duration,
+) -> Result<(), OpenError> {
     let path = &options.path;
     if path.exists() {
         return Ok(());
@@ -92,28 +97,40 @@ pub(super) fn ensure_file(options: &SqliteOptions) -> Result<(), OpenError> {
     if !options.create {
         return Err(OpenError::Missing { database: name(path) });
     }
-    match make_file(path) {
+    let failed = |error: anyhow::Error| OpenError::Unavailable { database: name(path), error };
+    let folder = folder_of(path);
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make {}", folder.display()))
+        .map_err(failed)?;
+    // A folder of its own for the side files. The file is its owner's only: it holds password
+    // hashes, and later side files inherit its mode.
+    let (draft, _room) = tempfile::Builder::new()
+        .prefix(".msnd-new-")
+        .tempdir_in(folder)
+        .and_then(|room| Ok((tempfile::NamedTempFile::new_in(room.path())?, room)))
+        .with_context(|| format!("cannot write in {}", folder.display()))
+        .map_err(failed)?;
+    let connect = connect_options(draft.path(), options.synchronous, busy_timeout);
+    let conn = open_migrated(draft.path(), &writing(&connect)).await?;
+    conn.close().await.map_err(|error| failed(error.into()))?;
+    match draft.persist_noclobber(path) {
         // Another process was quicker, which is as good.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        made => made
-            .map_err(|error| OpenError::Unavailable { database: name(path), error: error.into() }),
+        Err(kept) if kept.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        kept => kept.map(drop).map_err(|kept| failed(kept.error.into())),
+    }
+}
+
+/// The folder of a file.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
     }
 }
 
 /// The database as people know it.
 pub(super) fn name(path: &Path) -> String {
     path.display().to_string()
-}
-
-fn make_file(path: &Path) -> io::Result<()> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)?;
-    }
-    let mut open = std::fs::OpenOptions::new();
-    open.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
-    open.open(path).map(drop)
 }
 
 async fn applied(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {

@@ -212,18 +212,18 @@ async fn credentials_change_with_their_epoch() {
 
 #[tokio::test]
 async fn what_is_not_there_is_not_found() {
-    fn missing<T: std::fmt::Debug>(outcome: Result<T, StoreError>) {
+    fn missing<T: std::fmt::Debug>(outcome: &Result<T, StoreError>) {
         assert!(matches!(outcome, Err(StoreError::NotFound)), "{outcome:?}");
     }
     for bench in benches().await {
         let (store, ghost) = (&bench.store, address("ghost"));
-        missing(store.account(&ghost).await);
-        missing(store.set_password(&ghost, PasswordHash("x".into())).await);
-        missing(store.set_enabled(&ghost, true).await);
-        missing(store.remove_account(&ghost).await);
+        missing(&store.account(&ghost).await);
+        missing(&store.set_password(&ghost, PasswordHash("x".into())).await);
+        missing(&store.set_enabled(&ghost, true).await);
+        missing(&store.remove_account(&ghost).await);
         for id in [AccountId(0), AccountId(1), AccountId(u64::MAX)] {
-            missing(store.sign_in(id).await);
-            missing(store.roster(id).await);
+            missing(&store.sign_in(id).await);
+            missing(&store.roster(id).await);
         }
         assert!(store.accounts().await.unwrap().is_empty());
     }
