@@ -1,16 +1,25 @@
-//! msnd: an MSN Messenger server (MSNP8 and MSNP9) in one process. In reading order:
+//! msnd: an MSN Messenger server for MSNP8 and MSNP9. One process with the roles dispatch,
+//! notification and Passport sign-in.
+//!
+//! The modules in reading order; who may import whom is in ARCHITECTURE.md and held by
+//! `tests/it/tidy.rs`.
+
+pub mod model;
+pub mod protocol;
+
+pub mod config;
+pub mod telemetry;
 
 pub mod account;
-pub mod cli;
-pub mod config;
-pub mod dispatch;
 pub mod fixture;
 pub mod hub;
-pub mod model;
+pub mod store;
+
+pub mod dispatch;
 pub mod net;
 pub mod notification;
 pub mod passport;
-pub mod protocol;
-pub mod server;
 pub mod session;
-pub mod store;
+
+pub mod cli;
+pub mod server;

@@ -93,8 +93,19 @@ pub struct Options {
     pub hasher: Arc<PasswordHasher>,
     /// Certificate of the login service; without one its TLS listener does not run.
     pub tls: Option<TlsServer>,
-    /// Whether this process runs in a container, for the warning about advertised addresses.
-    pub in_container: bool,
+    /// Where this process runs, for the warning about advertised addresses.
+    pub surroundings: Surroundings,
+}
+
+/// Where a server runs, as far as it matters to whoever wants to reach it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Surroundings {
+    /// A test on this machine: loopback is all that is wanted.
+    Test,
+    /// A machine with addresses of its own.
+    Host,
+    /// A container, whose own address nobody outside can reach.
+    Container,
 }
 
 /// Why a server did not start.
@@ -139,11 +150,13 @@ pub struct Running {
 /// # Errors
 /// [`StartError`] names the listener; nothing runs then.
 pub async fn start(options: Options) -> Result<Running, StartError> {
-    let Options { config, store, hasher, tls, in_container } = options;
+    let Options { config, store, hasher, tls, surroundings } = options;
     let config = Arc::new(config);
     let bound = Bound::bind(&config, tls.is_some()).await?;
     let parts = Parts::new(&config, store, &hasher, tls, &bound);
-    if let Some(address) = bound.address(Role::Notification)
+    let in_container = surroundings == Surroundings::Container;
+    if surroundings != Surroundings::Test
+        && let Some(address) = bound.address(Role::Notification)
         && let Some(warning) = referral::warning(&config, address, in_container)
     {
         tracing::warn!("{warning}");
@@ -231,9 +244,11 @@ impl Bound {
                 continue;
             }
             let listener = bind(role, address).await?;
-            let address = listener
-                .local_addr()
-                .map_err(|source| StartError::Bind { role, address, source })?;
+            let address = listener.local_addr().map_err(|source| StartError::Bind {
+                role,
+                address,
+                source,
+            })?;
             bound.addresses.push(Listener { role, address });
             bound.listeners.push((role, listener));
         }
@@ -292,8 +307,7 @@ impl Parts {
     ) -> Self {
         let ttl = Duration::from_secs(config.passport.ticket_ttl_secs);
         let tickets = Arc::new(Tickets::new(ttl, config.passport.tickets_per_account_max));
-        let accounts =
-            Arc::new(Accounts::new(store.clone(), hasher.clone(), &config.passport));
+        let accounts = Arc::new(Accounts::new(store.clone(), hasher.clone(), &config.passport));
         let dispatch = bound.address(Role::Dispatch).map(|address| {
             let notification = bound.address(Role::Notification);
             let referral = referral::Referral::new(config, address, notification);

@@ -23,12 +23,28 @@ pub(super) struct Backend {
 impl Backend {
     /// Opens the database, applying migrations; makes folder and file if `create`.
     pub(super) async fn open(config: &Config, create: bool) -> Result<Self, Failure> {
-        let store =
-            SqliteStore::open(options(config, create)?).await.map_err(anyhow::Error::new)?;
-        let store = Arc::new(store);
+        let store = open(config, create, 1).await?;
         let hasher = Arc::new(PasswordHasher::new(Cost::Standard, 1, 1));
         let accounts = Accounts::new(store.clone(), hasher, &config.passport);
         Ok(Self { store, accounts })
+    }
+}
+
+/// Opens the database for a server: with all its readers, made if it is not there.
+pub(super) async fn open_for_server(config: &Config) -> Result<Arc<SqliteStore>, Failure> {
+    open(config, true, config.store.readers).await
+}
+
+async fn open(config: &Config, create: bool, readers: u32) -> Result<Arc<SqliteStore>, Failure> {
+    let options = SqliteOptions { readers, ..options(config, create)? };
+    Ok(Arc::new(SqliteStore::open(options).await.map_err(anyhow::Error::new)?))
+}
+
+/// How long lists may grow.
+pub(super) const fn roster_limits(config: &Config) -> RosterLimits {
+    RosterLimits {
+        forward_max: config.limits.forward_list_max,
+        allow_block_max: config.limits.allow_block_list_max,
     }
 }
 
@@ -59,10 +75,7 @@ fn options(config: &Config, create: bool) -> Result<SqliteOptions, Failure> {
         path: config.database_file(),
         synchronous: config.store.synchronous,
         readers: 1,
-        limits: RosterLimits {
-            forward_max: config.limits.forward_list_max,
-            allow_block_max: config.limits.allow_block_list_max,
-        },
+        limits: roster_limits(config),
         create,
     })
 }

@@ -1,6 +1,6 @@
 //! Why a command did not do it, and the exit code that says so.
 
-use crate::{config::ConfigError, telemetry::TelemetryError};
+use crate::{config::ConfigError, fixture::FixtureError, telemetry::TelemetryError};
 use std::{fmt, net::SocketAddr, path::PathBuf};
 
 /// Why a command did not do it. `Display` says what happened, where, and what to do.
@@ -15,6 +15,8 @@ pub enum Failure {
         /// What is wrong with it.
         text: String,
     },
+    /// The fixture is refused: exit code 78.
+    Fixture(FixtureError),
     /// Another program has the address of a listener: exit code 69.
     AddressTaken {
         /// The listener's role.
@@ -38,7 +40,7 @@ impl Failure {
         match self {
             Self::Other(_) => 1,
             Self::AddressTaken { .. } => 69,
-            Self::Config(_) | Self::File { .. } => 78,
+            Self::Config(_) | Self::File { .. } | Self::Fixture(_) => 78,
         }
     }
 }
@@ -47,6 +49,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Config(error) => error.fmt(f),
+            Self::Fixture(error) => error.fmt(f),
             Self::File { path, text } => write!(f, "{}: {text}", path.display()),
             Self::AddressTaken { role, key, address } => write!(
                 f,

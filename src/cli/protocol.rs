@@ -2,10 +2,7 @@
 
 use super::{Failure, output};
 use crate::{
-    dispatch::Dispatch,
-    notification::Notification,
-    protocol::Dialect,
-    session::command::RowInfo,
+    dispatch::Dispatch, notification::Notification, protocol::Dialect, session::command::RowInfo,
 };
 use clap::Args;
 use serde_json::json;
@@ -20,8 +17,7 @@ pub(super) struct ProtocolArgs {
 
 /// Does it.
 pub(super) fn run(args: &ProtocolArgs) -> Result<(), Failure> {
-    let tables =
-        [("dispatch", Dispatch::table()), ("notification", Notification::table())];
+    let tables = [("dispatch", Dispatch::table()), ("notification", Notification::table())];
     if args.json {
         let tables = tables.map(|(role, rows)| {
             let rows: Vec<_> = rows.iter().map(document).collect();

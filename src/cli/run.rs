@@ -7,11 +7,8 @@ use super::{ConfigArgs, Failure, backend, output};
 use crate::{
     config::{Bind, Config, Loaded},
     net::tls::{KeyKind, TlsServer},
-    server::{self, Running, StartError},
-    store::{
-        Store,
-        password::{Cost, PasswordHasher},
-    },
+    server::{self, Running, StartError, Surroundings},
+    store::password::{Cost, PasswordHasher},
     telemetry,
 };
 use anyhow::Context as _;
@@ -38,13 +35,8 @@ Examples:
   msnd run --ephemeral --fixture accounts.toml --ready-json      # to test clients";
 
 /// The names under which clients look for the login service.
-const PASSPORT_NAMES: [&str; 5] = [
-    "nexus.passport.com",
-    "login.passport.com",
-    "loginnet.passport.com",
-    "localhost",
-    "127.0.0.1",
-];
+const PASSPORT_NAMES: [&str; 5] =
+    ["nexus.passport.com", "login.passport.com", "loginnet.passport.com", "localhost", "127.0.0.1"];
 
 /// Run the server
 #[derive(Debug, Clone, Default, Args)]
@@ -108,7 +100,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
 /// A server on the database and certificate of the data folder.
 async fn build(loaded: Loaded) -> Result<server::Options, Failure> {
     let config = loaded.config;
-    let backend = backend::Backend::open_for_server(&config).await?;
+    let backend = backend::open_for_server(&config).await?;
     let tls = match config.passport.https_bind {
         Bind::Off => None,
         Bind::At(_) => Some(certificate(&config)?),
@@ -122,7 +114,7 @@ async fn build(loaded: Loaded) -> Result<server::Options, Failure> {
         store: backend,
         hasher: Arc::new(hasher),
         tls,
-        in_container: is_in_container(),
+        surroundings: surroundings(),
         config,
     })
 }
@@ -243,11 +235,12 @@ fn next_steps(data_dir: &Path) -> String {
 }
 
 /// Whether this process runs in a container, as far as one can tell.
-fn is_in_container() -> bool {
-    ["/.dockerenv", "/run/.containerenv"].iter().any(|path| Path::new(path).exists())
-        || ["container", "KUBERNETES_SERVICE_HOST"]
-            .iter()
-            .any(|variable| std::env::var_os(variable).is_some())
+fn surroundings() -> Surroundings {
+    let marks = ["/.dockerenv", "/run/.containerenv"];
+    let variables = ["container", "KUBERNETES_SERVICE_HOST"];
+    let in_container = marks.iter().any(|path| Path::new(path).exists())
+        || variables.iter().any(|variable| std::env::var_os(variable).is_some());
+    if in_container { Surroundings::Container } else { Surroundings::Host }
 }
 
 impl From<StartError> for Failure {

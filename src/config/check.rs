@@ -253,6 +253,8 @@ fn numbers(config: &Config, found: &mut Complaints) {
         ("timers.idle_intervals", timers.idle_intervals, 1..=1000),
         ("timers.dispatch_linger_secs", timers.dispatch_linger_secs, 1..=3600),
         ("timers.http_request_secs", timers.http_request_secs, 1..=3600),
+        ("timers.write_stall_secs", timers.write_stall_secs, 1..=3600),
+        ("timers.tcp_keepalive_secs", timers.tcp_keepalive_secs, 1..=32_767),
         ("timers.shutdown_notice_minutes", timers.shutdown_notice_minutes, 0..=1440),
         ("timers.shutdown_grace_secs", timers.shutdown_grace_secs, 1..=3600),
         ("store.readers", store.readers.into(), 1..=64),

@@ -216,4 +216,7 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// # Errors
     /// [`StoreError::Conflict`] if `target` exists.
     async fn backup(&self, target: &Path) -> Result<(), StoreError>;
+
+    /// Finishes what is under way and lets the database go. Calls after it fail.
+    async fn close(&self);
 }

@@ -1,1 +1,288 @@
-//! Not written yet.
+//! The store in one SQLite file: one writer that commits in groups, readers beside it, safe to
+//! open from a second process. Knows no rule of the lists; `model::roster` does.
+
+mod accounts;
+mod desk;
+mod edit;
+mod read;
+mod readers;
+mod schema;
+mod sql;
+mod writer;
+
+use super::{
+    Account, EditError, NewAccount, PasswordHash, Publish, SchemaStatus, SignIn, Store, StoreError,
+};
+use crate::{
+    config::Synchronous,
+    model::{AccountId, Address, Applied, Edit, Roster, roster::RosterLimits},
+};
+use anyhow::{Context, anyhow};
+use async_trait::async_trait;
+use readers::Readers;
+use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tokio_util::task::TaskTracker;
+use writer::{Write, Writer};
+
+/// Where the database is and how it is used.
+#[derive(Debug, Clone)]
+pub struct SqliteOptions {
+    /// The file.
+    pub path: PathBuf,
+    /// How much a commit waits for the disk.
+    pub synchronous: Synchronous,
+    /// Connections for reading, at least 1.
+    pub readers: u32,
+    /// How long lists may grow.
+    pub limits: RosterLimits,
+    /// Whether to make the file, and its folder, if it is not there.
+    pub create: bool,
+}
+
+/// Why a database cannot be opened. Says what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// No such file, and it was not to be made.
+    #[error("there is no database {database}; `msnd run` or `msnd db migrate` makes one")]
+    Missing {
+        /// The file.
+        database: String,
+    },
+    /// A newer msnd has been here.
+    #[error(
+        "the database {database} has schema version {applied}, but this msnd knows versions up to \
+         {known} only: run the newer msnd that wrote it, or restore a backup made before the \
+         upgrade"
+    )]
+    Newer {
+        /// The file.
+        database: String,
+        /// Its last migration.
+        applied: i64,
+        /// Our last migration.
+        known: i64,
+    },
+    /// It cannot be read or migrated.
+    #[error("the database {database} cannot be opened: {error:#}")]
+    Unavailable {
+        /// The file.
+        database: String,
+        /// What happened.
+        error: anyhow::Error,
+    },
+}
+
+/// Applies missing migrations to the file, making it first if `options.create`.
+///
+/// # Errors
+/// [`OpenError`].
+pub async fn migrate(options: &SqliteOptions) -> Result<SchemaStatus, OpenError> {
+    schema::ensure_file(options, schema::BUSY_TIMEOUT).await?;
+    let connect = schema::connect_options(&options.path, options.synchronous, schema::BUSY_TIMEOUT);
+    let conn = schema::open_migrated(&options.path, &schema::writing(&connect)).await?;
+    last_status(&options.path, conn).await
+}
+
+/// Where the schema of a file stands, without changing anything; a newer schema is no error here.
+///
+/// # Errors
+/// [`OpenError::Missing`] and [`OpenError::Unavailable`].
+pub async fn schema_status(path: &Path) -> Result<SchemaStatus, OpenError> {
+    let database = schema::name(path);
+    if !path.exists() {
+        return Err(OpenError::Missing { database });
+    }
+    let connect = schema::connect_options(path, Synchronous::Full, schema::BUSY_TIMEOUT);
+    let conn = schema::reading(&connect)
+        .connect()
+        .await
+        .map_err(|error| OpenError::Unavailable { database, error: error.into() })?;
+    last_status(path, conn).await
+}
+
+/// The store. Dropping it ends its writer once the queue is empty; [`SqliteStore::close`] also
+/// waits for that.
+pub struct SqliteStore {
+    path: PathBuf,
+    connect: SqliteConnectOptions,
+    readers: Readers,
+    writer: Writer,
+    tasks: TaskTracker,
+}
+
+impl SqliteStore {
+    /// Opens the file and applies missing migrations.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn open(options: SqliteOptions) -> Result<Self, OpenError> {
+        Self::open_patient(options, schema::BUSY_TIMEOUT).await
+    }
+
+    async fn open_patient(
+        options: SqliteOptions,
+        busy_timeout: Duration,
+    ) -> Result<Self, OpenError> {
+        schema::ensure_file(&options, busy_timeout).await?;
+        let SqliteOptions { path, synchronous, readers, limits, create: _ } = options;
+        let connect = schema::connect_options(&path, synchronous, busy_timeout);
+        let writing = schema::writing(&connect);
+        let conn = schema::open_migrated(&path, &writing).await?;
+        let tasks = TaskTracker::new();
+        let writer = Writer::start(&tasks, conn, writing, limits);
+        let readers = Readers::new(schema::reading(&connect), readers);
+        Ok(Self { path, connect, readers, writer, tasks })
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn create_accounts(&self, accounts: Vec<NewAccount>) -> Result<(), StoreError> {
+        self.writer.accounts(Write::Create(accounts)).await
+    }
+
+    async fn account(&self, address: &Address) -> Result<Account, StoreError> {
+        let mut reader = self.readers.take().await?;
+        let outcome = read::account(reader.conn(), address).await;
+        reader.settle(outcome)
+    }
+
+    async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        let mut reader = self.readers.take().await?;
+        let outcome = read::accounts(reader.conn()).await;
+        reader.settle(outcome)
+    }
+
+    async fn set_password(&self, address: &Address, hash: PasswordHash) -> Result<(), StoreError> {
+        self.writer.accounts(Write::SetPassword(address.clone(), hash)).await
+    }
+
+    async fn set_enabled(&self, address: &Address, enabled: bool) -> Result<(), StoreError> {
+        self.writer.accounts(Write::SetEnabled(address.clone(), enabled)).await
+    }
+
+    async fn remove_account(&self, address: &Address) -> Result<(), StoreError> {
+        self.writer.accounts(Write::Remove(address.clone())).await
+    }
+
+    async fn sign_in(&self, id: AccountId) -> Result<SignIn, StoreError> {
+        let mut reader = self.readers.take().await?;
+        let outcome = read::sign_in(reader.conn(), id).await;
+        reader.settle(outcome)
+    }
+
+    async fn roster(&self, id: AccountId) -> Result<Roster, StoreError> {
+        let mut reader = self.readers.take().await?;
+        let outcome = read::roster(reader.conn(), id).await;
+        reader.settle(outcome)
+    }
+
+    async fn edit(
+        &self,
+        owner: AccountId,
+        edit: Edit,
+        publish: Publish,
+    ) -> Result<Applied, EditError> {
+        self.writer.edit(owner, edit, publish).await
+    }
+
+    async fn schema(&self) -> Result<SchemaStatus, StoreError> {
+        let mut reader = self.readers.take().await?;
+        let outcome = schema::status(&self.path, reader.conn()).await.map_err(StoreError::from);
+        reader.settle(outcome)
+    }
+
+    async fn backup(&self, target: &Path) -> Result<(), StoreError> {
+        // On a task of its own: a caller that goes away leaves no half-written file behind.
+        let copy = copy_to(self.connect.clone(), target.to_owned());
+        self.tasks.spawn(copy).await.context("the backup was interrupted")?
+    }
+
+    /// Answers what is queued, empties the write-ahead log into the file and closes it.
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
+impl From<anyhow::Error> for StoreError {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Unavailable(error)
+    }
+}
+
+impl From<sqlx::Error> for EditError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<anyhow::Error> for EditError {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// What every call after [`SqliteStore::close`] gets.
+fn closed() -> StoreError {
+    StoreError::Unavailable(anyhow!("the store is closed"))
+}
+
+/// Writes beside `target` first: a backup appears whole, and never over another file.
+async fn copy_to(connect: SqliteConnectOptions, target: PathBuf) -> Result<(), StoreError> {
+    let taken = || StoreError::Conflict(format!("{} exists already", target.display()));
+    if target.symlink_metadata().is_ok() {
+        return Err(taken());
+    }
+    let folder = schema::folder_of(&target);
+    let copy = tempfile::Builder::new()
+        .prefix(".msnd-backup-")
+        .tempfile_in(folder)
+        .with_context(|| format!("cannot write in {}", folder.display()))?;
+    let path = copy.path().to_str().context("the target's name is not UTF-8")?.to_owned();
+    let mut conn = connect.connect().await?;
+    sqlx::query(sql::BACKUP).bind(path).execute(&mut conn).await?;
+    conn.close().await?;
+    let kept = tokio::task::spawn_blocking(move || {
+        copy.as_file().sync_all()?;
+        copy.persist_noclobber(&target).map(drop).map_err(|failed| failed.error)
+    });
+    match kept.await.context("the backup was interrupted")? {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            Err(StoreError::Conflict("the target appeared meanwhile".to_owned()))
+        }
+        kept => Ok(kept.context("the backup could not be kept")?),
+    }
+}
+
+/// Where the schema stands, as the last thing asked on this connection.
+async fn last_status(path: &Path, mut conn: SqliteConnection) -> Result<SchemaStatus, OpenError> {
+    let status = async {
+        let status = schema::status(path, &mut conn).await?;
+        conn.close().await?;
+        Ok::<_, sqlx::Error>(status)
+    };
+    status.await.map_err(|error| OpenError::Unavailable {
+        database: schema::name(path),
+        error: error.into(),
+    })
+}

@@ -4,5 +4,7 @@
 
 mod cli;
 mod hub;
+mod passport;
+mod store;
 mod support;
 mod transcripts;

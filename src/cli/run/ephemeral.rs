@@ -9,11 +9,10 @@ use crate::{
     server,
     store::{
         NewAccount, Store,
-        password::{Cost, Password, PasswordHasher},
+        password::{Cost, PasswordHasher},
     },
 };
 use anyhow::Context as _;
-use secrecy::ExposeSecret as _;
 use std::{net::SocketAddr, path::Path, sync::Arc};
 use tempfile::TempDir;
 
@@ -52,7 +51,7 @@ pub(super) async fn build(
         Some(path) => read(path, config, &hasher)?,
         None => Vec::new(),
     };
-    let store = backend::Backend::open_for_server(config).await?;
+    let store = backend::open_for_server(config).await?;
     store.create_accounts(accounts).await.context("cannot store the fixture")?;
     let tls = match (passport.https_bind, passport.certificate_file.as_os_str().is_empty()) {
         (Bind::Off, _) => None,
@@ -63,18 +62,16 @@ pub(super) async fn build(
         (Bind::At(_), false) => Some(super::certificate(config)?),
     };
     let (config, hasher) = (config.clone(), Arc::new(hasher));
-    Ok(server::Options { config, store, hasher, tls, in_container: false })
+    Ok(server::Options { config, store, hasher, tls, surroundings: server::Surroundings::Test })
 }
 
 fn read(path: &Path, config: &Config, hasher: &PasswordHasher) -> Result<Vec<NewAccount>, Failure> {
-    let wrong = |text: String| Failure::File { path: path.into(), text };
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::File { path: path.into(), text: error.to_string() })?;
     let limits = backend::roster_limits(config);
-    let users = fixture::parse(&text, &path.display().to_string(), limits)
-        .map_err(|error| Failure::Other(error.into()))?;
+    let users =
+        fixture::parse(&text, &path.display().to_string(), limits).map_err(Failure::Fixture)?;
     fixture::into_new_accounts(users, |password| {
-        let password = Password::new(password.expose_secret())
-            .map_err(|error| wrong(format!("a password {error}")))?;
-        Ok(hasher.hash_now(&password).map_err(anyhow::Error::new)?)
+        Ok(hasher.hash_now(password).map_err(anyhow::Error::new)?)
     })
 }

@@ -8,7 +8,7 @@ use crate::{
     model::{Address, Name},
     net::tls,
     server::{self, Role, Running},
-    store::{NewAccount, Store, password::Password},
+    store::{NewAccount, password::Password},
 };
 use anyhow::{Context as _, bail, ensure};
 use std::{net::SocketAddr, time::Duration};

@@ -10,16 +10,16 @@ use std::{
 };
 
 /// How long anything that must happen may take. Never decides a test that passes.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One connection.
-pub struct Client {
+pub(crate) struct Client {
     stream: BufReader<TcpStream>,
 }
 
 impl Client {
     /// Connects.
-    pub fn connect(address: SocketAddr) -> Self {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -28,7 +28,7 @@ impl Client {
     }
 
     /// Connects to the notification role and signs `user` in: everything up to the profile.
-    pub fn sign_in(server: &TestServer, dialect: &str, user: &str) -> Self {
+    pub(crate) fn sign_in(server: &TestServer, dialect: &str, user: &str) -> Self {
         let mut client = Self::connect(server.address(Role::Notification));
         client.send(&format!("VER 1 {dialect} CVR0"));
         assert!(client.line().starts_with(&format!("VER 1 {dialect}")));
@@ -42,7 +42,7 @@ impl Client {
     }
 
     /// Signs in, synchronises and shows `status`; `ILN`s and the challenge are read.
-    pub fn present(server: &TestServer, dialect: &str, user: &str, status: &str) -> Self {
+    pub(crate) fn present(server: &TestServer, dialect: &str, user: &str, status: &str) -> Self {
         let mut client = Self::sign_in(server, dialect, user);
         client.send("SYN 4 0");
         client.send(&format!("CHG 5 {status}"));
@@ -51,27 +51,27 @@ impl Client {
     }
 
     /// Sends one line.
-    pub fn send(&mut self, line: &str) {
+    pub(crate) fn send(&mut self, line: &str) {
         self.send_bytes(format!("{line}\r\n").as_bytes());
     }
 
     /// Sends bytes.
-    pub fn send_bytes(&mut self, bytes: &[u8]) {
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
         self.stream.get_mut().write_all(bytes).unwrap();
     }
 
     /// Sends bytes to a server that may have closed already.
-    pub fn try_send_bytes(&mut self, bytes: &[u8]) {
+    pub(crate) fn try_send_bytes(&mut self, bytes: &[u8]) {
         let _ = self.stream.get_mut().write_all(bytes);
     }
 
     /// The next line without its end; panics at the end of the stream.
-    pub fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         self.line_or_end().expect("a line, not the end")
     }
 
     /// The next line that is no challenge.
-    pub fn line_but_challenge(&mut self) -> String {
+    pub(crate) fn line_but_challenge(&mut self) -> String {
         loop {
             let line = self.line();
             if !line.starts_with("CHL 0 ") {
@@ -81,7 +81,7 @@ impl Client {
     }
 
     /// The next line, or `None` at the end of the stream.
-    pub fn line_or_end(&mut self) -> Option<String> {
+    pub(crate) fn line_or_end(&mut self) -> Option<String> {
         let mut line = Vec::new();
         match self.stream.read_until(b'\n', &mut line) {
             Ok(0) => return None,
@@ -94,14 +94,14 @@ impl Client {
     }
 
     /// Exactly so many bytes.
-    pub fn payload(&mut self, bytes: usize) -> Vec<u8> {
+    pub(crate) fn payload(&mut self, bytes: usize) -> Vec<u8> {
         let mut payload = vec![0; bytes];
         self.stream.read_exact(&mut payload).unwrap();
         payload
     }
 
     /// The next line and its payload.
-    pub fn message(&mut self) -> (String, String) {
+    pub(crate) fn message(&mut self) -> (String, String) {
         let line = self.line();
         let bytes = line.rsplit(' ').next().unwrap().parse().unwrap();
         (line, String::from_utf8(self.payload(bytes)).unwrap())
@@ -109,25 +109,25 @@ impl Client {
 
     /// Expects exactly this line next, challenges aside.
     #[track_caller]
-    pub fn expect(&mut self, line: &str) {
+    pub(crate) fn expect(&mut self, line: &str) {
         assert_eq!(self.line_but_challenge(), line);
     }
 
     /// Sends a line and expects the answer.
     #[track_caller]
-    pub fn ask(&mut self, line: &str, answer: &str) {
+    pub(crate) fn ask(&mut self, line: &str, answer: &str) {
         self.send(line);
         self.expect(answer);
     }
 
     /// Expects the end of the stream, and nothing before it.
     #[track_caller]
-    pub fn expect_end(&mut self) {
+    pub(crate) fn expect_end(&mut self) {
         assert_eq!(self.line_or_end(), None);
     }
 
     /// Pings and returns every line before the answer.
-    pub fn drain(&mut self) -> Vec<String> {
+    pub(crate) fn drain(&mut self) -> Vec<String> {
         self.send("PNG");
         let mut lines = Vec::new();
         loop {
@@ -144,7 +144,7 @@ impl Client {
 
     /// Expects that nothing but challenges has come.
     #[track_caller]
-    pub fn expect_silence(&mut self) {
+    pub(crate) fn expect_silence(&mut self) {
         let lines: Vec<_> =
             self.drain().into_iter().filter(|line| !line.starts_with("CHL 0 ")).collect();
         assert_eq!(lines, Vec::<String>::new());

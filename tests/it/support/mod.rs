@@ -1,7 +1,7 @@
 //! What the integration tests share: a real server on kernel-chosen ports, and a line client.
 
-pub mod client;
-pub mod server;
+pub(crate) mod client;
+pub(crate) mod server;
 
-pub use client::Client;
-pub use server::TestServer;
+pub(crate) use client::Client;
+pub(crate) use server::TestServer;

@@ -20,15 +20,14 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 /// The password of every test account.
-pub const PASSWORD: &str = "secret";
+pub(crate) const PASSWORD: &str = "secret";
 
 /// One hash for all test accounts.
-static HASH: LazyLock<PasswordHash> = LazyLock::new(|| {
-    hasher().hash_now(&Password::new(PASSWORD).unwrap()).unwrap()
-});
+static HASH: LazyLock<PasswordHash> =
+    LazyLock::new(|| hasher().hash_now(&Password::new(PASSWORD).unwrap()).unwrap());
 
 /// A running server.
-pub struct TestServer {
+pub(crate) struct TestServer {
     runtime: Runtime,
     running: Option<Running>,
     _folder: TempDir,
@@ -36,12 +35,12 @@ pub struct TestServer {
 
 impl TestServer {
     /// A server with default options, but for ports, without TLS.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_with(|_| {})
     }
 
     /// A server whose options `change` may change.
-    pub fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -66,7 +65,7 @@ impl TestServer {
                 store: Arc::new(store.await.unwrap()),
                 hasher: Arc::new(hasher()),
                 tls: None,
-                in_container: false,
+                surroundings: server::Surroundings::Test,
             };
             server::start(options).await.unwrap()
         });
@@ -74,39 +73,39 @@ impl TestServer {
     }
 
     /// A server with these people, each named like the local part of its address.
-    pub fn with_users(users: &[&str]) -> Self {
+    pub(crate) fn with_users(users: &[&str]) -> Self {
         let server = Self::start();
         server.add(users.iter().map(|user| new_account(user)).collect());
         server
     }
 
     /// Makes accounts.
-    pub fn add(&self, accounts: Vec<NewAccount>) {
+    pub(crate) fn add(&self, accounts: Vec<NewAccount>) {
         self.runtime.block_on(self.store().create_accounts(accounts)).unwrap();
     }
 
     /// The running server.
-    pub fn running(&self) -> &Running {
+    pub(crate) fn running(&self) -> &Running {
         self.running.as_ref().unwrap()
     }
 
     /// Its store.
-    pub fn store(&self) -> Arc<dyn Store> {
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
         self.running().store().clone()
     }
 
     /// Runs a future on the server's runtime.
-    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+    pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
     }
 
     /// Where `role` listens.
-    pub fn address(&self, role: Role) -> SocketAddr {
+    pub(crate) fn address(&self, role: Role) -> SocketAddr {
         self.running().address(role).unwrap()
     }
 
     /// A ticket from the login service, over HTTP as a client gets it.
-    pub fn ticket(&self, user: &str) -> String {
+    pub(crate) fn ticket(&self, user: &str) -> String {
         let mut stream = TcpStream::connect(self.address(Role::PassportHttp)).unwrap();
         let user = user.replace('@', "%40");
         let request = format!(
@@ -122,7 +121,7 @@ impl TestServer {
     }
 
     /// Shuts down as on SIGTERM; whether every connection ended within the grace time.
-    pub fn shut_down(&mut self) -> bool {
+    pub(crate) fn shut_down(&mut self) -> bool {
         self.running.take().is_none_or(|running| self.runtime.block_on(running.shut_down()))
     }
 }
@@ -137,7 +136,7 @@ impl Drop for TestServer {
 }
 
 /// Options for loopback and kernel-chosen ports, Passport without TLS.
-pub fn loopback() -> Config {
+pub(crate) fn loopback() -> Config {
     let bind = Bind::At(SocketAddr::from(([127, 0, 0, 1], 0)));
     let mut config = Config::default();
     config.dispatch.bind = bind;
@@ -148,7 +147,7 @@ pub fn loopback() -> Config {
 }
 
 /// An account named like the local part of its address, with nothing on its lists.
-pub fn new_account(address: &str) -> NewAccount {
+pub(crate) fn new_account(address: &str) -> NewAccount {
     let address = Address::parse(address).unwrap();
     let local = address.as_str().split('@').next().unwrap();
     let name = format!("{}{}", local[..1].to_uppercase(), &local[1..]);

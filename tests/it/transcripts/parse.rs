@@ -4,18 +4,18 @@
 
 /// A whole file: preconditions hold for all of it.
 #[derive(Debug, Default)]
-pub struct Script {
+pub(crate) struct Script {
     /// `% …`
-    pub preconditions: Vec<String>,
+    pub(crate) preconditions: Vec<String>,
     /// `$ NAME value`: values that the server chooses.
-    pub chosen: Vec<String>,
+    pub(crate) chosen: Vec<String>,
     /// What happens, with the line number of each step.
-    pub steps: Vec<(usize, Step)>,
+    pub(crate) steps: Vec<(usize, Step)>,
 }
 
 /// One thing that happens.
 #[derive(Debug)]
-pub enum Step {
+pub(crate) enum Step {
     /// `@ name role [state …]`
     On { name: String, opening: Vec<String> },
     /// `C:` with its payload.
@@ -32,13 +32,13 @@ pub enum Step {
 
 /// A line and the payload behind it.
 #[derive(Debug, Clone, Default)]
-pub struct Message {
-    pub line: String,
-    pub payload: Option<Vec<u8>>,
+pub(crate) struct Message {
+    pub(crate) line: String,
+    pub(crate) payload: Option<Vec<u8>>,
 }
 
 /// Reads a file.
-pub fn script(text: &str) -> Script {
+pub(crate) fn script(text: &str) -> Script {
     let mut script = Script::default();
     let mut group: Option<Vec<Message>> = None;
     for (index, line) in text.lines().enumerate() {

@@ -4,9 +4,7 @@ use super::parse::{Message, Script, Step};
 use crate::support::{Client, TestServer, server::new_account};
 use msnd::{
     config::{Challenge, Config},
-    model::{
-        Address, Group, GroupId, GroupSet, ListBits, Name, Privacy, Prompt, PropertyKey,
-    },
+    model::{Address, Group, GroupId, GroupSet, ListBits, Name, Privacy, Prompt, PropertyKey},
     protocol::{challenge::answer, escape},
     server::Role,
     store::{NewAccount, NewContact},
@@ -14,7 +12,7 @@ use msnd::{
 use std::collections::BTreeMap;
 
 /// Plays all of it; panics with the line number where it differs.
-pub fn play(script: &Script) {
+pub(crate) fn play(script: &Script) {
     let mut stage = Stage::set(script);
     for (number, step) in &script.steps {
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| stage.play(step)));
@@ -134,7 +132,9 @@ impl Stage {
         };
         if is_signed_in {
             // What this opening meant to others is part of the precondition, not of the scenario.
-            for other in self.connections.values_mut().filter(|other| other.is_signed_in && other.is_open) {
+            for other in
+                self.connections.values_mut().filter(|other| other.is_signed_in && other.is_open)
+            {
                 other.client.drain();
             }
         }

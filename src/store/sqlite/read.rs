@@ -1,0 +1,190 @@
+//! From rows to accounts and rosters, each whole as of one moment. Writes nothing.
+
+use super::sql;
+use crate::{
+    model::{
+        AccountId, Address, Circle, Contact, Group, GroupId, GroupSet, ListBits, Name, Privacy,
+        Prompt, Properties, PropertyKey, Roster,
+    },
+    store::{Account, PasswordHash, SignIn, StoreError},
+};
+use anyhow::{Context, anyhow};
+use sqlx::{Connection, SqliteConnection};
+use std::collections::HashMap;
+
+/// One account by its handle.
+pub(super) async fn account(
+    conn: &mut SqliteConnection,
+    address: &Address,
+) -> Result<Account, StoreError> {
+    let row: Option<AccountRow> =
+        sqlx::query_as(sql::ACCOUNT_BY_ADDRESS).bind(address.as_str()).fetch_optional(conn).await?;
+    Ok(row.ok_or(StoreError::NotFound)?.account()?)
+}
+
+/// All accounts, by handle.
+pub(super) async fn accounts(conn: &mut SqliteConnection) -> Result<Vec<Account>, StoreError> {
+    let rows: Vec<AccountRow> = sqlx::query_as(sql::ACCOUNTS).fetch_all(conn).await?;
+    Ok(rows.into_iter().map(AccountRow::account).collect::<anyhow::Result<_>>()?)
+}
+
+/// An account with its circle.
+pub(super) async fn sign_in(
+    conn: &mut SqliteConnection,
+    id: AccountId,
+) -> Result<SignIn, StoreError> {
+    let mut tx = conn.begin().await?;
+    let row: AccountRow = account_row(&mut tx, id).await?;
+    let entries: Vec<(i64, u8)> =
+        sqlx::query_as(sql::CIRCLE).bind(key(id)).fetch_all(&mut *tx).await?;
+    tx.commit().await?;
+
+    let on = |list: ListBits| {
+        let chosen = entries.iter().filter(move |(_, bits)| ListBits(*bits).has(list));
+        chosen.map(|(contact, _)| account_id(*contact)).collect::<anyhow::Result<Vec<_>>>()
+    };
+    let mut circle = Circle {
+        forward: on(ListBits::FORWARD)?,
+        allow: on(ListBits::ALLOW)?,
+        block: on(ListBits::BLOCK)?,
+        privacy: row.privacy()?,
+    };
+    circle.allow.sort_unstable();
+    circle.block.sort_unstable();
+    Ok(SignIn { account: row.account()?, circle })
+}
+
+/// Everything on an account's lists.
+pub(super) async fn roster(
+    conn: &mut SqliteConnection,
+    id: AccountId,
+) -> Result<Roster, StoreError> {
+    let owner = key(id);
+    let mut tx = conn.begin().await?;
+    let row = account_row(&mut tx, id).await?;
+    let own: Vec<(String, String)> =
+        sqlx::query_as(sql::PROPERTIES).bind(owner).fetch_all(&mut *tx).await?;
+    let groups: Vec<(u32, String)> =
+        sqlx::query_as(sql::GROUPS).bind(owner).fetch_all(&mut *tx).await?;
+    let contacts: Vec<(i64, String, String, u8, u32)> =
+        sqlx::query_as(sql::CONTACTS).bind(owner).fetch_all(&mut *tx).await?;
+    let theirs: Vec<(i64, String, String)> =
+        sqlx::query_as(sql::CONTACT_PROPERTIES).bind(owner).fetch_all(&mut *tx).await?;
+    tx.commit().await?;
+
+    let mut shared: HashMap<i64, Properties> = HashMap::new();
+    for (contact, code, value) in theirs {
+        let code = property_key(&code)?;
+        if code.is_shared() {
+            shared.entry(contact).or_default().insert(code, value);
+        }
+    }
+    Ok(Roster {
+        version: row.list_version,
+        prompt: row.prompt()?,
+        privacy: row.privacy()?,
+        properties: properties(own)?,
+        groups: groups
+            .into_iter()
+            .map(|(id, name)| {
+                let id = GroupId::new(id).ok_or_else(|| anyhow!("{id} is no group"))?;
+                Ok(Group { id, name: stored_name(&name)? })
+            })
+            .collect::<anyhow::Result<_>>()?,
+        contacts: contacts
+            .into_iter()
+            .map(|(contact, address, name, lists, groups)| {
+                Ok(Contact {
+                    id: account_id(contact)?,
+                    address: stored_address(&address)?,
+                    name: stored_name(&name)?,
+                    lists: ListBits(lists),
+                    groups: GroupSet(groups),
+                    properties: shared.remove(&contact).unwrap_or_default(),
+                })
+            })
+            .collect::<anyhow::Result<_>>()?,
+    })
+}
+
+/// The number as the database has it. No account has a number beyond `i64`, so one that is too
+/// large is simply not found.
+pub(super) fn key(id: AccountId) -> i64 {
+    i64::try_from(id.0).unwrap_or(i64::MAX)
+}
+
+/// The number as the model has it.
+pub(super) fn account_id(key: i64) -> anyhow::Result<AccountId> {
+    u64::try_from(key).map(AccountId).with_context(|| format!("{key} is no account number"))
+}
+
+/// A stored name; all were checked before they were stored.
+pub(super) fn stored_name(text: &str) -> anyhow::Result<Name> {
+    Name::new(text).context("a stored name is not legal")
+}
+
+/// Stored properties.
+pub(super) fn properties(rows: Vec<(String, String)>) -> anyhow::Result<Properties> {
+    rows.into_iter().map(|(code, value)| Ok((property_key(&code)?, value))).collect()
+}
+
+/// A stored `BLP`.
+pub(super) fn stored_privacy(code: &str) -> anyhow::Result<Privacy> {
+    Privacy::from_code(code.as_bytes()).ok_or_else(|| anyhow!("`{code}` is no privacy mode"))
+}
+
+/// A stored `GTC`.
+pub(super) fn stored_prompt(code: &str) -> anyhow::Result<Prompt> {
+    Prompt::from_code(code.as_bytes()).ok_or_else(|| anyhow!("`{code}` is no prompt mode"))
+}
+
+/// A row of the accounts; without `Debug`, for it holds the password.
+#[derive(sqlx::FromRow)]
+struct AccountRow {
+    id: i64,
+    address: String,
+    name: String,
+    password: String,
+    enabled: bool,
+    credential_epoch: u32,
+    list_version: u32,
+    privacy: String,
+    prompt: String,
+    created_at: i64,
+}
+
+impl AccountRow {
+    fn account(self) -> anyhow::Result<Account> {
+        Ok(Account {
+            id: account_id(self.id)?,
+            address: stored_address(&self.address)?,
+            name: stored_name(&self.name)?,
+            password: PasswordHash(self.password.into()),
+            enabled: self.enabled,
+            credential_epoch: self.credential_epoch,
+            list_version: self.list_version,
+            created_at_secs: self.created_at,
+        })
+    }
+
+    fn privacy(&self) -> anyhow::Result<Privacy> {
+        stored_privacy(&self.privacy)
+    }
+
+    fn prompt(&self) -> anyhow::Result<Prompt> {
+        stored_prompt(&self.prompt)
+    }
+}
+
+async fn account_row(conn: &mut SqliteConnection, id: AccountId) -> Result<AccountRow, StoreError> {
+    let row = sqlx::query_as(sql::ACCOUNT_BY_ID).bind(key(id)).fetch_optional(conn).await?;
+    row.ok_or(StoreError::NotFound)
+}
+
+fn property_key(code: &str) -> anyhow::Result<PropertyKey> {
+    PropertyKey::from_code(code.as_bytes()).ok_or_else(|| anyhow!("`{code}` is no property"))
+}
+
+fn stored_address(text: &str) -> anyhow::Result<Address> {
+    Address::parse(text).with_context(|| format!("the stored address {text:?} is not legal"))
+}

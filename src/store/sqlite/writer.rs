@@ -1,0 +1,271 @@
+//! The one writer: takes all waiting jobs, commits them together, then publishes and answers each
+//! in order. One wait for the disk thus serves many callers. Knows nothing of what a job does.
+
+use super::{accounts, edit, sql};
+use crate::{
+    model::{AccountId, Address, Applied, Edit, roster::RosterLimits},
+    store::{EditError, NewAccount, PasswordHash, Publish, StoreError},
+};
+use anyhow::anyhow;
+use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Jobs waiting for the writer; further callers wait for room.
+const QUEUE_JOBS_MAX: usize = 1024;
+/// Jobs in one commit.
+const BATCH_JOBS_MAX: usize = 256;
+
+/// The callers' side of the queue.
+#[derive(Debug)]
+pub(super) struct Writer {
+    jobs: mpsc::Sender<Job>,
+    closing: CancellationToken,
+}
+
+/// What the writer can be asked to do.
+pub(super) enum Write {
+    /// One change of one roster.
+    Edit(AccountId, Edit),
+    /// All or none.
+    Create(Vec<NewAccount>),
+    /// With the credential epoch.
+    SetPassword(Address, PasswordHash),
+    /// With the credential epoch.
+    SetEnabled(Address, bool),
+    /// From everybody's lists too.
+    Remove(Address),
+}
+
+impl Writer {
+    /// Starts the writer's task. It ends when every [`Writer`] is gone or closed and the queue is
+    /// empty.
+    pub(super) fn start(
+        tasks: &TaskTracker,
+        conn: SqliteConnection,
+        connect: SqliteConnectOptions,
+        limits: RosterLimits,
+    ) -> Self {
+        let (jobs, queue) = mpsc::channel(QUEUE_JOBS_MAX);
+        let closing = CancellationToken::new();
+        let desk = Desk { conn: Some(conn), connect, limits };
+        tasks.spawn(desk.work(queue, closing.clone()));
+        Self { jobs, closing }
+    }
+
+    /// Queues an edit and waits for its commit.
+    pub(super) async fn edit(
+        &self,
+        owner: AccountId,
+        edit: Edit,
+        publish: Publish,
+    ) -> Result<Applied, EditError> {
+        let (answer, answered) = oneshot::channel();
+        let job = (Write::Edit(owner, edit), Reply::Edit(publish, answer));
+        self.jobs.send(job).await.map_err(|_| super::closed())?;
+        answered.await.map_err(|_| super::closed())?
+    }
+
+    /// Queues a change of accounts and waits for its commit.
+    pub(super) async fn accounts(&self, write: Write) -> Result<(), StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let job = (write, Reply::Accounts(answer));
+        self.jobs.send(job).await.map_err(|_| super::closed())?;
+        answered.await.map_err(|_| super::closed())?
+    }
+
+    /// Takes no more jobs; those in the queue are still done.
+    pub(super) fn close(&self) {
+        self.closing.cancel();
+    }
+}
+
+/// A write and whoever waits for it.
+type Job = (Write, Reply);
+
+/// Where the answer goes. The caller may be gone by then.
+enum Reply {
+    Edit(Publish, oneshot::Sender<Result<Applied, EditError>>),
+    Accounts(oneshot::Sender<Result<(), StoreError>>),
+}
+
+/// What a write came to: the edit that was made, or only that it went well.
+type Outcome = Result<Option<Applied>, EditError>;
+
+/// Why a whole batch was rolled back.
+enum Failure {
+    /// The database failed within one of the jobs.
+    Job(anyhow::Error),
+    /// It could not begin or commit.
+    Batch(anyhow::Error),
+}
+
+/// The writer's side.
+struct Desk {
+    /// `None` after a failure: SQLite may have ended the transaction by itself, and then the
+    /// connection's idea of it is wrong. A new connection starts clean.
+    conn: Option<SqliteConnection>,
+    connect: SqliteConnectOptions,
+    limits: RosterLimits,
+}
+
+impl Desk {
+    async fn work(mut self, mut queue: mpsc::Receiver<Job>, closing: CancellationToken) {
+        let mut batch = Vec::new();
+        loop {
+            let taken = tokio::select! {
+                biased;
+                () = closing.cancelled(), if !queue.is_closed() => {
+                    queue.close();
+                    continue;
+                }
+                taken = queue.recv_many(&mut batch, BATCH_JOBS_MAX) => taken,
+            };
+            if taken == 0 {
+                break;
+            }
+            self.run(std::mem::take(&mut batch)).await;
+        }
+        if let Err(error) = self.finish().await {
+            tracing::warn!(%error, "the database did not close cleanly");
+        }
+    }
+
+    /// Commits the jobs together. If the database fails within one of them, each is tried on its
+    /// own, so that one bad job does not take its neighbours with it.
+    async fn run(&mut self, batch: Vec<Job>) {
+        let (writes, replies): (Vec<Write>, Vec<Reply>) = batch.into_iter().unzip();
+        match self.attempt(&writes).await {
+            Ok(outcomes) => {
+                for (reply, outcome) in replies.into_iter().zip(outcomes) {
+                    reply.finish(outcome);
+                }
+            }
+            Err(Failure::Job(_)) if writes.len() > 1 => {
+                for (write, reply) in writes.into_iter().zip(replies) {
+                    reply.finish(match self.attempt(&[write]).await {
+                        Ok(outcomes) => outcomes.into_iter().next().unwrap_or(Ok(None)),
+                        Err(failure) => Err(failure.into_inner().into()),
+                    });
+                }
+            }
+            Err(failure) => {
+                let text = format!("{:#}", failure.into_inner());
+                for reply in replies {
+                    reply.finish(Err(anyhow!("{text}").into()));
+                }
+            }
+        }
+    }
+
+    /// One transaction; nothing of it stays if it fails.
+    async fn attempt(&mut self, writes: &[Write]) -> Result<Vec<Outcome>, Failure> {
+        let mut conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => self.connect.connect().await.map_err(|error| Failure::Batch(error.into()))?,
+        };
+        match commit(&mut conn, writes, self.limits).await {
+            Ok(outcomes) => {
+                self.conn = Some(conn);
+                Ok(outcomes)
+            }
+            Err(failure) => {
+                if let Err(error) = conn.close().await {
+                    tracing::warn!(%error, "the failed database writer did not close cleanly");
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    async fn finish(&mut self) -> Result<(), sqlx::Error> {
+        if let Some(mut conn) = self.conn.take() {
+            sqlx::query(sql::CHECKPOINT).execute(&mut conn).await?;
+            conn.close().await?;
+        }
+        Ok(())
+    }
+}
+
+async fn commit(
+    conn: &mut SqliteConnection,
+    writes: &[Write],
+    limits: RosterLimits,
+) -> Result<Vec<Outcome>, Failure> {
+    let whole = |error: sqlx::Error| Failure::Batch(error.into());
+    let in_job = |error: sqlx::Error| Failure::Job(error.into());
+    let mut tx = conn.begin_with(sql::BEGIN_IMMEDIATE).await.map_err(whole)?;
+    let mut outcomes = Vec::with_capacity(writes.len());
+    for write in writes {
+        let mut step = tx.begin().await.map_err(in_job)?;
+        let outcome = write.apply(&mut step, limits).await;
+        match &outcome {
+            Ok(_) => step.commit().await.map_err(in_job)?,
+            Err(EditError::Store(StoreError::Unavailable(_))) => drop(step),
+            Err(_) => step.rollback().await.map_err(in_job)?,
+        }
+        match outcome {
+            Err(EditError::Store(StoreError::Unavailable(error))) => {
+                return Err(Failure::Job(error));
+            }
+            outcome => outcomes.push(outcome),
+        }
+    }
+    tx.commit().await.map_err(whole)?;
+    Ok(outcomes)
+}
+
+impl Failure {
+    fn into_inner(self) -> anyhow::Error {
+        match self {
+            Self::Job(error) | Self::Batch(error) => error,
+        }
+    }
+}
+
+impl Write {
+    async fn apply(&self, conn: &mut SqliteConnection, limits: RosterLimits) -> Outcome {
+        match self {
+            Self::Edit(owner, edit) => {
+                return edit::apply(conn, limits, *owner, edit).await.map(Some);
+            }
+            Self::Create(accounts) => accounts::create(conn, accounts).await,
+            Self::SetPassword(address, hash) => accounts::set_password(conn, address, hash).await,
+            Self::SetEnabled(address, enabled) => {
+                accounts::set_enabled(conn, address, *enabled).await
+            }
+            Self::Remove(address) => accounts::remove(conn, address).await,
+        }?;
+        Ok(None)
+    }
+}
+
+impl Reply {
+    /// Publishes what was committed and answers. Nobody listening is fine: it is done all the
+    /// same.
+    fn finish(self, outcome: Outcome) {
+        match self {
+            Self::Edit(publish, answer) => {
+                let nothing = || EditError::from(anyhow!("the edit came to nothing"));
+                let outcome = outcome.and_then(|applied| applied.ok_or_else(nothing));
+                if let Ok(applied) = &outcome {
+                    // A publisher that panics must not end all writing.
+                    if catch_unwind(AssertUnwindSafe(|| publish(applied))).is_err() {
+                        tracing::error!(owner = %applied.owner, "publishing an edit panicked");
+                    }
+                }
+                let _ = answer.send(outcome);
+            }
+            Self::Accounts(answer) => {
+                let _ = answer.send(outcome.map(drop).map_err(|error| match error {
+                    EditError::Store(error) => error,
+                    EditError::Refused(refusal) => StoreError::Conflict(refusal.to_string()),
+                }));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

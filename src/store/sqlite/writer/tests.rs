@@ -1,0 +1,158 @@
+//! What becomes of the jobs of one commit when the database fails; the rest of the store's tests
+//! are the conformance suite.
+
+use super::*;
+use crate::{
+    config::Synchronous,
+    model::{Name, Privacy},
+    store::sqlite::{read, schema},
+};
+use parking_lot::Mutex;
+use std::{sync::Arc, time::Duration};
+
+/// A desk over a file with alice, bob and carol, and a connection to make trouble with.
+struct Bench {
+    desk: Desk,
+    saboteur: SqliteConnection,
+    published: Arc<Mutex<Vec<Applied>>>,
+    _folder: tempfile::TempDir,
+}
+
+const ALICE: AccountId = AccountId(1);
+const BOB: AccountId = AccountId(2);
+const CAROL: AccountId = AccountId(3);
+
+impl Bench {
+    async fn new(sabotage: &'static str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        let connect = schema::connect_options(&path, Synchronous::Off, Duration::from_millis(20))
+            .create_if_missing(true);
+        let connect = schema::writing(&connect);
+        let conn = schema::open_migrated(&path, &connect).await.unwrap();
+        let mut desk =
+            Desk { conn: Some(conn), connect: connect.clone(), limits: RosterLimits::default() };
+        let accounts = ["alice", "bob", "carol"].map(|who| {
+            let address = Address::parse(&format!("{who}@example.test")).unwrap();
+            NewAccount::new(address, Name::new(who).unwrap(), PasswordHash("x".into()))
+        });
+        let (answer, answered) = oneshot::channel();
+        desk.run(vec![(Write::Create(accounts.into()), Reply::Accounts(answer))]).await;
+        answered.await.unwrap().unwrap();
+        let mut saboteur = connect.connect().await.unwrap();
+        sqlx::raw_sql(sabotage).execute(&mut saboteur).await.unwrap();
+        Self { desk, saboteur, published: Arc::default(), _folder: folder }
+    }
+
+    /// Commits these edits together.
+    async fn run<const N: usize>(
+        &mut self,
+        edits: [(AccountId, Edit); N],
+    ) -> [Result<Applied, EditError>; N] {
+        let (mut jobs, mut answers) = (Vec::new(), Vec::new());
+        for (owner, edit) in edits {
+            let (answer, answered) = oneshot::channel();
+            let published = Arc::clone(&self.published);
+            let publish = Box::new(move |applied: &Applied| published.lock().push(applied.clone()));
+            jobs.push((Write::Edit(owner, edit), Reply::Edit(publish, answer)));
+            answers.push(answered);
+        }
+        self.desk.run(jobs).await;
+        let mut outcomes = Vec::new();
+        for answer in answers {
+            outcomes.push(answer.await.unwrap());
+        }
+        outcomes.try_into().unwrap()
+    }
+
+    async fn version(&mut self, of: AccountId) -> u32 {
+        read::roster(&mut self.saboteur, of).await.unwrap().version
+    }
+
+    fn publishers(&self) -> Vec<AccountId> {
+        self.published.lock().iter().map(|applied| applied.owner).collect()
+    }
+}
+
+fn rename(to: &str) -> Edit {
+    Edit::Rename { name: Name::new(to).unwrap() }
+}
+
+fn unavailable(outcome: &Result<Applied, EditError>) -> bool {
+    matches!(outcome, Err(EditError::Store(StoreError::Unavailable(_))))
+}
+
+#[tokio::test]
+async fn a_failed_commit_fails_every_job_and_publishes_none() {
+    let mut bench = Bench::new(
+        "CREATE TABLE never (id INTEGER PRIMARY KEY);
+         CREATE TABLE doom (id INTEGER REFERENCES never (id) DEFERRABLE INITIALLY DEFERRED);
+         CREATE TRIGGER doomed AFTER UPDATE OF name ON accounts WHEN new.name = 'Doomed'
+         BEGIN INSERT INTO doom VALUES (1); END",
+    )
+    .await;
+    let [a, b, c] =
+        bench.run([(ALICE, rename("A")), (BOB, rename("Doomed")), (CAROL, rename("C"))]).await;
+    assert!(unavailable(&a) && unavailable(&b) && unavailable(&c), "{a:?} {b:?} {c:?}");
+    assert_eq!(bench.publishers(), []);
+    assert_eq!(bench.version(ALICE).await, 1);
+
+    let [a] = bench.run([(ALICE, rename("A"))]).await;
+    assert_eq!(a.unwrap().version, 2, "the writer recovers");
+    assert_eq!(bench.publishers(), [ALICE]);
+}
+
+#[tokio::test]
+async fn a_job_that_breaks_the_transaction_does_not_take_its_neighbours_with_it() {
+    let mut bench = Bench::new(
+        "CREATE TRIGGER bad AFTER UPDATE OF name ON accounts WHEN new.name = 'Bad'
+         BEGIN SELECT RAISE(ROLLBACK, 'bad'); END",
+    )
+    .await;
+    let [a, b, c] =
+        bench.run([(ALICE, rename("A")), (BOB, rename("Bad")), (CAROL, rename("C"))]).await;
+    assert_eq!(a.unwrap().version, 2);
+    assert!(unavailable(&b), "{b:?}");
+    assert_eq!(c.unwrap().version, 2);
+    assert_eq!(bench.publishers(), [ALICE, CAROL]);
+    assert_eq!((bench.version(ALICE).await, bench.version(BOB).await), (2, 1));
+}
+
+#[tokio::test]
+async fn a_database_held_by_somebody_else_is_unavailable_until_it_is_free() {
+    let mut bench = Bench::new("BEGIN IMMEDIATE").await;
+    let [a] = bench.run([(ALICE, rename("A"))]).await;
+    assert!(unavailable(&a), "{a:?}");
+    assert_eq!(bench.publishers(), []);
+
+    sqlx::raw_sql("ROLLBACK").execute(&mut bench.saboteur).await.unwrap();
+    let [a] = bench.run([(ALICE, rename("A"))]).await;
+    assert_eq!(a.unwrap().version, 2);
+}
+
+#[tokio::test]
+async fn a_refused_job_leaves_the_rest_of_its_commit_alone() {
+    let mut bench = Bench::new("").await;
+    let [a, b, c] = bench
+        .run([
+            (ALICE, rename("A")),
+            (ALICE, Edit::SetPrivacy(Privacy::AllowOthers)),
+            (ALICE, Edit::SetPrivacy(Privacy::BlockOthers)),
+        ])
+        .await;
+    assert_eq!(a.unwrap().version, 2);
+    assert!(matches!(b, Err(EditError::Refused(_))), "{b:?}");
+    assert_eq!(c.unwrap().version, 3);
+    assert_eq!(bench.publishers(), [ALICE, ALICE]);
+}
+
+#[tokio::test]
+async fn a_panicking_publisher_does_not_end_the_writer() {
+    let mut bench = Bench::new("").await;
+    let (answer, answered) = oneshot::channel();
+    let publish: Publish = Box::new(|_| panic!("told to"));
+    bench.desk.run(vec![(Write::Edit(ALICE, rename("A")), Reply::Edit(publish, answer))]).await;
+    assert_eq!(answered.await.unwrap().unwrap().version, 2);
+    let [a] = bench.run([(ALICE, rename("B"))]).await;
+    assert_eq!(a.unwrap().version, 3);
+}
