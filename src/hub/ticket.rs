@@ -1,1 +1,427 @@
-//! Not written yet.
+//! Tickets: what Passport sign-in hands out and the notification role takes in, once. Knows no
+//! HTTP and no session; keeps only digests, so that a look into memory yields no sign-in.
+
+use crate::model::{AccountId, Address};
+use parking_lot::Mutex;
+use sha2::{Digest as _, Sha256};
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+/// Outstanding tickets of each kind over all accounts; the oldest gives way.
+pub const TICKETS_MAX: usize = 65_536;
+/// Web tickets of one account alive at the same time; the oldest gives way.
+pub const WEB_TICKETS_PER_ACCOUNT_MAX: usize = 8;
+/// Longest token worth looking up, in bytes; clients have room for not much more.
+pub const PRESENTED_BYTES_MAX: usize = 1024;
+
+/// Letters, digits and two signs which survive quotes, commas, spaces, header lines and every
+/// client's pattern: one for each value of six bits.
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!$";
+const SECRET_BYTES: usize = 32;
+
+/// All tickets of this process, of both kinds. They share nothing: a web ticket signs nobody in.
+#[derive(Debug)]
+pub struct Tickets {
+    ttl: Duration,
+    sign_in: Mutex<Ledger>,
+    web: Arc<Mutex<Ledger>>,
+}
+
+/// What a ticket stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grant {
+    /// Whose it is.
+    pub account: AccountId,
+    /// The account's credential epoch when it was issued; worthless if that has risen since.
+    pub credential_epoch: u32,
+}
+
+impl Tickets {
+    /// Sign-in tickets can be presented for `ttl`; an account has at most `per_account_max` (at
+    /// least one) outstanding, of which the oldest gives way.
+    #[must_use]
+    pub fn new(ttl: Duration, per_account_max: usize) -> Self {
+        Self {
+            ttl,
+            sign_in: Mutex::new(Ledger::new(TICKETS_MAX, per_account_max)),
+            web: Arc::new(Mutex::new(Ledger::new(TICKETS_MAX, WEB_TICKETS_PER_ACCOUNT_MAX))),
+        }
+    }
+
+    /// A new sign-in ticket, `t=…&p=…`, 91 bytes of which the `t` part counts. It is good for one
+    /// sign-in of this account.
+    #[must_use]
+    pub fn issue(&self, account: AccountId, address: &Address, credential_epoch: u32) -> String {
+        let secret = fresh_token();
+        let now = Instant::now();
+        let entry = Entry {
+            grant: Grant { account, credential_epoch },
+            address: Some(address.clone()),
+            expires: Some(now + self.ttl),
+        };
+        self.sign_in.lock().insert(digest(secret.as_bytes()), entry, now);
+        format!("t={}&p={}", *secret, *fresh_token())
+    }
+
+    /// Takes a sign-in ticket back for its grant. Whatever was presented is worthless afterwards,
+    /// also when it was somebody else's or too old. Accepts `t=…&p=…`, `t=…` and the bare token.
+    #[must_use]
+    pub fn redeem(&self, presented: &[u8], address: &Address) -> Option<Grant> {
+        let digest = digest(token(presented)?);
+        let entry = self.sign_in.lock().remove(&digest)?;
+        let timely = entry.expires.is_some_and(|expires| Instant::now() <= expires);
+        (timely && entry.address.as_ref() == Some(address)).then_some(entry.grant)
+    }
+
+    /// A ticket for web pages, good for as long as the returned guard lives and never for signing
+    /// in: it lies about in files on people's disks.
+    #[must_use]
+    pub fn issue_web(&self, account: AccountId) -> WebTicket {
+        let text = fresh_token();
+        let digest = digest(text.as_bytes());
+        let grant = Grant { account, credential_epoch: 0 };
+        let entry = Entry { grant, address: None, expires: None };
+        self.web.lock().insert(digest, entry, Instant::now());
+        WebTicket { text, digest, ledger: Arc::clone(&self.web) }
+    }
+
+    /// Whose live web ticket this is.
+    #[must_use]
+    pub fn web_account(&self, presented: &[u8]) -> Option<AccountId> {
+        let digest = digest(token(presented)?);
+        self.web.lock().entries.get(&digest).map(|filed| filed.entry.grant.account)
+    }
+
+    /// Makes all tickets of an account worthless.
+    pub fn revoke(&self, account: AccountId) {
+        self.sign_in.lock().remove_account(account);
+        self.web.lock().remove_account(account);
+    }
+}
+
+/// Keeps a web ticket alive.
+pub struct WebTicket {
+    text: Zeroizing<String>,
+    digest: Digest,
+    ledger: Arc<Mutex<Ledger>>,
+}
+
+impl WebTicket {
+    /// The token, 43 bytes.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl Drop for WebTicket {
+    fn drop(&mut self) {
+        self.ledger.lock().remove(&self.digest);
+    }
+}
+
+impl fmt::Debug for WebTicket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WebTicket(hidden)")
+    }
+}
+
+type Digest = [u8; 32];
+
+/// Tickets of one kind, by digest, by age and by account; the three views always agree.
+struct Ledger {
+    entries: HashMap<Digest, Filed>,
+    by_age: BTreeMap<u64, Digest>,
+    by_account: HashMap<AccountId, VecDeque<u64>>,
+    next_serial: u64,
+    entries_max: usize,
+    per_account_max: usize,
+}
+
+struct Filed {
+    serial: u64,
+    entry: Entry,
+}
+
+struct Entry {
+    grant: Grant,
+    address: Option<Address>,
+    expires: Option<Instant>,
+}
+
+impl Ledger {
+    fn new(entries_max: usize, per_account_max: usize) -> Self {
+        Self {
+            entries: HashMap::new(),
+            by_age: BTreeMap::new(),
+            by_account: HashMap::new(),
+            next_serial: 0,
+            entries_max,
+            per_account_max: per_account_max.max(1),
+        }
+    }
+
+    fn insert(&mut self, digest: Digest, entry: Entry, now: Instant) {
+        self.drop_expired(now);
+        if self.entries.len() >= self.entries_max {
+            self.remove_oldest();
+        }
+        let account = entry.grant.account;
+        if let Some(serials) = self.by_account.get(&account)
+            && serials.len() >= self.per_account_max
+            && let Some(oldest) = serials.front()
+            && let Some(digest) = self.by_age.get(oldest).copied()
+        {
+            self.remove(&digest);
+        }
+        let serial = self.next_serial;
+        self.next_serial += 1;
+        self.by_account.entry(account).or_default().push_back(serial);
+        self.by_age.insert(serial, digest);
+        self.entries.insert(digest, Filed { serial, entry });
+    }
+
+    /// All tickets of one kind live equally long, so the expired ones are the oldest. Each is
+    /// dropped once: the cost belongs to its own insertion.
+    fn drop_expired(&mut self, now: Instant) {
+        while let Some((_, oldest)) = self.by_age.first_key_value()
+            && let Some(filed) = self.entries.get(oldest)
+            && filed.entry.expires.is_some_and(|expires| expires < now)
+        {
+            self.remove_oldest();
+        }
+    }
+
+    fn remove_oldest(&mut self) {
+        if let Some((_, digest)) = self.by_age.first_key_value() {
+            let digest = *digest;
+            self.remove(&digest);
+        }
+    }
+
+    fn remove(&mut self, digest: &Digest) -> Option<Entry> {
+        let Filed { serial, entry } = self.entries.remove(digest)?;
+        self.by_age.remove(&serial);
+        if let Some(serials) = self.by_account.get_mut(&entry.grant.account) {
+            serials.retain(|other| *other != serial);
+            if serials.is_empty() {
+                self.by_account.remove(&entry.grant.account);
+            }
+        }
+        Some(entry)
+    }
+
+    fn remove_account(&mut self, account: AccountId) {
+        for serial in self.by_account.remove(&account).unwrap_or_default() {
+            if let Some(digest) = self.by_age.remove(&serial) {
+                self.entries.remove(&digest);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ledger").field("entries", &self.entries.len()).finish_non_exhaustive()
+    }
+}
+
+/// The part of a presented ticket that counts.
+fn token(presented: &[u8]) -> Option<&[u8]> {
+    if presented.len() > PRESENTED_BYTES_MAX {
+        return None;
+    }
+    let token = presented.strip_prefix(b"t=").unwrap_or(presented);
+    token.split(|byte| *byte == b'&').next().filter(|token| !token.is_empty())
+}
+
+/// Looking digests up takes a time that depends on the digest, which tells nothing about the
+/// token: no comparison of secrets is left to be timed.
+fn digest(token: &[u8]) -> Digest {
+    Sha256::digest(token).into()
+}
+
+/// 256 random bits as 43 characters.
+fn fresh_token() -> Zeroizing<String> {
+    let mut secret = Zeroizing::new([0_u8; SECRET_BYTES]);
+    #[expect(
+        clippy::expect_used,
+        reason = "the system's generator fails only where there is none; a ticket that can be \
+                  guessed would be worse than no server"
+    )]
+    getrandom::fill(&mut *secret).expect("the system has a random number generator");
+    let mut text = Zeroizing::new(String::with_capacity(SECRET_BYTES * 8 / 6 + 1));
+    for group in secret.chunks(3) {
+        let value = group.iter().fold(0_u32, |value, byte| value << 8 | u32::from(*byte));
+        let value = value << (8 * (3 - group.len()));
+        for place in 0..=group.len() {
+            let six_bits = value >> (18 - 6 * place) & 0x3f;
+            text.push(char::from(ALPHABET[six_bits as usize]));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALICE: AccountId = AccountId(1);
+    const BOB: AccountId = AccountId(2);
+
+    fn address(name: &str) -> Address {
+        Address::parse(&format!("{name}@example.test")).unwrap()
+    }
+
+    fn tickets() -> Tickets {
+        Tickets::new(Duration::from_secs(120), 8)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_ticket_signs_in_once() {
+        let tickets = tickets();
+        let ticket = tickets.issue(ALICE, &address("alice"), 7);
+        let grant = Grant { account: ALICE, credential_epoch: 7 };
+        assert_eq!(tickets.redeem(ticket.as_bytes(), &address("alice")), Some(grant));
+        assert_eq!(tickets.redeem(ticket.as_bytes(), &address("alice")), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn anothers_ticket_is_refused_and_gone() {
+        let tickets = tickets();
+        let ticket = tickets.issue(ALICE, &address("alice"), 1);
+        assert_eq!(tickets.redeem(ticket.as_bytes(), &address("bob")), None);
+        assert_eq!(tickets.redeem(ticket.as_bytes(), &address("alice")), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_ticket_lives_120_seconds() {
+        let tickets = tickets();
+        let first = tickets.issue(ALICE, &address("alice"), 1);
+        let second = tickets.issue(ALICE, &address("alice"), 1);
+        tokio::time::advance(Duration::from_secs(120)).await;
+        assert!(tickets.redeem(first.as_bytes(), &address("alice")).is_some());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(tickets.redeem(second.as_bytes(), &address("alice")), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn three_ways_to_present_a_ticket() {
+        let tickets = tickets();
+        let part = |ticket: &str, end: usize| ticket[..end].to_owned();
+        for form in [
+            |ticket: &str| ticket.to_owned(),
+            |ticket: &str| ticket[..45].to_owned(),
+            |ticket: &str| ticket[2..45].to_owned(),
+            |ticket: &str| format!("{}&p=", &ticket[..45]),
+        ] {
+            let ticket = tickets.issue(ALICE, &address("alice"), 1);
+            let shown = form(&ticket);
+            assert!(tickets.redeem(shown.as_bytes(), &address("alice")).is_some(), "{shown}");
+        }
+        let ticket = tickets.issue(ALICE, &address("alice"), 1);
+        for wrong in ["", "t=", "t=&p=", "&p=x", &part(&ticket, 44), &format!("{ticket}x")[46..]] {
+            assert_eq!(tickets.redeem(wrong.as_bytes(), &address("alice")), None, "{wrong}");
+        }
+        let padded = format!("{ticket}{}", "x".repeat(PRESENTED_BYTES_MAX));
+        assert_eq!(tickets.redeem(padded.as_bytes(), &address("alice")), None);
+        assert!(tickets.redeem(ticket.as_bytes(), &address("alice")).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_text_suits_every_client() {
+        let ticket = tickets().issue(ALICE, &address("alice"), 1);
+        assert_eq!(ticket.len(), 2 + 43 + 3 + 43);
+        let (secret, profile) =
+            ticket.strip_prefix("t=").and_then(|rest| rest.split_once("&p=")).unwrap();
+        assert_ne!(secret, profile);
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"!$*".contains(&byte);
+        assert!(secret.bytes().chain(profile.bytes()).all(legal), "{ticket}");
+        let mut seen: Vec<u8> = ALPHABET.to_vec();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), 64);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_oldest_ticket_of_an_account_gives_way() {
+        let tickets = Tickets::new(Duration::from_secs(120), 2);
+        let others = tickets.issue(BOB, &address("bob"), 1);
+        let issued: Vec<_> = (0..3).map(|_| tickets.issue(ALICE, &address("alice"), 1)).collect();
+        let good: Vec<_> = issued
+            .iter()
+            .map(|ticket| tickets.redeem(ticket.as_bytes(), &address("alice")).is_some())
+            .collect();
+        assert_eq!(good, [false, true, true]);
+        assert!(tickets.redeem(others.as_bytes(), &address("bob")).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_oldest_ticket_of_all_gives_way() {
+        let now = Instant::now();
+        let mut ledger = Ledger::new(2, 8);
+        for number in 0..3_u8 {
+            let grant = Grant { account: AccountId(number.into()), credential_epoch: 1 };
+            let entry = Entry { grant, address: None, expires: None };
+            ledger.insert([number; 32], entry, now);
+        }
+        assert!(ledger.remove(&[0; 32]).is_none());
+        assert!(ledger.remove(&[1; 32]).is_some());
+        assert!(ledger.remove(&[2; 32]).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_left_of_used_and_expired_tickets() {
+        let tickets = tickets();
+        let used = tickets.issue(ALICE, &address("alice"), 1);
+        assert!(tickets.redeem(used.as_bytes(), &address("alice")).is_some());
+        let _expired = tickets.issue(ALICE, &address("alice"), 1);
+        tokio::time::advance(Duration::from_secs(121)).await;
+        let _fresh = tickets.issue(BOB, &address("bob"), 1);
+        let ledger = tickets.sign_in.lock();
+        let sizes = (ledger.entries.len(), ledger.by_age.len(), ledger.by_account.len());
+        assert_eq!(sizes, (1, 1, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn revoking_kills_all_tickets_of_one_account() {
+        let tickets = tickets();
+        let ticket = tickets.issue(ALICE, &address("alice"), 1);
+        let others = tickets.issue(BOB, &address("bob"), 1);
+        let web = tickets.issue_web(ALICE);
+        tickets.revoke(ALICE);
+        assert_eq!(tickets.redeem(ticket.as_bytes(), &address("alice")), None);
+        assert_eq!(tickets.web_account(web.as_str().as_bytes()), None);
+        assert!(tickets.redeem(others.as_bytes(), &address("bob")).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_web_ticket_lives_as_long_as_its_guard_and_signs_nobody_in() {
+        let tickets = tickets();
+        let web = tickets.issue_web(ALICE);
+        let text = web.as_str().to_owned();
+        assert_eq!(tickets.redeem(text.as_bytes(), &address("alice")), None);
+        assert_eq!(tickets.web_account(text.as_bytes()), Some(ALICE));
+        tokio::time::advance(Duration::from_secs(86_400)).await;
+        assert_eq!(tickets.web_account(text.as_bytes()), Some(ALICE));
+        drop(web);
+        assert_eq!(tickets.web_account(text.as_bytes()), None);
+        let sign_in = tickets.issue(ALICE, &address("alice"), 1);
+        assert_eq!(tickets.web_account(sign_in.as_bytes()), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn debug_shows_no_ticket() {
+        let tickets = tickets();
+        let ticket = tickets.issue(ALICE, &address("alice"), 1);
+        let web = tickets.issue_web(ALICE);
+        let shown = format!("{tickets:?} {web:?}");
+        assert!(!shown.contains(&ticket[2..45]) && !shown.contains(web.as_str()), "{shown}");
+    }
+}
