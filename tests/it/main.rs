@@ -1,1 +1,3 @@
+//! Everything that needs a whole service and real sockets, in one binary.
 
+mod passport;
