@@ -70,7 +70,10 @@ pub enum TlsError {
         source: io::Error,
     },
     /// A file could not be made.
-    #[error("cannot write {}: {source}; check that its folder exists and is writable", file.display())]
+    #[error(
+        "cannot write {}: {source}; check that its folder exists and is writable",
+        file.display()
+    )]
     Write {
         /// Which.
         file: PathBuf,

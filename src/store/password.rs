@@ -159,7 +159,7 @@ pub struct PasswordHasher {
 #[derive(Debug)]
 struct Core {
     cost: Cost,
-    decoy: String,
+    decoy: PasswordHash,
     hashes: AtomicU64,
 }
 
@@ -258,7 +258,7 @@ impl Core {
         stored: Option<&PasswordHash>,
         candidates: &[Candidate],
     ) -> Result<bool, HasherError> {
-        let hash = stored.map_or(self.decoy.as_str(), |stored| stored.0.expose_secret());
+        let hash = stored.unwrap_or(&self.decoy).0.expose_secret();
         let nothing = [Candidate::new(b"")];
         let candidates = if candidates.is_empty() { &nothing } else { candidates };
         for candidate in candidates.iter().take(CANDIDATES_MAX) {
@@ -293,11 +293,12 @@ impl Cost {
 
     /// A hash that costs the same to verify and that no password is known to have: its output is
     /// all zeros.
-    fn decoy(self) -> String {
+    fn decoy(self) -> PasswordHash {
         let (memory_kib, passes) = self.numbers();
         let salt = "A".repeat(22);
         let output = "A".repeat(43);
-        format!("$argon2id$v=19$m={memory_kib},t={passes},p=1${salt}${output}")
+        let phc = format!("$argon2id$v=19$m={memory_kib},t={passes},p=1${salt}${output}");
+        PasswordHash(phc.into())
     }
 }
 
@@ -364,7 +365,7 @@ mod tests {
             let hasher = PasswordHasher::new(cost, 1, 1);
             let stored = hasher.hash_now(&password("right")).unwrap();
             let known = PhcNumbers::of(stored.0.expose_secret());
-            assert_eq!(PhcNumbers::of(&hasher.core.decoy), known);
+            assert_eq!(PhcNumbers::of(hasher.core.decoy.0.expose_secret()), known);
 
             let before = hasher.hashes_total();
             let wrong = candidates(&["wrong", "wronger"]);

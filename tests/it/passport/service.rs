@@ -1,5 +1,7 @@
 //! A Passport service with two accounts, and ways to talk to it.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use async_trait::async_trait;
 use msnd::{
     account::{Accounts, Password},
