@@ -4,7 +4,9 @@
 //! Bits as in the migrations: 1 forward, 2 allow, 4 block, 8 reverse. `x % 4294967295 + 1` is
 //! `model::roster::next_version` in SQL.
 
-pub(super) const MIGRATIONS_TABLE: &str = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations')";
+pub(super) const MIGRATIONS_TABLE: &str = "
+    SELECT EXISTS
+        (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations')";
 pub(super) const LAST_MIGRATION: &str =
     "SELECT version FROM _sqlx_migrations ORDER BY version DESC LIMIT 1";
 pub(super) const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";

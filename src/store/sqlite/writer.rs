@@ -49,8 +49,8 @@ impl Writer {
     ) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE_JOBS_MAX);
         let closing = CancellationToken::new();
-        let desk = Desk { conn: Some(conn), connect, limits };
-        tasks.spawn(desk.work(queue, closing.clone()));
+        let scribe = Scribe { conn: Some(conn), connect, limits };
+        tasks.spawn(scribe.work(queue, closing.clone()));
         Self { jobs, closing }
     }
 
@@ -102,7 +102,7 @@ enum Failure {
 }
 
 /// The writer's side.
-struct Desk {
+struct Scribe {
     /// `None` after a failure: SQLite may have ended the transaction by itself, and then the
     /// connection's idea of it is wrong. A new connection starts clean.
     conn: Option<SqliteConnection>,
@@ -110,7 +110,7 @@ struct Desk {
     limits: RosterLimits,
 }
 
-impl Desk {
+impl Scribe {
     async fn work(mut self, mut queue: mpsc::Receiver<Job>, closing: CancellationToken) {
         let mut batch = Vec::new();
         loop {

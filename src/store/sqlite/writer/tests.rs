@@ -10,9 +10,9 @@ use crate::{
 use parking_lot::Mutex;
 use std::{sync::Arc, time::Duration};
 
-/// A desk over a file with alice, bob and carol, and a connection to make trouble with.
+/// A scribe over a file with alice, bob and carol, and a connection to make trouble with.
 struct Bench {
-    desk: Desk,
+    scribe: Scribe,
     saboteur: SqliteConnection,
     published: Arc<Mutex<Vec<Applied>>>,
     _folder: tempfile::TempDir,
@@ -30,18 +30,18 @@ impl Bench {
             .create_if_missing(true);
         let connect = schema::writing(&connect);
         let conn = schema::open_migrated(&path, &connect).await.unwrap();
-        let mut desk =
-            Desk { conn: Some(conn), connect: connect.clone(), limits: RosterLimits::default() };
+        let mut scribe =
+            Scribe { conn: Some(conn), connect: connect.clone(), limits: RosterLimits::default() };
         let accounts = ["alice", "bob", "carol"].map(|who| {
             let address = Address::parse(&format!("{who}@example.test")).unwrap();
             NewAccount::new(address, Name::new(who).unwrap(), PasswordHash("x".into()))
         });
         let (answer, answered) = oneshot::channel();
-        desk.run(vec![(Write::Create(accounts.into()), Reply::Accounts(answer))]).await;
+        scribe.run(vec![(Write::Create(accounts.into()), Reply::Accounts(answer))]).await;
         answered.await.unwrap().unwrap();
         let mut saboteur = connect.connect().await.unwrap();
         sqlx::raw_sql(sabotage).execute(&mut saboteur).await.unwrap();
-        Self { desk, saboteur, published: Arc::default(), _folder: folder }
+        Self { scribe, saboteur, published: Arc::default(), _folder: folder }
     }
 
     /// Commits these edits together.
@@ -57,7 +57,7 @@ impl Bench {
             jobs.push((Write::Edit(owner, edit), Reply::Edit(publish, answer)));
             answers.push(answered);
         }
-        self.desk.run(jobs).await;
+        self.scribe.run(jobs).await;
         let mut outcomes = Vec::new();
         for answer in answers {
             outcomes.push(answer.await.unwrap());
@@ -151,7 +151,7 @@ async fn a_panicking_publisher_does_not_end_the_writer() {
     let mut bench = Bench::new("").await;
     let (answer, answered) = oneshot::channel();
     let publish: Publish = Box::new(|_| panic!("told to"));
-    bench.desk.run(vec![(Write::Edit(ALICE, rename("A")), Reply::Edit(publish, answer))]).await;
+    bench.scribe.run(vec![(Write::Edit(ALICE, rename("A")), Reply::Edit(publish, answer))]).await;
     assert_eq!(answered.await.unwrap().unwrap().version, 2);
     let [a] = bench.run([(ALICE, rename("B"))]).await;
     assert_eq!(a.unwrap().version, 3);
