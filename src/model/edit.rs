@@ -134,7 +134,8 @@ pub enum Change {
         key: PropertyKey,
         /// The value now in force; `None` if cleared.
         value: Option<String>,
-        /// Who is to hear of it (they watch and may see the owner), with *their* new list version.
+        /// Who is to hear of it as [`PropertyKey::told_as`] says (they watch and may see the
+        /// owner), with *their* new list version.
         told: Vec<(AccountId, u32)>,
     },
     /// Something only the owner sees: filing into groups, names of contacts and groups, `GTC`.
