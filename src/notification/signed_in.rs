@@ -93,6 +93,7 @@ impl SignedIn {
                 outbox.send(&protocol::Event::OutOther);
                 return Err(Reason::SignedInElsewhere.into());
             }
+            Event::Expelled => return Err(Reason::Expelled.into()),
             Event::ShutdownNotice { minutes } => {
                 let payload = message::shutdown_notice((*minutes).into());
                 outbox.send(&protocol::Event::Msg { payload: &payload });

@@ -31,6 +31,8 @@ pub enum Reason {
     PeerLost(std::io::ErrorKind),
     #[error("signed in elsewhere")]
     SignedInElsewhere,
+    #[error("account disabled or removed while signed in")]
+    Expelled,
     #[error("server shutting down")]
     Shutdown,
     #[error("referred to another server")]

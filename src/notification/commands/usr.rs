@@ -125,6 +125,9 @@ async fn register(
     grant: &Grant,
 ) -> Result<(Account, Arc<Person>, Member, Inbox), Reject> {
     let denied = |reason| Reject::Final(ErrorCode::AuthenticationFailed, reason);
+    // Announced before the lists are read: an edit that an older session of the account still has
+    // under way would otherwise be in neither.
+    let arrival = role.context.hub.expect(grant.account);
     for _ in 0..STALE_READS_MAX {
         let read =
             role.context.store.sign_in(grant.account).await.map_err(|error| match error {
@@ -148,7 +151,7 @@ async fn register(
             circle: read.circle,
             version: account.list_version,
         };
-        if let Ok((member, inbox)) = role.context.hub.sign_in(sign_in) {
+        if let Ok((member, inbox)) = arrival.sign_in(sign_in) {
             return Ok((account, person, member, inbox));
         }
     }
