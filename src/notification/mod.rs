@@ -5,6 +5,7 @@ mod commands;
 mod edit;
 mod events;
 mod handshake;
+mod held_back;
 mod signed_in;
 
 use crate::{
@@ -127,6 +128,12 @@ impl Role for Notification {
         match &mut self.state {
             State::Handshake(_) => Ok(()),
             State::SignedIn(session) => session.tell(&event, outbox),
+        }
+    }
+
+    fn on_room(&mut self, outbox: &mut Outbox) {
+        if let State::SignedIn(session) = &mut self.state {
+            session.held_back.release(session.dialect, outbox);
         }
     }
 
