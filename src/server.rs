@@ -64,7 +64,8 @@ impl Role {
 
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        // `pad`, so that lists of roles can line up.
+        f.pad(match self {
             Self::Dispatch => "dispatch",
             Self::Notification => "notification",
             Self::PassportHttp => "passport-http",
