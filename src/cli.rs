@@ -28,7 +28,7 @@ const EXAMPLES: &str = "\
 First steps:
   msnd run                            # serves; makes all it needs in ./msnd-data
   msnd user add alice@example.test    # makes an account; asks for its password
-Then enter the address of this machine as the server in a client; README.md says more.
+The server then says how to point a client at it.
 
 Options can be set in a file (`msnd config example` prints it), by environment variables such as
 MSND_NOTIFICATION_ADVERTISED=chat.example.org, and by flags such as

@@ -255,9 +255,10 @@ fn next_steps(config: &Config) -> String {
     let mut text = format!(
         "\nData is in {folder}. What next:\n  \
          1. make an account:  {program} user add{flag} alice@example.test\n  \
-         2. point a client here: enter this machine's address as its server, or add to the hosts\n     \
-         file of a Windows machine (with the real address):\n       \
-         192.0.2.1  messenger.hotmail.com nexus.passport.com login.passport.com\n"
+         2. point a client here: write into the hosts file of its machine, with the address of\n     \
+         this one in place of 192.0.2.1:\n       \
+         192.0.2.1  messenger.hotmail.com nexus.passport.com login.passport.com\n     \
+         (most clients look for the last two names even if one can enter a server)\n"
     );
     let is_self_made = config.passport.certificate_file.as_os_str().is_empty();
     if config.passport.https_bind != Bind::Off && is_self_made {
