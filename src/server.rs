@@ -64,7 +64,6 @@ impl Role {
 
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // `pad`, so that lists of roles can line up.
         f.pad(match self {
             Self::Dispatch => "dispatch",
             Self::Notification => "notification",

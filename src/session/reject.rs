@@ -98,3 +98,10 @@ impl From<Reason> for Reject {
         Self::Close(reason)
     }
 }
+
+impl From<getrandom::Error> for Reject {
+    fn from(error: getrandom::Error) -> Self {
+        let error = anyhow::Error::new(error).context("the system gave no random numbers");
+        Self::Internal(ErrorCode::InternalError, error)
+    }
+}

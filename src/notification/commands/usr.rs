@@ -15,7 +15,6 @@ use crate::{
     notification::{
         Notification, State,
         challenge::Challenged,
-        commands::no_randomness,
         handshake::{policy, unix_secs},
         signed_in::SignedIn,
     },
@@ -54,7 +53,7 @@ pub(super) async fn handle(
                 outbox.set_trace(Trace::new(role.session, user.clone()));
             }
             let mut random = [0; 16];
-            getrandom::fill(&mut random).map_err(no_randomness)?;
+            getrandom::fill(&mut random)?;
             let policy = policy(role.context.config.notification.lcid, &random);
             outbox.send(&Event::UsrPolicy { trid: call.trid, policy: &policy });
             Ok(())
