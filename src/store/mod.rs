@@ -119,8 +119,8 @@ pub enum StoreError {
     #[error("{0}")]
     Conflict(String),
     /// The database did not do its part.
-    #[error("the database failed: {0}")]
-    Unavailable(#[source] anyhow::Error),
+    #[error("the database failed: {0:#}")]
+    Unavailable(anyhow::Error),
 }
 
 /// Why an edit was not made.

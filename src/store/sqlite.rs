@@ -48,7 +48,10 @@ pub struct SqliteOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// No such file, and it was not to be made.
-    #[error("there is no database {database}; `msnd run` or `msnd db migrate` makes one")]
+    #[error(
+        "there is no database {database}: name the server's data folder with --data-dir or \
+         MSND_DATA_DIR, or make a new database with `msnd db migrate`"
+    )]
     Missing {
         /// The file.
         database: String,
