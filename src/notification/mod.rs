@@ -22,6 +22,7 @@ use handshake::Handshake;
 use signed_in::SignedIn;
 use std::{collections::HashSet, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 pub use events::nln;
 
@@ -36,6 +37,8 @@ pub struct Context {
     pub hub: Hub,
     /// Tickets from the login service.
     pub tickets: Arc<Tickets>,
+    /// Cancelled when nobody is let in any more.
+    pub closing: CancellationToken,
     /// Accounts whose lines are logged.
     pub traced: HashSet<Address>,
 }

@@ -28,7 +28,6 @@ pub enum Stages {
 }
 
 /// A command that passed the gates.
-#[derive(Debug)]
 pub struct Call {
     /// The line.
     pub line: Line,

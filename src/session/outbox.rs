@@ -71,9 +71,16 @@ impl Outbox {
         self.dialect = dialect;
     }
 
-    /// Logs every line from now on.
-    pub fn set_trace(&mut self, trace: Trace) {
-        self.trace = Some(trace);
+    /// Logs every line from now on, or none.
+    pub fn set_trace(&mut self, trace: Option<Trace>) {
+        self.trace = trace;
+    }
+
+    /// The traced user has signed in.
+    pub fn confirm_trace(&mut self) {
+        if let Some(trace) = &mut self.trace {
+            trace.confirm();
+        }
     }
 
     /// The trace, if this connection is traced.

@@ -10,7 +10,7 @@ use crate::model::{
 };
 use async_trait::async_trait;
 pub use password::PasswordHash;
-use std::path::Path;
+use std::{collections::HashMap, path::Path};
 
 /// An account as stored, without its lists.
 #[derive(Debug, Clone)]
@@ -161,6 +161,20 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// # Errors
     /// Only [`StoreError::Unavailable`].
     async fn accounts(&self) -> Result<Vec<Account>, StoreError>;
+
+    /// A number that rises whenever an account is removed, disabled or enabled, by whichever
+    /// process.
+    ///
+    /// # Errors
+    /// Only [`StoreError::Unavailable`].
+    async fn standing_changes(&self) -> Result<i64, StoreError>;
+
+    /// Every account, and whether it may sign in. Reads them all: to be called only when
+    /// [`Self::standing_changes`] says something new.
+    ///
+    /// # Errors
+    /// Only [`StoreError::Unavailable`].
+    async fn standings(&self) -> Result<HashMap<AccountId, bool>, StoreError>;
 
     /// Replaces the password; the credential epoch rises.
     ///

@@ -22,6 +22,7 @@ use async_trait::async_trait;
 use readers::Readers;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::{
+    collections::HashMap,
     fmt,
     path::{Path, PathBuf},
     time::Duration,
@@ -164,6 +165,18 @@ impl Store for SqliteStore {
     async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
         let mut reader = self.readers.take().await?;
         let outcome = read::accounts(reader.conn()).await;
+        reader.settle(outcome)
+    }
+
+    async fn standing_changes(&self) -> Result<i64, StoreError> {
+        let mut reader = self.readers.take().await?;
+        let outcome = read::standing_changes(reader.conn()).await;
+        reader.settle(outcome)
+    }
+
+    async fn standings(&self) -> Result<HashMap<AccountId, bool>, StoreError> {
+        let mut reader = self.readers.take().await?;
+        let outcome = read::standings(reader.conn()).await;
         reader.settle(outcome)
     }
 
