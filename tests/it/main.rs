@@ -6,6 +6,7 @@ mod cli;
 mod fuzz;
 mod hub;
 mod passport;
+mod sessions;
 mod store;
 mod support;
 mod transcripts;
