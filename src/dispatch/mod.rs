@@ -98,7 +98,9 @@ impl Role for Dispatch {
         Ok(())
     }
 
-    fn on_room(&mut self, _outbox: &mut Outbox) {}
+    fn on_room(&mut self, _outbox: &mut Outbox) -> bool {
+        false
+    }
 
     fn on_shutdown(&mut self, _outbox: &mut Outbox) {}
 

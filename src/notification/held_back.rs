@@ -33,10 +33,10 @@ impl HeldBack {
         }
     }
 
-    /// Sends what waits, as far as there is room.
-    pub(super) fn release(&mut self, dialect: Dialect, outbox: &mut Outbox) {
+    /// Sends what waits, as far as there is room. Returns whether something is left.
+    pub(super) fn release(&mut self, dialect: Dialect, outbox: &mut Outbox) -> bool {
         if self.order.is_empty() {
-            return;
+            return false;
         }
         while !outbox.is_behind()
             && let Some(id) = self.order.pop_front()
@@ -45,9 +45,11 @@ impl HeldBack {
                 send(&event, dialect, outbox);
             }
         }
-        if self.order.is_empty() {
+        let is_left = !self.order.is_empty();
+        if !is_left {
             *self = Self::default();
         }
+        is_left
     }
 
     /// Nothing may be sent about this person any more.
@@ -117,7 +119,7 @@ mod tests {
         assert_eq!(outbox.len(), 70_000);
         written(&mut outbox).await;
         held_back.forget(AccountId(2));
-        held_back.release(Dialect::Msnp9, &mut outbox);
+        assert!(!held_back.release(Dialect::Msnp9, &mut outbox));
         assert_eq!(
             written(&mut outbox).await,
             [

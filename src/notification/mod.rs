@@ -140,9 +140,10 @@ impl Role for Notification {
         }
     }
 
-    fn on_room(&mut self, outbox: &mut Outbox) {
-        if let State::SignedIn(session) = &mut self.state {
-            session.held_back.release(session.dialect, outbox);
+    fn on_room(&mut self, outbox: &mut Outbox) -> bool {
+        match &mut self.state {
+            State::Handshake(_) => false,
+            State::SignedIn(session) => session.held_back.release(session.dialect, outbox),
         }
     }
 

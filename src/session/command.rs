@@ -178,8 +178,9 @@ pub trait Role: Send + Sized + 'static {
     /// The end of the connection.
     fn on_event(&mut self, event: Event, outbox: &mut Outbox) -> Result<(), Reject>;
 
-    /// There is room in the outbox: sends what was held back while there was none.
-    fn on_room(&mut self, outbox: &mut Outbox);
+    /// Sends what was held back, as far as there is room in the outbox. Returns whether something
+    /// is left.
+    fn on_room(&mut self, outbox: &mut Outbox) -> bool;
 
     /// Says goodbye because the server goes down.
     fn on_shutdown(&mut self, outbox: &mut Outbox);

@@ -108,19 +108,22 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         let mut drained = pin!(drain.cancelled());
         let mut timer = pin!(sleep_until(Instant::now()));
         loop {
-            if let Err(reason) = self.handle_frames().await {
-                return reason;
-            }
-            if let Err(reason) = self.write_some().await {
-                return reason;
-            }
+            let has_more_frames = match self.handle_frames().await {
+                Ok(has_more) => has_more,
+                Err(reason) => return reason,
+            };
+            let has_more_news = match self.write_some().await {
+                Ok(has_more) => has_more,
+                Err(reason) => return reason,
+            };
             let deadline = self.next_deadline();
             if let Some(deadline) = deadline
                 && timer.deadline() != deadline
             {
                 timer.as_mut().reset(deadline);
             }
-            let can_read = !self.outbox.is_behind();
+            // What was left aside comes before anything new, and needs no new bytes.
+            let can_read = !has_more_frames && !has_more_news && !self.outbox.is_behind();
             let Self { role, io, decoder, outbox, written_at, .. } = self;
             let outcome = select! {
                 () = &mut drained => return self.shut_down(),
@@ -147,8 +150,9 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         }
     }
 
-    /// Carries out all complete commands, in order, as long as the peer takes the replies.
-    async fn handle_frames(&mut self) -> Result<(), Reason> {
+    /// Carries out all complete commands, in order, as long as the peer takes the replies. Returns
+    /// whether some may be left.
+    async fn handle_frames(&mut self) -> Result<bool, Reason> {
         while !self.outbox.is_behind() {
             let Self { role, decoder, admitted, .. } = self;
             let payload_bytes_max = self.limits.payload_bytes_max;
@@ -161,13 +165,13 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
             });
             let Some(frame) = frame.inspect_err(|reason| trace_refused(&self.outbox, reason))?
             else {
-                return Ok(());
+                return Ok(false);
             };
             self.handle(frame).await?;
             // Whoever sends many commands at once lets those who hear of them keep up.
             consume_budget().await;
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn handle(&mut self, frame: Frame) -> Result<(), Reason> {
@@ -233,17 +237,16 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         self.role.deadline().into_iter().chain(stall).min()
     }
 
-    /// Hands the transport what it takes without waiting.
-    async fn write_some(&mut self) -> Result<(), Reason> {
-        if !self.outbox.is_behind() {
-            self.outbox.set_pushing(true);
-            self.role.on_room(&mut self.outbox);
-            self.outbox.set_pushing(false);
-        }
+    /// Hands the transport what it takes without waiting. Returns whether the role still holds
+    /// something back.
+    async fn write_some(&mut self) -> Result<bool, Reason> {
+        self.outbox.set_pushing(true);
+        let has_more = self.role.on_room(&mut self.outbox);
+        self.outbox.set_pushing(false);
         let Self { io, outbox, written_at, waits, .. } = self;
         if outbox.is_empty() {
             *waits = false;
-            return Ok(());
+            return Ok(has_more);
         }
         if !*waits {
             // The first try: how long nothing was to be sent says nothing about the peer.
@@ -258,7 +261,7 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
             })
         });
         result.await?;
-        if outbox.is_over_limit() { Err(Reason::OutputOverflow) } else { Ok(()) }
+        if outbox.is_over_limit() { Err(Reason::OutputOverflow) } else { Ok(has_more) }
     }
 
     fn shut_down(&mut self) -> Reason {
@@ -309,16 +312,11 @@ fn exchange<T: AsyncRead + AsyncWrite + Unpin>(
     can_read: bool,
     cx: &mut Context<'_>,
 ) -> Poll<Wake> {
-    if !outbox.is_empty() {
-        match outbox.poll_write(io, cx, || *written_at = Instant::now()) {
-            Poll::Ready(Err(error)) => return Poll::Ready(Wake::Failed(error.kind())),
-            Poll::Ready(Ok(())) => return Poll::Ready(Wake::Drained),
-            Poll::Pending if !can_read && !outbox.is_behind() => return Poll::Ready(Wake::Drained),
-            Poll::Pending => {}
-        }
+    if let Poll::Ready(Err(error)) = outbox.poll_write(io, cx, || *written_at = Instant::now()) {
+        return Poll::Ready(Wake::Failed(error.kind()));
     }
     if !can_read {
-        return Poll::Pending;
+        return if outbox.is_behind() { Poll::Pending } else { Poll::Ready(Wake::Drained) };
     }
     SCRATCH.with_borrow_mut(|scratch| {
         let mut buffer = ReadBuf::new(scratch);

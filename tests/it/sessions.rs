@@ -66,6 +66,52 @@ fn who_does_not_keep_up_hears_the_latest_and_stays_connected() {
 }
 
 #[test]
+fn everything_held_back_comes_without_asking() {
+    const PEOPLE: usize = 150;
+    let server = TestServer::start();
+    let people: Vec<String> = (0..PEOPLE).map(|n| format!("user{n}@example.test")).collect();
+    let mut alice = new_account(ALICE);
+    alice.contacts.extend(people.iter().map(|address| on_forward_list(address)));
+    server.add(people.iter().map(|address| new_account(address)).chain([alice]).collect());
+    let mut alice = Client::present(&server, "MSNP9", ALICE, "NLN 0");
+    // Several times what may wait for Alice before news are held back.
+    let object = "x".repeat(4000);
+    let mut people: Vec<Client> = people
+        .iter()
+        .map(|address| Client::present(&server, "MSNP9", address, &format!("NLN 0 {object}")))
+        .collect();
+    for n in 1..=20 {
+        for person in &mut people {
+            person.send(&format!("CHG 9 BSY {n} {object}"));
+        }
+    }
+    for person in &mut people {
+        person.drain();
+    }
+    // Only now does she read, and she says nothing.
+    let mut last = std::collections::HashMap::new();
+    while last.len() < PEOPLE || last.values().any(|client_id| client_id != "20") {
+        let line = alice.line_but_challenge();
+        let words: Vec<_> = line.split(' ').collect();
+        last.insert(words[2].to_owned(), words[4].to_owned());
+    }
+}
+
+#[test]
+fn a_burst_is_answered_to_its_last_command() {
+    let server = TestServer::with_users(&[ALICE]);
+    let mut alice = Client::present(&server, "MSNP9", ALICE, "NLN 0");
+    // Each answer is far longer than the question, so the answers fill the queue first.
+    let mut burst: String = (0..1000).map(|n| format!("URL {n} INBOX\r\n")).collect();
+    burst += "PNG\r\n";
+    alice.send_bytes(burst.as_bytes());
+    for n in 0..1000 {
+        assert!(alice.line().starts_with(&format!("URL {n} http://")));
+    }
+    alice.expect("QNG 60");
+}
+
+#[test]
 fn the_longest_list_can_be_fetched_whatever_the_limit_for_others() {
     const WATCHERS: usize = 3000;
     let server = TestServer::start_with(|config| config.limits.output_queue_bytes_max = 65_536);
