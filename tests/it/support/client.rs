@@ -126,6 +126,14 @@ impl Client {
         assert_eq!(self.line_or_end(), None);
     }
 
+    /// Expects the end of the stream, and nothing but challenges before it.
+    #[track_caller]
+    pub(crate) fn expect_end_but_challenge(&mut self) {
+        while let Some(line) = self.line_or_end() {
+            assert!(line.starts_with("CHL 0 "), "{line}");
+        }
+    }
+
     /// Pings and returns every line before the answer.
     pub(crate) fn drain(&mut self) -> Vec<String> {
         self.send("PNG");
