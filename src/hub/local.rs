@@ -165,7 +165,9 @@ impl State {
                 let person = Person::new(owner, by.address.clone(), name.clone());
                 self.rename(owner, person);
             }
-            Change::Property { key, value, told } => self.tell_property(told, &by, *key, value),
+            Change::Property { key, value, told } => {
+                self.tell_property(told, &by, *key, value.as_deref());
+            }
             Change::Listed { .. }
             | Change::Unlisted { .. }
             | Change::Privacy(_)
@@ -304,8 +306,9 @@ impl State {
         told: &[(AccountId, u32)],
         by: &Arc<Person>,
         key: PropertyKey,
-        value: &Option<String>,
+        value: Option<&str>,
     ) {
+        let (key, value) = key.told_as(value);
         for (id, version) in told {
             let (by, value) = (by.clone(), value.clone());
             self.tell_list(*id, ListEvent::Property { version: *version, by, key, value });

@@ -2,6 +2,8 @@
 //! whom, what a name or an address is.
 
 pub mod address;
+pub mod edit;
+pub mod list;
 pub mod name;
 pub mod presence;
 pub mod privacy;
@@ -10,12 +12,11 @@ pub mod roster;
 pub mod status;
 
 pub use address::Address;
+pub use edit::{Applied, Change, Edit, Refusal};
+pub use list::{AccountId, GroupId, GroupSet, List, ListBits};
 pub use name::{Name, NameError};
 pub use presence::Presence;
 pub use privacy::{Circle, Privacy, Prompt};
 pub use property::{Properties, PropertyKey};
-pub use roster::{
-    AccountId, Applied, Change, Contact, Edit, Group, GroupId, GroupSet, List, ListBits, Refusal,
-    Roster,
-};
+pub use roster::{Contact, Group, Roster};
 pub use status::Status;

@@ -51,6 +51,16 @@ impl PropertyKey {
         matches!(self, Self::HomePhone | Self::WorkPhone | Self::MobilePhone | Self::MobileAllowed)
     }
 
+    /// What watchers are told of a change of this property: the change itself, or that nobody may
+    /// page a device that is no longer there.
+    #[must_use]
+    pub fn told_as(self, value: Option<&str>) -> (Self, Option<String>) {
+        match self {
+            Self::MobileEnabled => (Self::MobileAllowed, Some("N".into())),
+            key => (key, value.map(str::to_owned)),
+        }
+    }
+
     /// Whether `value` (decoded) is legal for this key: `Y`/`N` for the switches, digits for
     /// `WWE`, any text without control characters for phones.
     #[must_use]

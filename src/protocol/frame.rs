@@ -195,7 +195,10 @@ mod tests {
         }
     }
 
-    fn decode(pieces: &[&[u8]]) -> (Vec<(String, Option<Vec<u8>>)>, Option<FrameError>) {
+    /// Lines with their payloads, and what ended the stream.
+    type Decoded = (Vec<(String, Option<Vec<u8>>)>, Option<FrameError>);
+
+    fn decode(pieces: &[&[u8]]) -> Decoded {
         let mut decoder = Decoder::new(LINE_MAX);
         let mut frames = Vec::new();
         for piece in pieces {

@@ -187,7 +187,7 @@ impl Bench {
             Step::SignOut(who) => {
                 if self.sessions.remove(&who).is_some() {
                     self.model.0[who].session = None;
-                    self.check(&before, Expect::default());
+                    self.check(&before, &Expect::default());
                 }
             }
             Step::Show(who, status, client_id, object) => {
@@ -199,7 +199,7 @@ impl Bench {
                 let ilns = entered.visible.iter().flatten().map(iln).collect();
                 assert_eq!(entered.visible.is_some(), is_first);
                 let iln_to = is_first.then_some(who);
-                self.check(&before, Expect { iln_to, ilns, ..Expect::default() });
+                self.check(&before, &Expect { iln_to, ilns, ..Expect::default() });
             }
             Step::Watch(who, whom) => {
                 if self.model.0[who].forward.insert(whom) {
@@ -277,7 +277,7 @@ impl Bench {
             assert!(old.try_recv().is_err());
         }
         self.model.0[who].session = Some(None);
-        self.check(before, Expect { starts_blank: Some(who), ..Expect::default() });
+        self.check(before, &Expect { starts_blank: Some(who), ..Expect::default() });
     }
 
     /// A committed edit of `who`'s roster, with what it means to the other party's reverse list.
@@ -300,11 +300,11 @@ impl Bench {
         let told = reverse
             .map(|(whom, version, verb)| (whom, format!("{verb} {version} {}", address(who))));
         let unwatched = reverse.filter(|_| removed).map(|(whom, ..)| (who, whom));
-        self.check(before, Expect { iln_to, ilns, told, unwatched, starts_blank: None });
+        self.check(before, &Expect { iln_to, ilns, told, unwatched, starts_blank: None });
     }
 
     /// Compares what every session received with the rules, line by line.
-    fn check(&mut self, before: &Model, expect: Expect) {
+    fn check(&mut self, before: &Model, expect: &Expect) {
         for (who, (_, inbox, _)) in &mut self.sessions {
             let mut received: Vec<String> =
                 std::iter::from_fn(|| inbox.try_recv().ok()).map(|event| line(&event)).collect();

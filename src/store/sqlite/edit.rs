@@ -239,10 +239,9 @@ impl Desk<'_> {
             && !on(value)
             && on(self.property(PropertyKey::MobileAllowed).await?.as_deref())
         {
-            // Without a device nobody may page it. This edit is about another key, so watchers
-            // learn of it with their next SYN only, which their new version makes a full one.
+            // Without a device nobody may page it.
             self.put_property(PropertyKey::MobileAllowed, Some("N")).await?;
-            self.bump_watchers().await?;
+            told = self.bump_watchers().await?;
         }
         Ok(Change::Property { key, value: value.map(str::to_owned), told })
     }

@@ -103,8 +103,8 @@ async fn nobody_can_be_paged_without_a_device() {
         assert_eq!(bench.roster(alice).await.properties.get(&allowed), no.as_ref());
         assert_eq!(in_force(set(allowed, "Y")).await, (yes.clone(), vec![(bob, 4)]));
 
-        // Without a device again, permission goes too; a watcher's next SYN shows it.
-        assert_eq!(in_force(set(enabled, "N")).await, (no.clone(), vec![]));
+        // Without a device again, permission goes too, and watchers are told.
+        assert_eq!(in_force(set(enabled, "N")).await, (no.clone(), vec![(bob, 5)]));
         assert_eq!(bench.roster(alice).await.properties.get(&allowed), no.as_ref());
         let watcher = bench.roster(bob).await;
         assert_eq!(watcher.version, 5);

@@ -72,9 +72,10 @@ pub(crate) fn script(text: &str) -> Script {
             }
             "S?" => script.steps.push((number, Step::ReceiveAny(rest.into()))),
             "C." | "S." | "C~" | "S~" => {
-                let message = match script.steps.last_mut() {
-                    Some((_, Step::Send(message) | Step::Receive(message))) => message,
-                    _ => panic!("line {number}: payload without a command"),
+                let Some((_, Step::Send(message) | Step::Receive(message))) =
+                    script.steps.last_mut()
+                else {
+                    panic!("line {number}: payload without a command");
                 };
                 let payload = message.payload.get_or_insert_default();
                 payload.extend(bytes(rest.strip_suffix('\\').unwrap_or(rest)));
