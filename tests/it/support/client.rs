@@ -60,6 +60,11 @@ impl Client {
         self.stream.get_mut().write_all(bytes).unwrap();
     }
 
+    /// Closes the sending direction only: what the server still says can be read.
+    pub(crate) fn finish_sending(&mut self) {
+        self.stream.get_mut().shutdown(std::net::Shutdown::Write).unwrap();
+    }
+
     /// Sends bytes to a server that may have closed already.
     pub(crate) fn try_send_bytes(&mut self, bytes: &[u8]) {
         let _ = self.stream.get_mut().write_all(bytes);
