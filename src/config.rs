@@ -1,6 +1,6 @@
 //! Every option with its default, unit and meaning. How files, environment and flags become these
-//! values is in `config/load.rs`; what cannot work is refused in `config/check.rs`; `config/show.rs`
-//! prints what is in force. Knows no socket, no clock and no database.
+//! values is in `config/load.rs`; what cannot work is refused in `config/check.rs`; what is in
+//! force is printed by `config/show.rs`. Knows no socket, no clock and no database.
 
 mod check;
 mod load;
@@ -117,7 +117,8 @@ pub struct Passport {
     /// Host name of the login service as told by the nexus, without port. Empty: the name or
     /// address at which the client reached the nexus.
     pub login_host: String,
-    /// Web site named for registration, account, privacy and help pages; empty: `http://<login host>`.
+    /// Web site named for registration, account, privacy and help pages; empty: the login host
+    /// over plain HTTP.
     pub site_url: String,
     /// PEM file with the certificate chain. Empty, with `key_file`: a self-signed one in the data
     /// folder.

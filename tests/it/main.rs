@@ -5,7 +5,9 @@
 mod cli;
 mod crowd;
 mod hub;
+mod matrix;
 mod passport;
 mod store;
 mod support;
+mod tidy;
 mod transcripts;
