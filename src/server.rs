@@ -64,7 +64,7 @@ impl Role {
 
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Self::Dispatch => "dispatch",
             Self::Notification => "notification",
             Self::PassportHttp => "passport-http",

@@ -67,6 +67,8 @@ pub enum Event {
     List(Arc<ListEvent>),
     /// The account signed in elsewhere: this session is over.
     Replaced,
+    /// The account was disabled or removed: this session is over.
+    Expelled,
     /// The server goes down in so many minutes.
     ShutdownNotice {
         /// Minutes until then.

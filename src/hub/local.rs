@@ -8,15 +8,29 @@ use super::{
 use crate::model::{
     AccountId, Applied, Change, Circle, List, Name, Presence, PropertyKey, roster::version_is_newer,
 };
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 #[derive(Debug, Default)]
 pub(super) struct State {
     members: HashMap<AccountId, Member>,
+    /// Accounts whose lists are being read for a sign-in.
+    arriving: HashMap<AccountId, Arriving>,
     watch: WatchIndex,
     /// Members whose inbox was full; removed before the current transition ends.
     overflowed: Vec<AccountId>,
+}
+
+/// Sign-ins of one account between reading its lists and registering.
+#[derive(Debug, Default)]
+struct Arriving {
+    /// How many there are at the moment.
+    count: usize,
+    /// The version of the last edit of the account's lists that was published meanwhile.
+    edited_at: Option<u32>,
 }
 
 /// One signed-in session.
@@ -46,20 +60,30 @@ impl Member {
 }
 
 impl State {
+    pub(super) fn expect(&mut self, id: AccountId) {
+        self.arriving.entry(id).or_default().count += 1;
+    }
+
+    pub(super) fn unexpect(&mut self, id: AccountId) {
+        if let Some(arriving) = self.arriving.get_mut(&id) {
+            arriving.count -= 1;
+            if arriving.count == 0 {
+                self.arriving.remove(&id);
+            }
+        }
+    }
+
     pub(super) fn sign_in(
         &mut self,
+        id: AccountId,
         sign_in: SignIn,
         inbox: mpsc::Sender<Event>,
     ) -> Result<(), Stale> {
-        let id = sign_in.person.id;
-        if let Some(old) = self.members.get(&id) {
-            if version_is_newer(old.circle_version, sign_in.version) {
-                return Err(Stale);
-            }
-            // A full inbox ends the old session all the same: its sender goes with the member.
-            let _ = old.inbox.try_send(Event::Replaced);
-            self.remove(id);
+        let edited_at = self.arriving.get(&id).and_then(|arriving| arriving.edited_at);
+        if edited_at.is_some_and(|edited_at| version_is_newer(edited_at, sign_in.version)) {
+            return Err(Stale);
         }
+        self.end(id, Event::Replaced);
         let member = Member {
             session: sign_in.session,
             person: sign_in.person,
@@ -72,6 +96,29 @@ impl State {
         self.members.insert(id, member);
         self.settle();
         Ok(())
+    }
+
+    pub(super) fn expel(&mut self, id: AccountId) {
+        self.end(id, Event::Expelled);
+        self.settle();
+    }
+
+    pub(super) fn forget(&mut self, id: AccountId) {
+        self.end(id, Event::Expelled);
+        for watcher in self.watch.forget(id) {
+            if let Some(member) = self.members.get_mut(&watcher) {
+                member.circle.forward.retain(|contact| *contact != id);
+            }
+        }
+        self.settle();
+    }
+
+    pub(super) fn online(&self) -> Vec<AccountId> {
+        self.members.keys().copied().collect()
+    }
+
+    pub(super) fn watched(&self) -> Vec<AccountId> {
+        self.watch.watched().collect()
     }
 
     pub(super) fn sign_out(&mut self, id: AccountId, session: SessionId) {
@@ -127,6 +174,9 @@ impl State {
         let mut outcome = Outcome::default();
         let mut by = by.clone();
         let mut is_current = false;
+        if let Some(arriving) = self.arriving.get_mut(&owner) {
+            arriving.edited_at = Some(applied.version);
+        }
         if let Some(member) = self.members.get_mut(&owner) {
             by = member.person.clone();
             is_current = version_is_newer(applied.version, member.circle_version);
@@ -207,6 +257,15 @@ impl State {
         visible
     }
 
+    /// Ends a session from our side, telling it why.
+    fn end(&mut self, id: AccountId, why: Event) {
+        if let Some(member) = self.members.get(&id) {
+            // A full inbox ends the session all the same: its sender goes with the member.
+            let _ = member.inbox.try_send(why);
+            self.remove(id);
+        }
+    }
+
     /// Ends a session in whatever state it is: watchers lose sight, its own watching ends.
     fn remove(&mut self, id: AccountId) {
         let Some(member) = self.members.remove(&id) else { return };
@@ -242,9 +301,12 @@ impl State {
         by: &Arc<Person>,
         is_current: bool,
     ) {
+        if is_current && let Some(member) = self.members.get_mut(&owner) {
+            let gone: HashSet<_> = contacts.iter().map(|(contact, _)| *contact).collect();
+            member.circle.forward.retain(|id| !gone.contains(id));
+        }
         for (contact, version) in contacts {
-            if is_current && let Some(member) = self.members.get_mut(&owner) {
-                member.circle.forward.retain(|id| id != contact);
+            if is_current {
                 self.watch.remove(*contact, owner);
             }
             let event = ListEvent::ReverseRemoved { version: *version, by: by.clone() };

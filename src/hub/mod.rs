@@ -91,16 +91,36 @@ impl Hub {
         Self { state: Arc::default(), inbox_events_max: inbox_events_max.max(1) }
     }
 
-    /// Registers a session, semi-offline. An older session of the account is told
-    /// [`Event::Replaced`], and whoever saw it [`Event::Offline`].
-    ///
-    /// # Errors
-    /// [`Stale`] if the circle must be read again.
-    pub fn sign_in(&self, sign_in: SignIn) -> Result<(Member, Inbox), Stale> {
-        let (sender, inbox) = mpsc::channel(self.inbox_events_max);
-        let (account, session) = (sign_in.person.id, sign_in.session);
-        self.state.lock().sign_in(sign_in, sender)?;
-        Ok((Member { hub: self.clone(), account, session }, inbox))
+    /// Announces a sign-in of `account`. To be called before its circle is read from the store:
+    /// from now on the hub remembers edits of that account, so that [`Arrival::sign_in`] can tell
+    /// whether what was read still holds.
+    #[must_use]
+    pub fn expect(&self, account: AccountId) -> Arrival {
+        self.state.lock().expect(account);
+        Arrival { hub: self.clone(), account }
+    }
+
+    /// Ends the session of an account that is no longer welcome, if it has one; it is told
+    /// [`Event::Expelled`].
+    pub fn expel(&self, account: AccountId) {
+        self.state.lock().expel(account);
+    }
+
+    /// The account is gone for good: nobody watches it any more, and its session ends.
+    pub fn forget(&self, account: AccountId) {
+        self.state.lock().forget(account);
+    }
+
+    /// The accounts with a session.
+    #[must_use]
+    pub fn online(&self) -> Vec<AccountId> {
+        self.state.lock().online()
+    }
+
+    /// The accounts somebody online watches, online themselves or not.
+    #[must_use]
+    pub fn watched(&self) -> Vec<AccountId> {
+        self.state.lock().watched()
     }
 
     /// Takes over a committed edit of `by`'s roster. To be called once for each edit, in commit
@@ -118,6 +138,33 @@ impl Hub {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.state.lock().counts()
+    }
+}
+
+/// A sign-in that has been announced and not yet happened.
+#[derive(Debug)]
+pub struct Arrival {
+    hub: Hub,
+    account: AccountId,
+}
+
+impl Arrival {
+    /// Registers a session, semi-offline. An older session of the account is told
+    /// [`Event::Replaced`], and whoever saw it [`Event::Offline`].
+    ///
+    /// # Errors
+    /// [`Stale`] if the account's lists were edited since they were read: read them again.
+    pub fn sign_in(&self, sign_in: SignIn) -> Result<(Member, Inbox), Stale> {
+        let (sender, inbox) = mpsc::channel(self.hub.inbox_events_max);
+        let (account, session) = (self.account, sign_in.session);
+        self.hub.state.lock().sign_in(account, sign_in, sender)?;
+        Ok((Member { hub: self.hub.clone(), account, session }, inbox))
+    }
+}
+
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        self.hub.state.lock().unexpect(self.account);
     }
 }
 

@@ -84,6 +84,17 @@ impl WatchIndex {
         }
     }
 
+    /// Nobody watches `watched` any more; returns who did.
+    pub(super) fn forget(&mut self, watched: AccountId) -> impl Iterator<Item = AccountId> {
+        let watchers = self.0.remove(&watched).unwrap_or_default();
+        watchers.seers.into_iter().chain(watchers.others)
+    }
+
+    /// Everybody who is watched by somebody.
+    pub(super) fn watched(&self) -> impl Iterator<Item = AccountId> {
+        self.0.keys().copied()
+    }
+
     /// Pairs of watcher and watched.
     pub(super) fn len(&self) -> usize {
         self.0.values().map(|watchers| watchers.seers.len() + watchers.others.len()).sum()

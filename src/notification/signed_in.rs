@@ -78,8 +78,7 @@ impl SignedIn {
     }
 
     pub(super) fn ask_challenge(&mut self, trid: TrId, outbox: &mut Outbox) -> Result<(), Reject> {
-        let asked = self.challenged.ask(&self.context.config.challenge, Instant::now());
-        let challenge = asked.map_err(super::commands::no_randomness)?;
+        let challenge = self.challenged.ask(&self.context.config.challenge, Instant::now())?;
         outbox.send(&protocol::Event::Chl { trid, challenge: &challenge });
         Ok(())
     }
@@ -94,6 +93,7 @@ impl SignedIn {
                 outbox.send(&protocol::Event::OutOther);
                 return Err(Reason::SignedInElsewhere.into());
             }
+            Event::Expelled => return Err(Reason::Expelled.into()),
             Event::ShutdownNotice { minutes } => {
                 let payload = message::shutdown_notice((*minutes).into());
                 outbox.send(&protocol::Event::Msg { payload: &payload });

@@ -31,6 +31,8 @@ pub enum Reason {
     PeerLost(std::io::ErrorKind),
     #[error("signed in elsewhere")]
     SignedInElsewhere,
+    #[error("account disabled or removed while signed in")]
+    Expelled,
     #[error("server shutting down")]
     Shutdown,
     #[error("referred to another server")]
@@ -96,5 +98,12 @@ impl From<ErrorCode> for Reject {
 impl From<Reason> for Reject {
     fn from(reason: Reason) -> Self {
         Self::Close(reason)
+    }
+}
+
+impl From<getrandom::Error> for Reject {
+    fn from(error: getrandom::Error) -> Self {
+        let error = anyhow::Error::new(error).context("the system gave no random numbers");
+        Self::Internal(ErrorCode::InternalError, error)
     }
 }

@@ -121,7 +121,6 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
             let can_read = self.outbox.len() < OUTBOX_HIGH_WATER_BYTES;
             let Self { role, io, decoder, outbox, written_at, .. } = self;
             let outcome = select! {
-                biased;
                 () = &mut drained => return self.shut_down(),
                 event = role.next_event() => match event {
                     Some(event) => self.handle_events(event),

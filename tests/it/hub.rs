@@ -271,7 +271,7 @@ impl Bench {
         let session = SessionId(self.next_session);
         self.next_session += 1;
         let sign_in = SignIn { session, person: person.clone(), circle, version: account.version };
-        let (member, inbox) = self.hub.sign_in(sign_in).unwrap();
+        let (member, inbox) = self.hub.expect(id(who)).sign_in(sign_in).unwrap();
         if let Some((_, mut old, _)) = self.sessions.insert(who, (member, inbox, person)) {
             assert!(matches!(old.try_recv(), Ok(Event::Replaced)));
             assert!(old.try_recv().is_err());
@@ -357,6 +357,7 @@ fn line(event: &Event) -> String {
             }
         },
         Event::Replaced => "OUT OTH".into(),
+        Event::Expelled => "expelled".into(),
         Event::ShutdownNotice { minutes } => format!("MSG {minutes}"),
     }
 }
@@ -382,7 +383,7 @@ fn join(hub: &Hub, who: usize, forward: &[usize]) -> (Member, Inbox, Arc<Person>
         Circle { forward: forward.iter().map(|who| id(*who)).collect(), ..Circle::default() };
     let session = SessionId(who as u64);
     let sign_in = SignIn { session, person: person.clone(), circle, version: 7 };
-    let (member, inbox) = hub.sign_in(sign_in).unwrap();
+    let (member, inbox) = hub.expect(id(who)).sign_in(sign_in).unwrap();
     (member, inbox, person)
 }
 
@@ -392,19 +393,41 @@ fn online(client_id: u32) -> Presence {
 
 #[test]
 fn lists_read_before_a_committed_change_are_refused() {
+    for signs_out_meanwhile in [false, true] {
+        let hub = Hub::new(10);
+        let (member, _inbox, person) = join(&hub, 1, &[2]);
+        let session = member.session();
+        let arrival = hub.expect(id(1));
+        // The new session reads the lists here, at version 8; then the old one edits them.
+        let change = Change::Unwatched { contact: id(2), reverse_version: 3 };
+        hub.apply(&Applied { owner: id(1), version: 9, change }, &person, session);
+        if signs_out_meanwhile {
+            drop(member);
+        }
+        let read_at = |version| SignIn {
+            session: SessionId(2),
+            person: person.clone(),
+            circle: Circle::default(),
+            version,
+        };
+        assert_eq!(arrival.sign_in(read_at(8)).map(drop), Err(Stale));
+        assert_eq!(arrival.sign_in(read_at(9)).map(drop), Ok(()));
+    }
+}
+
+#[test]
+fn a_removed_account_is_seen_by_nobody_and_signed_out() {
     let hub = Hub::new(10);
-    let (member, _inbox, person) = join(&hub, 1, &[]);
-    let change = Change::Privacy(Privacy::BlockOthers);
-    let applied = Applied { owner: id(1), version: 9, change };
-    hub.apply(&applied, &person, member.session());
-    let again = |version| SignIn {
-        session: SessionId(2),
-        person: person.clone(),
-        circle: Circle::default(),
-        version,
-    };
-    assert_eq!(hub.sign_in(again(8)).map(drop), Err(Stale));
-    assert_eq!(hub.sign_in(again(9)).map(drop), Ok(()));
+    let (alice, mut alice_inbox, _) = join(&hub, 1, &[2]);
+    let (bob, mut bob_inbox, _) = join(&hub, 2, &[]);
+    let _ = alice.set_presence(online(1));
+    let _ = bob.set_presence(online(1));
+    hub.forget(id(2));
+    let lines: Vec<_> =
+        std::iter::from_fn(|| alice_inbox.try_recv().ok()).map(|event| line(&event)).collect();
+    assert_eq!(lines[1..], [format!("FLN {}", address(2))]);
+    assert!(matches!(bob_inbox.try_recv(), Ok(Event::Expelled)));
+    assert_eq!(hub.counts(), Counts { sessions: 1, watches: 0 });
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod cli;
 mod crowd;
+mod fuzz;
 mod hub;
 mod matrix;
 mod passport;

@@ -123,9 +123,3 @@ fn name(token: &[u8], invalid: ErrorCode) -> Result<Name, Reject> {
         NameError::Empty | NameError::Control => invalid.into(),
     })
 }
-
-/// The system has no random numbers for us: our failure, not the client's.
-pub(super) fn no_randomness(error: getrandom::Error) -> Reject {
-    let error = anyhow::Error::new(error).context("the system gave no random numbers");
-    Reject::Internal(ErrorCode::InternalError, error)
-}

@@ -15,7 +15,6 @@ use crate::{
     notification::{
         Notification, State,
         challenge::Challenged,
-        commands::no_randomness,
         handshake::{policy, unix_secs},
         signed_in::SignedIn,
     },
@@ -54,7 +53,7 @@ pub(super) async fn handle(
                 outbox.set_trace(Trace::new(role.session, user.clone()));
             }
             let mut random = [0; 16];
-            getrandom::fill(&mut random).map_err(no_randomness)?;
+            getrandom::fill(&mut random)?;
             let policy = policy(role.context.config.notification.lcid, &random);
             outbox.send(&Event::UsrPolicy { trid: call.trid, policy: &policy });
             Ok(())
@@ -126,6 +125,9 @@ async fn register(
     grant: &Grant,
 ) -> Result<(Account, Arc<Person>, Member, Inbox), Reject> {
     let denied = |reason| Reject::Final(ErrorCode::AuthenticationFailed, reason);
+    // Announced before the lists are read: an edit that an older session of the account still has
+    // under way would otherwise be in neither.
+    let arrival = role.context.hub.expect(grant.account);
     for _ in 0..STALE_READS_MAX {
         let read =
             role.context.store.sign_in(grant.account).await.map_err(|error| match error {
@@ -149,7 +151,7 @@ async fn register(
             circle: read.circle,
             version: account.list_version,
         };
-        if let Ok((member, inbox)) = role.context.hub.sign_in(sign_in) {
+        if let Ok((member, inbox)) = arrival.sign_in(sign_in) {
             return Ok((account, person, member, inbox));
         }
     }

@@ -70,6 +70,21 @@ impl Client {
         let _ = self.stream.get_mut().write_all(bytes);
     }
 
+    /// Says that nothing more will be sent.
+    pub(crate) fn hang_up(&mut self) {
+        let _ = self.stream.get_mut().shutdown(std::net::Shutdown::Write);
+    }
+
+    /// Reads whatever is there and throws it away; 0 at the end of the stream.
+    pub(crate) fn some_bytes(&mut self) -> usize {
+        let mut waste = [0; 4096];
+        match self.stream.read(&mut waste) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => 0,
+            Err(error) => panic!("the server did not hang up: {error}"),
+        }
+    }
+
     /// The next line without its end; panics at the end of the stream.
     pub(crate) fn line(&mut self) -> String {
         self.line_or_end().expect("a line, not the end")
