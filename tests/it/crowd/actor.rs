@@ -68,7 +68,7 @@ impl<'s> Actor<'s> {
         Self {
             server,
             address: PEOPLE[index],
-            dialect: if index % 2 == 0 { "MSNP9" } else { "MSNP8" },
+            dialect: if index.is_multiple_of(2) { "MSNP9" } else { "MSNP8" },
             random: Random(seed << 32 | index as u64),
             trid: 3,
             counter: 0,

@@ -93,7 +93,7 @@ impl Stage {
             Step::Receive(message) => {
                 let wants_challenge = message.line.starts_with("CHL");
                 let line = self.read(wants_challenge);
-                self.compare(message, line);
+                self.compare(message, &line);
             }
             Step::ReceiveAny(verb) => {
                 let line = self.read(false);
@@ -193,8 +193,8 @@ impl Stage {
         self.connection().client.payload(bytes)
     }
 
-    fn compare(&mut self, expected: &Message, line: String) {
-        let payload = expected.payload.as_ref().map(|_| self.payload_of(&line));
+    fn compare(&mut self, expected: &Message, line: &str) {
+        let payload = expected.payload.as_ref().map(|_| self.payload_of(line));
         let expected_words: Vec<_> = expected.line.split(' ').collect();
         let words: Vec<_> = line.split(' ').collect();
         match (expected_words[0], &expected.payload, &payload) {
@@ -211,7 +211,7 @@ impl Stage {
             (_, wanted, got) => {
                 assert_eq!(words.len(), expected_words.len(), "{line}");
                 for (wanted, got) in expected_words.iter().zip(&words) {
-                    self.compare_word(wanted, got, &line);
+                    self.compare_word(wanted, got, line);
                 }
                 assert_eq!(got, wanted, "{line}");
                 if words.first() == Some(&"USR") && words.get(2) == Some(&"OK") {
