@@ -47,6 +47,9 @@ pub(super) struct Session {
     presences: Presences,
     /// Whether contact properties of a `SYN` block may still follow.
     is_behind_block: bool,
+    /// Whether the reverse list line about oneself is still to come. It carries the version of the
+    /// reply before it, so that what a client keeps under that number is whole only with both.
+    awaits_itself: bool,
 }
 
 impl Deref for Session {
@@ -120,7 +123,8 @@ impl<'s> Actor<'s> {
 
     fn begin(&mut self, client: Client) {
         let presences = Presences::default();
-        self.session = Some(Session { client, presences, is_behind_block: false });
+        let (is_behind_block, awaits_itself) = (false, false);
+        self.session = Some(Session { client, presences, is_behind_block, awaits_itself });
         self.trid += 1;
         // The last version heard, as clients with a cache send it.
         let syn = format!("SYN {} {}\r\n", self.trid, self.version);
@@ -222,12 +226,11 @@ impl<'s> Actor<'s> {
         session.client.send_bytes(lines.as_bytes());
         let last = self.trid.to_string();
         let verb = lines.lines().last().unwrap().get(..3).unwrap().to_owned();
-        loop {
+        let mut is_answered = false;
+        while !is_answered || self.session.as_ref().is_some_and(|session| session.awaits_itself) {
             let line = self.hear_line();
             let mut words = line.split(' ');
-            if words.next() == Some(&verb) && words.next() == Some(&last) {
-                return;
-            }
+            is_answered |= words.next() == Some(&verb) && words.next() == Some(&last);
         }
     }
 
@@ -268,16 +271,19 @@ impl<'s> Actor<'s> {
                 self.hear_block(contacts.parse().unwrap(), groups.parse().unwrap());
             }
             ["ADD", "0", "RL", version, user, _] => {
+                session.awaits_itself &= user != self.address;
                 self.hear_version(version);
                 assert!(self.reverse.insert(user.into()), "told twice");
             }
             ["REM", "0", "RL", version, user] => {
+                session.awaits_itself &= user != self.address;
                 self.hear_version(version);
                 assert!(self.reverse.remove(user), "was not there");
             }
             ["ADD", trid, list, version, user, ..] => {
                 if list == "FL" {
                     session.iln_trids.insert(trid.into());
+                    session.awaits_itself |= user == self.address;
                 }
                 self.hear_version(version);
                 assert!(self.lists.list(list).insert(user.into()));
@@ -285,6 +291,7 @@ impl<'s> Actor<'s> {
             ["REM", _, list, version, user] => {
                 if list == "FL" {
                     session.seen.remove(user);
+                    session.awaits_itself |= user == self.address;
                 }
                 self.hear_version(version);
                 assert!(self.lists.list(list).remove(user));
@@ -335,6 +342,7 @@ impl<'s> Actor<'s> {
             }
         }
         session.is_behind_block = true;
+        session.awaits_itself = false;
         assert_eq!(lists, self.lists);
         self.reverse = reverse;
     }
