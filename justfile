@@ -25,6 +25,10 @@ run *flags:
 db *words:
     cargo run --locked -- db {{words}}
 
+# What a status change costs in the hub.
+bench:
+    cargo bench --locked --bench hub
+
 # The crate's documentation, with private items.
 docs:
     cargo doc --no-deps --locked --document-private-items --open

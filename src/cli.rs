@@ -28,14 +28,14 @@ const EXAMPLES: &str = "\
 First steps:
   msnd run                            # serves; makes all it needs in ./msnd-data
   msnd user add alice@example.test    # makes an account; asks for its password
-Then enter the address of this machine as the server in a client.
+The server then says how to point a client at it.
 
 Options can be set in a file (`msnd config example` prints it), by environment variables such as
 MSND_NOTIFICATION_ADVERTISED=chat.example.org, and by flags such as
 --set notification.advertised=chat.example.org. Flags win over variables, variables over the file.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 69 the address of a listener is taken, 78 wrong
-configuration.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 69 the address of a listener or the database is in use
+by another program, 78 wrong configuration.";
 
 /// An MSN Messenger server (MSNP8 and MSNP9): dispatch, notification and Passport sign-in in one
 /// process.

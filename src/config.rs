@@ -218,6 +218,9 @@ pub struct Timers {
     pub write_stall_secs: u64,
     /// Idle seconds before TCP itself probes whether the peer is still there.
     pub tcp_keepalive_secs: u64,
+    /// Seconds between two looks whether an online account has been removed or disabled by another
+    /// process.
+    pub account_check_secs: u64,
     /// Minutes announced to clients before a shutdown really begins; 0 begins at once.
     pub shutdown_notice_minutes: u64,
     /// Seconds that connections get to take their last lines at shutdown.
@@ -415,6 +418,7 @@ impl Default for Timers {
             http_request_secs: 10,
             write_stall_secs: 60,
             tcp_keepalive_secs: 120,
+            account_check_secs: 2,
             shutdown_notice_minutes: 0,
             shutdown_grace_secs: 5,
         }

@@ -1,6 +1,8 @@
 //! Binds every listener, wires the roles together, runs and drains. The only place that knows all
 //! of them.
 
+mod standing;
+
 use crate::{
     account::Accounts,
     config::{Bind, Config},
@@ -139,7 +141,7 @@ pub struct Running {
     store: Arc<dyn Store>,
     admission: Arc<Admission>,
     tasks: TaskTracker,
-    accepting: CancellationToken,
+    closing: CancellationToken,
     draining: CancellationToken,
     notice: Duration,
     grace: Duration,
@@ -165,6 +167,10 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     for (role, listener) in bound.listeners {
         running.serve(&parts, role, listener);
     }
+    let interval = Duration::from_secs(config.timers.account_check_secs);
+    let (store, hub) = (running.store.clone(), running.hub.clone());
+    let stop = running.draining.clone();
+    running.tasks.spawn(standing::watch(store, hub, interval, stop));
     running.listeners.sort_by_key(|listener| listener.role as usize);
     Ok(running)
 }
@@ -203,7 +209,7 @@ impl Running {
     /// Stops accepting, tells everybody, waits for the announced minutes, says `OUT SSD`, and
     /// closes within the grace time. Returns whether every connection ended by itself.
     pub async fn shut_down(self) -> bool {
-        self.accepting.cancel();
+        self.closing.cancel();
         let minutes = u32::try_from(self.notice.as_secs() / 60).unwrap_or(u32::MAX);
         self.hub.notify_shutdown(minutes);
         sleep(self.notice).await;
@@ -213,12 +219,12 @@ impl Running {
     }
 
     fn serve(&mut self, parts: &Parts, role: Role, listener: TcpListener) {
-        let accepting = self.accepting.clone();
+        let closing = self.closing.clone();
         let admission = self.admission.clone();
         let (tasks, draining) = (self.tasks.clone(), self.draining.clone());
         let parts = parts.clone();
         let serve = move |accepted| parts.serve(role, accepted, &tasks, &draining);
-        self.tasks.spawn(accept(listener, admission, accepting, serve));
+        self.tasks.spawn(accept(listener, admission, closing, serve));
     }
 }
 
@@ -294,6 +300,8 @@ struct Parts {
     notification: Arc<notification::Context>,
     passport: Arc<Passport>,
     tls: Option<Arc<TlsServer>>,
+    /// Cancelled when the server no longer lets anybody in.
+    closing: CancellationToken,
     limits: SessionLimits,
 }
 
@@ -305,6 +313,7 @@ impl Parts {
         tls: Option<TlsServer>,
         bound: &Bound,
     ) -> Self {
+        let closing = CancellationToken::new();
         let ttl = Duration::from_secs(config.passport.ticket_ttl_secs);
         let tickets = Arc::new(Tickets::new(ttl, config.passport.tickets_per_account_max));
         let accounts = Arc::new(Accounts::new(store.clone(), hasher.clone(), &config.passport));
@@ -318,6 +327,7 @@ impl Parts {
             dispatch,
             passport: Arc::new(Passport::new(&config.passport, accounts, tickets.clone())),
             notification: Arc::new(notification::Context {
+                closing: closing.clone(),
                 config: config.clone(),
                 store,
                 hub: Hub::new(config.limits.inbox_events_max),
@@ -325,6 +335,7 @@ impl Parts {
                 traced: traced.collect(),
             }),
             tls: tls.map(Arc::new),
+            closing,
             limits: SessionLimits::from(&**config),
             config: config.clone(),
         }
@@ -342,7 +353,7 @@ impl Parts {
                 Duration::from_secs(timers.tcp_keepalive_secs),
             ),
             tasks: TaskTracker::new(),
-            accepting: CancellationToken::new(),
+            closing: self.closing.clone(),
             draining: CancellationToken::new(),
             notice: Duration::from_secs(timers.shutdown_notice_minutes.saturating_mul(60)),
             grace: Duration::from_secs(timers.shutdown_grace_secs),
@@ -371,22 +382,22 @@ impl Parts {
             Role::PassportHttp | Role::PassportHttps => {
                 let (passport, tls) = (self.passport.clone(), self.tls.clone());
                 let deadline = Duration::from_secs(self.config.timers.http_request_secs);
-                let serve = async move {
+                tasks.spawn(holding(permit, async move {
                     let Some(tls) = tls.filter(|_| role == Role::PassportHttps) else {
-                        return passport.serve(stream, peer, local, deadline).await;
+                        return passport.serve(stream, peer, local, deadline, &draining).await;
                     };
-                    match timeout(deadline, tls.accept(stream)).await {
-                        Ok(Ok(stream)) => passport.serve(stream, peer, local, deadline).await,
+                    let accepted = select! {
+                        accepted = timeout(deadline, tls.accept(stream)) => accepted,
+                        () = draining.cancelled() => return,
+                    };
+                    match accepted {
+                        Ok(Ok(stream)) => {
+                            passport.serve(stream, peer, local, deadline, &draining).await;
+                        }
                         Ok(Err(error)) => {
                             tracing::debug!(address = %peer, "TLS handshake failed: {error}");
                         }
                         Err(_) => tracing::debug!(address = %peer, "TLS handshake too slow"),
-                    }
-                };
-                tasks.spawn(holding(permit, async move {
-                    select! {
-                        () = serve => {}
-                        () = draining.cancelled() => {}
                     }
                 }));
             }

@@ -15,6 +15,14 @@ CREATE TABLE accounts (
     created_at       INTEGER NOT NULL
 ) STRICT;
 
+-- One row. The number rises whenever an account is removed, disabled or enabled, so that a running
+-- server notices what another process does.
+CREATE TABLE standing_changes (
+    id     INTEGER PRIMARY KEY CHECK (id = 1),
+    number INTEGER NOT NULL
+) STRICT;
+INSERT INTO standing_changes VALUES (1, 0);
+
 CREATE TABLE contact_groups (
     account_id INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
     group_id   INTEGER NOT NULL CHECK (group_id BETWEEN 0 AND 29),

@@ -6,7 +6,7 @@ use super::{
     output,
 };
 use crate::store::{SchemaStatus, Store as _};
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::path::PathBuf;
@@ -53,6 +53,11 @@ pub(super) fn run(args: &DbArgs) -> Result<(), Failure> {
         Action::Migrate => report(&block_on(backend::migrate(&config))?, false),
         Action::Status { json } => report(&block_on(backend::schema(&config))?, *json),
         Action::Backup { file } => block_on(async {
+            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+            if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+                let folder = folder.display();
+                return Err(anyhow!("there is no folder {folder}; make it, or name another").into());
+            }
             let backend = Backend::open(&config, false).await?;
             let outcome = backend.store.backup(file).await;
             backend.store.close().await;

@@ -26,6 +26,11 @@ pub enum Failure {
         /// The address.
         address: SocketAddr,
     },
+    /// Another server works on the database: exit code 69.
+    DatabaseInUse {
+        /// The database.
+        path: PathBuf,
+    },
     /// Anything else: exit code 1.
     Other(anyhow::Error),
 }
@@ -39,7 +44,7 @@ impl Failure {
     pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Other(_) => 1,
-            Self::AddressTaken { .. } => 69,
+            Self::AddressTaken { .. } | Self::DatabaseInUse { .. } => 69,
             Self::Config(_) | Self::File { .. } | Self::Fixture(_) => 78,
         }
     }
@@ -55,6 +60,12 @@ impl fmt::Display for Failure {
                 f,
                 "{role}: another program listens on {address} already; stop it, or choose another \
                  address with --set {key}=ADDRESS:PORT"
+            ),
+            Self::DatabaseInUse { path } => write!(
+                f,
+                "another msnd serves from {} already; stop it, or choose another data folder with \
+                 --data-dir: people on two servers with one database would not see each other",
+                path.display()
             ),
             Self::Other(error) => write!(f, "{error:#}"),
         }

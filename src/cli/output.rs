@@ -2,6 +2,7 @@
 
 use super::Failure;
 use anyhow::Context as _;
+use jiff::Timestamp;
 use serde_json::Value;
 use std::io::{self, ErrorKind, Write as _};
 
@@ -35,20 +36,13 @@ pub(super) fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String 
     rows.iter().map(line).collect()
 }
 
-/// Unix seconds as a date and time of day in UTC.
+/// Unix seconds as a date and time of day in UTC. A number beyond the year 9999, which no clock
+/// has ever shown, is printed as it is.
 pub(super) fn utc(secs: i64) -> String {
-    let (days, of_day) = (secs.div_euclid(86_400), secs.rem_euclid(86_400));
-    // Days since 0000-03-01 in the Gregorian calendar, so that leap days end a year; 146097 days
-    // are 400 years.
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = era * 400 + year_of_era + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", of_day / 3600, of_day / 60 % 60)
+    match Timestamp::from_second(secs) {
+        Ok(time) => time.strftime("%Y-%m-%d %H:%M").to_string(),
+        Err(_) => secs.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -65,6 +59,7 @@ mod tests {
             (1_072_915_200, "2004-01-01 00:00"),
             (1_790_000_000, "2026-09-21 14:13"),
             (-1, "1969-12-31 23:59"),
+            (i64::MAX, "9223372036854775807"),
         ] {
             assert_eq!(utc(secs), text);
         }

@@ -6,7 +6,7 @@ mod smoke;
 use super::{ConfigArgs, Failure, backend, output};
 use crate::{
     config::{Bind, Config, Loaded},
-    net::tls::{KeyKind, TlsServer},
+    net::tls::{CERTIFICATE_FILE, KeyKind, TlsServer},
     server::{self, Running, StartError, Surroundings},
     store::password::{Cost, PasswordHasher},
     telemetry,
@@ -15,6 +15,7 @@ use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
 use std::{
+    fs::{File, TryLockError},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -89,7 +90,8 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
             folder.close().context("cannot remove the temporary folder")?;
             outcome
         } else {
-            serve(build(loaded).await?, args).await
+            let (options, _lock) = build(loaded).await?;
+            serve(options, args).await
         }
     });
     // Connections that outlived the grace time go with the runtime.
@@ -97,10 +99,14 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     outcome
 }
 
-/// A server on the database and certificate of the data folder.
-async fn build(loaded: Loaded) -> Result<server::Options, Failure> {
+/// A server on the database and certificate of the data folder, and the lock on that database.
+async fn build(loaded: Loaded) -> Result<(server::Options, Option<File>), Failure> {
     let config = loaded.config;
     let backend = backend::open_for_server(&config).await?;
+    let lock = match config.notification.bind {
+        Bind::Off => None,
+        Bind::At(_) => lock(&config)?,
+    };
     let tls = match config.passport.https_bind {
         Bind::Off => None,
         Bind::At(_) => Some(certificate(&config)?),
@@ -110,13 +116,32 @@ async fn build(loaded: Loaded) -> Result<server::Options, Failure> {
     }
     let workers = config.passport.password_workers;
     let hasher = PasswordHasher::new(Cost::Standard, workers, config.passport.password_queue_max);
-    Ok(server::Options {
+    let options = server::Options {
         store: backend,
         hasher: Arc::new(hasher),
         tls,
         surroundings: surroundings(),
         config,
-    })
+    };
+    Ok((options, lock))
+}
+
+/// Keeps a second notification role away from the database as long as the file is open: the hub
+/// knows only the sessions and edits of its own process. Other commands may work beside it.
+fn lock(config: &Config) -> Result<Option<File>, Failure> {
+    let database = config.database_file();
+    let mut path = database.clone().into_os_string();
+    path.push(".lock");
+    let opened = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = opened.with_context(|| format!("cannot open {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Err(Failure::DatabaseInUse { path: database }),
+        Err(TryLockError::Error(error)) => {
+            tracing::warn!("this file system cannot lock {}: {error}", path.display());
+            Ok(None)
+        }
+    }
 }
 
 /// The configured certificate, or a self-signed one that is made at the first start.
@@ -139,9 +164,9 @@ fn certificate_names(config: &Config) -> Vec<String> {
 async fn serve(options: server::Options, args: &RunArgs) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let store = options.store.clone();
-    let data_dir = options.config.data.dir.clone();
+    let next_steps = next_steps(&options.config);
     let running = server::start(options).await?;
-    announce(&running, args, &data_dir)?;
+    announce(&running, args, &next_steps)?;
     signals.next().await;
     tracing::info!("shutting down; a second signal ends at once");
     select! {
@@ -193,7 +218,7 @@ struct ReadyListener {
     addr: String,
 }
 
-fn announce(running: &Running, args: &RunArgs, data_dir: &Path) -> Result<(), Failure> {
+fn announce(running: &Running, args: &RunArgs, next_steps: &str) -> Result<(), Failure> {
     let listeners = running.listeners();
     if args.ready_json {
         let listeners = listeners
@@ -213,25 +238,37 @@ fn announce(running: &Running, args: &RunArgs, data_dir: &Path) -> Result<(), Fa
         text += &format!("{:<16}{}\n", listener.role, listener.address);
     }
     if !args.ephemeral {
-        text += &next_steps(data_dir);
+        text += next_steps;
     }
     output::print(&text)
 }
 
-fn next_steps(data_dir: &Path) -> String {
-    let flag = match data_dir == Config::default().data.dir {
+fn next_steps(config: &Config) -> String {
+    let folder = config.data.dir.display();
+    let flag = match config.data == Config::default().data {
         true => String::new(),
-        false => format!(" --data-dir {}", data_dir.display()),
+        false => format!(" --data-dir {folder}"),
     };
-    format!(
-        "\nData is in {}. What next:\n  \
-         1. make an account:  msnd user add{flag} alice@example.test\n  \
-         2. point a client here: enter this machine's address as its server, or add to the hosts\n     \
-         file of a Windows machine (with the real address):\n       \
-         192.0.2.1  messenger.hotmail.com nexus.passport.com login.passport.com\n\
-         Ctrl-C ends the server.\n",
-        data_dir.display()
-    )
+    // As typed, so that the line can be copied.
+    let program = std::env::args_os().next().unwrap_or_else(|| "msnd".into());
+    let program = Path::new(&program).display();
+    let mut text = format!(
+        "\nData is in {folder}. What next:\n  \
+         1. make an account:  {program} user add{flag} alice@example.test\n  \
+         2. point a client here: write into the hosts file of its machine, with the address of\n     \
+         this one in place of 192.0.2.1:\n       \
+         192.0.2.1  messenger.hotmail.com nexus.passport.com login.passport.com\n     \
+         (most clients look for the last two names even if one can enter a server)\n"
+    );
+    let is_self_made = config.passport.certificate_file.as_os_str().is_empty();
+    if config.passport.https_bind != Bind::Off && is_self_made {
+        let certificate = config.data.dir.join(CERTIFICATE_FILE);
+        text += &format!(
+            "  3. let the client's machine trust {}, unless the client does not check\n",
+            certificate.display()
+        );
+    }
+    text + "Ctrl-C ends the server.\n"
 }
 
 /// Whether this process runs in a container, as far as one can tell.

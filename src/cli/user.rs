@@ -17,8 +17,8 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 const EXAMPLES: &str = "\
 Passwords are asked for at a terminal, or read as one line from standard input; only their first
-16 characters count, as with the clients of that time. Every change may be made while the server
-runs and holds from the next sign-in on.
+16 characters count, as with the clients of that time, and only printable ASCII is allowed. Every
+change may be made while the server runs and holds from the next sign-in on.
 
 Examples:
   msnd user add alice@example.test --name Alice
@@ -59,12 +59,14 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
-    /// Set a new password; tickets from the old one are worthless at once
+    /// Set a new password; tickets from the old one are worthless at once, a session that is signed
+    /// in stays until it ends
     Passwd {
         /// Whose
         address: Address,
     },
-    /// Let an account sign in no more; nothing of it is lost
+    /// Let an account sign in no more; nothing of it is lost, and a session that is signed in stays
+    /// until it ends
     Disable {
         /// Whose
         address: Address,
@@ -89,7 +91,16 @@ pub(super) fn run(args: &UserArgs) -> Result<(), Failure> {
     let config = args.config.load()?.config;
     block_on(async {
         let create = matches!(args.action, Action::Add { .. });
+        let database = config.database_file();
+        let is_new = create && !database.exists();
         let backend = Backend::open(&config, create).await?;
+        if is_new {
+            // In the wrong folder this would otherwise look like the account the server lacks.
+            output::print(&format!(
+                "made a new database, {}: start the server with the same data folder\n",
+                database.display()
+            ))?;
+        }
         let outcome = act(&backend, &args.action).await;
         backend.store.close().await;
         outcome

@@ -255,6 +255,7 @@ fn numbers(config: &Config, found: &mut Complaints) {
         ("timers.http_request_secs", timers.http_request_secs, 1..=3600),
         ("timers.write_stall_secs", timers.write_stall_secs, 1..=3600),
         ("timers.tcp_keepalive_secs", timers.tcp_keepalive_secs, 1..=32_767),
+        ("timers.account_check_secs", timers.account_check_secs, 1..=3600),
         ("timers.shutdown_notice_minutes", timers.shutdown_notice_minutes, 0..=1440),
         ("timers.shutdown_grace_secs", timers.shutdown_grace_secs, 1..=3600),
         ("store.readers", store.readers.into(), 1..=64),

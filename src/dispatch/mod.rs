@@ -98,6 +98,8 @@ impl Role for Dispatch {
         Ok(())
     }
 
+    fn on_room(&mut self, _outbox: &mut Outbox) {}
+
     fn on_shutdown(&mut self, _outbox: &mut Outbox) {}
 
     fn on_end(self, reason: &Reason) {

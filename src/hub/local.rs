@@ -20,6 +20,8 @@ pub(super) struct State {
     /// Accounts whose lists are being read for a sign-in.
     arriving: HashMap<AccountId, Arriving>,
     watch: WatchIndex,
+    /// The announced shutdown, for whoever signs in after the announcement.
+    shutdown_in_minutes: Option<u32>,
     /// Members whose inbox was full; removed before the current transition ends.
     overflowed: Vec<AccountId>,
 }
@@ -84,6 +86,10 @@ impl State {
             return Err(Stale);
         }
         self.end(id, Event::Replaced);
+        if let Some(minutes) = self.shutdown_in_minutes {
+            // A new inbox has room.
+            let _ = inbox.try_send(Event::ShutdownNotice { minutes });
+        }
         let member = Member {
             session: sign_in.session,
             person: sign_in.person,
@@ -230,9 +236,9 @@ impl State {
         outcome
     }
 
-    pub(super) fn tell_all(&mut self, event: &Event) {
-        let everybody: Vec<_> = self.members.keys().copied().collect();
-        everybody.into_iter().for_each(|id| self.tell(id, event.clone()));
+    pub(super) fn notify_shutdown(&mut self, minutes: u32) {
+        self.shutdown_in_minutes = Some(minutes);
+        self.online().into_iter().for_each(|id| self.tell(id, Event::ShutdownNotice { minutes }));
         self.settle();
     }
 

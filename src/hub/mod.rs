@@ -129,9 +129,9 @@ impl Hub {
         self.state.lock().apply(applied, by, session)
     }
 
-    /// Tells every session that the server goes down in `minutes`.
+    /// Tells every session, also those still to come, that the server goes down in `minutes`.
     pub fn notify_shutdown(&self, minutes: u32) {
-        self.state.lock().tell_all(&Event::ShutdownNotice { minutes });
+        self.state.lock().notify_shutdown(minutes);
     }
 
     /// Counts for operators.

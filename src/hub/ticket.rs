@@ -70,13 +70,14 @@ impl Tickets {
     }
 
     /// Takes a sign-in ticket back for its grant. Whatever was presented is worthless afterwards,
-    /// also when it was somebody else's or too old. Accepts `t=…&p=…`, `t=…` and the bare token.
+    /// also when it was somebody else's or too old, or whoever presents it has no legal address
+    /// (`None`). Accepts `t=…&p=…`, `t=…` and the bare token.
     #[must_use]
-    pub fn redeem(&self, presented: &[u8], address: &Address) -> Option<Grant> {
+    pub fn redeem(&self, presented: &[u8], address: Option<&Address>) -> Option<Grant> {
         let digest = digest(token(presented)?);
         let entry = self.sign_in.lock().remove(&digest)?;
         let timely = entry.expires.is_some_and(|expires| Instant::now() <= expires);
-        (timely && entry.address.as_ref() == Some(address)).then_some(entry.grant)
+        (timely && address.is_some() && entry.address.as_ref() == address).then_some(entry.grant)
     }
 
     /// A ticket for web pages, good for as long as the returned guard lives and never for signing
@@ -288,16 +289,16 @@ mod tests {
         let tickets = tickets();
         let ticket = tickets.issue(ALICE, &address("alice"), 7);
         let grant = Grant { account: ALICE, credential_epoch: 7 };
-        assert_eq!(tickets.redeem(ticket.as_bytes(), &address("alice")), Some(grant));
-        assert_eq!(tickets.redeem(ticket.as_bytes(), &address("alice")), None);
+        assert_eq!(tickets.redeem(ticket.as_bytes(), Some(&address("alice"))), Some(grant));
+        assert_eq!(tickets.redeem(ticket.as_bytes(), Some(&address("alice"))), None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn anothers_ticket_is_refused_and_gone() {
         let tickets = tickets();
         let ticket = tickets.issue(ALICE, &address("alice"), 1);
-        assert_eq!(tickets.redeem(ticket.as_bytes(), &address("bob")), None);
-        assert_eq!(tickets.redeem(ticket.as_bytes(), &address("alice")), None);
+        assert_eq!(tickets.redeem(ticket.as_bytes(), Some(&address("bob"))), None);
+        assert_eq!(tickets.redeem(ticket.as_bytes(), Some(&address("alice"))), None);
     }
 
     #[tokio::test(start_paused = true)]
@@ -306,9 +307,9 @@ mod tests {
         let first = tickets.issue(ALICE, &address("alice"), 1);
         let second = tickets.issue(ALICE, &address("alice"), 1);
         tokio::time::advance(Duration::from_secs(120)).await;
-        assert!(tickets.redeem(first.as_bytes(), &address("alice")).is_some());
+        assert!(tickets.redeem(first.as_bytes(), Some(&address("alice"))).is_some());
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(tickets.redeem(second.as_bytes(), &address("alice")), None);
+        assert_eq!(tickets.redeem(second.as_bytes(), Some(&address("alice"))), None);
     }
 
     #[tokio::test(start_paused = true)]
@@ -323,15 +324,15 @@ mod tests {
         ] {
             let ticket = tickets.issue(ALICE, &address("alice"), 1);
             let shown = form(&ticket);
-            assert!(tickets.redeem(shown.as_bytes(), &address("alice")).is_some(), "{shown}");
+            assert!(tickets.redeem(shown.as_bytes(), Some(&address("alice"))).is_some(), "{shown}");
         }
         let ticket = tickets.issue(ALICE, &address("alice"), 1);
         for wrong in ["", "t=", "t=&p=", "&p=x", &part(&ticket, 44), &format!("{ticket}x")[46..]] {
-            assert_eq!(tickets.redeem(wrong.as_bytes(), &address("alice")), None, "{wrong}");
+            assert_eq!(tickets.redeem(wrong.as_bytes(), Some(&address("alice"))), None, "{wrong}");
         }
         let padded = format!("{ticket}{}", "x".repeat(PRESENTED_BYTES_MAX));
-        assert_eq!(tickets.redeem(padded.as_bytes(), &address("alice")), None);
-        assert!(tickets.redeem(ticket.as_bytes(), &address("alice")).is_some());
+        assert_eq!(tickets.redeem(padded.as_bytes(), Some(&address("alice"))), None);
+        assert!(tickets.redeem(ticket.as_bytes(), Some(&address("alice"))).is_some());
     }
 
     #[tokio::test(start_paused = true)]
@@ -356,10 +357,10 @@ mod tests {
         let issued: Vec<_> = (0..3).map(|_| tickets.issue(ALICE, &address("alice"), 1)).collect();
         let good: Vec<_> = issued
             .iter()
-            .map(|ticket| tickets.redeem(ticket.as_bytes(), &address("alice")).is_some())
+            .map(|ticket| tickets.redeem(ticket.as_bytes(), Some(&address("alice"))).is_some())
             .collect();
         assert_eq!(good, [false, true, true]);
-        assert!(tickets.redeem(others.as_bytes(), &address("bob")).is_some());
+        assert!(tickets.redeem(others.as_bytes(), Some(&address("bob"))).is_some());
     }
 
     #[tokio::test(start_paused = true)]
@@ -380,7 +381,7 @@ mod tests {
     async fn nothing_is_left_of_used_and_expired_tickets() {
         let tickets = tickets();
         let used = tickets.issue(ALICE, &address("alice"), 1);
-        assert!(tickets.redeem(used.as_bytes(), &address("alice")).is_some());
+        assert!(tickets.redeem(used.as_bytes(), Some(&address("alice"))).is_some());
         let _expired = tickets.issue(ALICE, &address("alice"), 1);
         tokio::time::advance(Duration::from_secs(121)).await;
         let _fresh = tickets.issue(BOB, &address("bob"), 1);
@@ -396,9 +397,9 @@ mod tests {
         let others = tickets.issue(BOB, &address("bob"), 1);
         let web = tickets.issue_web(ALICE);
         tickets.revoke(ALICE);
-        assert_eq!(tickets.redeem(ticket.as_bytes(), &address("alice")), None);
+        assert_eq!(tickets.redeem(ticket.as_bytes(), Some(&address("alice"))), None);
         assert_eq!(tickets.web_account(web.as_str().as_bytes()), None);
-        assert!(tickets.redeem(others.as_bytes(), &address("bob")).is_some());
+        assert!(tickets.redeem(others.as_bytes(), Some(&address("bob"))).is_some());
     }
 
     #[tokio::test(start_paused = true)]
@@ -406,7 +407,7 @@ mod tests {
         let tickets = tickets();
         let web = tickets.issue_web(ALICE);
         let text = web.as_str().to_owned();
-        assert_eq!(tickets.redeem(text.as_bytes(), &address("alice")), None);
+        assert_eq!(tickets.redeem(text.as_bytes(), Some(&address("alice"))), None);
         assert_eq!(tickets.web_account(text.as_bytes()), Some(ALICE));
         tokio::time::advance(Duration::from_secs(86_400)).await;
         assert_eq!(tickets.web_account(text.as_bytes()), Some(ALICE));

@@ -13,28 +13,33 @@ pub(super) enum Challenged {
     /// Not yet: before the first `CHG`.
     #[default]
     Never,
-    /// Asked, not answered.
-    Asked { challenge: Box<str>, answer_by: Instant },
+    /// Asked, not answered as often as asked.
+    Asked { challenge: Box<str>, answer_by: Instant, answers_due: u32 },
     /// Nothing outstanding; asked again then.
     Answered { again_at: Instant },
 }
 
 impl Challenged {
-    /// Asks now and returns the challenge.
+    /// Asks now and returns the challenge. While one is outstanding the same one is asked again:
+    /// its answers are as good as each other, and asking does not buy time.
     pub(super) fn ask(
         &mut self,
         config: &Challenge,
         now: Instant,
     ) -> Result<String, getrandom::Error> {
+        if let Self::Asked { challenge, answers_due, .. } = self {
+            *answers_due = answers_due.saturating_add(1);
+            return Ok(challenge.to_string());
+        }
         let mut random = [0; CHALLENGE_DIGITS];
         getrandom::fill(&mut random)?;
         let challenge = digits(&random);
         let answer_by = now + Duration::from_secs(config.answer_secs);
-        *self = Self::Asked { challenge: challenge.clone().into(), answer_by };
+        *self = Self::Asked { challenge: challenge.clone().into(), answer_by, answers_due: 1 };
         Ok(challenge)
     }
 
-    /// Takes an answer: whether it is right. Whatever it is, nothing is outstanding afterwards.
+    /// Takes an answer: whether it is right.
     pub(super) fn take_answer(
         &mut self,
         config: &Challenge,
@@ -42,20 +47,25 @@ impl Challenged {
         given: &[u8],
         now: Instant,
     ) -> bool {
-        let is_right = match self {
-            Self::Asked { challenge, .. } => {
-                let client = config.clients.iter().find(|known| known.id.as_bytes() == client_id);
-                client.is_some_and(|client| answer(challenge, &client.key).as_bytes() == given)
-            }
-            Self::Never | Self::Answered { .. } => false,
-        };
-        self.settle(config, now);
+        let Self::Asked { challenge, answers_due, .. } = self else { return false };
+        let client = config.clients.iter().find(|known| known.id.as_bytes() == client_id);
+        let is_right =
+            client.is_some_and(|client| answer(challenge, &client.key).as_bytes() == given);
+        *answers_due -= 1;
+        if *answers_due == 0 {
+            self.settle(config, now);
+        }
         is_right
     }
 
     /// Nothing is outstanding any more.
     pub(super) fn settle(&mut self, config: &Challenge, now: Instant) {
         *self = Self::Answered { again_at: now + Duration::from_secs(config.repeat_secs) };
+    }
+
+    /// Whether an answer is due.
+    pub(super) const fn is_outstanding(&self) -> bool {
+        matches!(self, Self::Asked { .. })
     }
 
     /// When something has to happen.
@@ -71,4 +81,30 @@ impl Challenged {
 /// Whether a wrong or missing answer ends the connection.
 pub(super) fn is_enforced(config: &Challenge) -> bool {
     config.policy == ChallengePolicy::Enforce
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn asking_again_neither_buys_time_nor_spoils_an_answer() {
+        let config = Challenge::default();
+        let client = &config.clients[0];
+        let mut challenged = Challenged::default();
+        let start = Instant::now();
+        let first = challenged.ask(&config, start).unwrap();
+        let answer_by = challenged.deadline();
+        let again = challenged.ask(&config, start + Duration::from_secs(40)).unwrap();
+        assert_eq!(again, first);
+        assert_eq!(challenged.deadline(), answer_by);
+        let given = answer(&first, &client.key);
+        let mut take = |given: &str| {
+            challenged.take_answer(&config, client.id.as_bytes(), given.as_bytes(), start)
+        };
+        assert!(take(&given) && take(&given));
+        assert!(!take(&given), "nothing is outstanding any more");
+        let next = challenged.ask(&config, start).unwrap();
+        assert_ne!(next, first);
+    }
 }

@@ -4,7 +4,7 @@
 use super::SignedIn;
 use crate::{
     hub::Card,
-    model::{Applied, Edit, Refusal},
+    model::{Applied, Change, Edit, Refusal},
     protocol::ErrorCode,
     session::{Outbox, Reason, Reject},
     store::{EditError, StoreError},
@@ -38,6 +38,13 @@ impl SignedIn {
             if let Ok(event) = self.inbox.try_recv() {
                 self.tell(&event, outbox)?;
             }
+        }
+        match &applied.change {
+            Change::Unwatched { contact, .. } => self.held_back.forget(*contact),
+            Change::GroupRemoved { dropped } => {
+                dropped.iter().for_each(|(contact, _)| self.held_back.forget(*contact));
+            }
+            _ => {}
         }
         Ok(Edited { applied, now_visible: outcome.now_visible })
     }

@@ -5,6 +5,7 @@ mod commands;
 mod edit;
 mod events;
 mod handshake;
+mod held_back;
 mod signed_in;
 
 use crate::{
@@ -21,6 +22,7 @@ use handshake::Handshake;
 use signed_in::SignedIn;
 use std::{collections::HashSet, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 pub use events::nln;
 
@@ -35,6 +37,8 @@ pub struct Context {
     pub hub: Hub,
     /// Tickets from the login service.
     pub tickets: Arc<Tickets>,
+    /// Cancelled when nobody is let in any more.
+    pub closing: CancellationToken,
     /// Accounts whose lines are logged.
     pub traced: HashSet<Address>,
 }
@@ -127,6 +131,12 @@ impl Role for Notification {
         match &mut self.state {
             State::Handshake(_) => Ok(()),
             State::SignedIn(session) => session.tell(&event, outbox),
+        }
+    }
+
+    fn on_room(&mut self, outbox: &mut Outbox) {
+        if let State::SignedIn(session) = &mut self.state {
+            session.held_back.release(session.dialect, outbox);
         }
     }
 

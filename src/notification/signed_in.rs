@@ -3,7 +3,7 @@
 use super::{
     Context,
     challenge::{Challenged, is_enforced},
-    events,
+    held_back::HeldBack,
 };
 use crate::{
     hub::{Event, Inbox, ListEvent, Member, Person, ticket::WebTicket},
@@ -33,6 +33,8 @@ pub(super) struct SignedIn {
     /// The list version of the last `SYN` answer.
     pub(super) synchronised_at: Option<u32>,
     pub(super) challenged: Challenged,
+    /// Presence that a client which does not keep up has still to hear of.
+    pub(super) held_back: HeldBack,
     /// When the last byte arrived.
     pub(super) heard_at: Instant,
     /// When to look whether the client has fallen silent; set by its first `PNG`.
@@ -86,8 +88,9 @@ impl SignedIn {
     /// Turns an event into lines.
     pub(super) fn tell(&mut self, event: &Event, outbox: &mut Outbox) -> Result<(), Reject> {
         match event {
-            Event::Online(card) => outbox.share(events::nln(card, self.dialect)),
-            Event::Offline(person) => outbox.share(events::fln(person)),
+            Event::Online(_) | Event::Offline(_) => {
+                self.held_back.send_or_hold(event, self.dialect, outbox);
+            }
             Event::List(event) => self.tell_list(event, outbox),
             Event::Replaced => {
                 outbox.send(&protocol::Event::OutOther);

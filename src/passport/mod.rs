@@ -16,8 +16,10 @@ use nexus::Site;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    select,
     time::timeout,
 };
+use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 /// How long the peer may take to close its end after the answer.
@@ -47,11 +49,24 @@ impl Passport {
     /// `deadline` is the time for the request to arrive, and again for the answer to leave; who
     /// misses it gets nothing. `peer` is whom failures are counted for, `local` the address at
     /// which the client reached us. Dropping the future closes the connection at once.
-    pub async fn serve<T>(&self, mut io: T, peer: SocketAddr, local: SocketAddr, deadline: Duration)
-    where
+    ///
+    /// After `draining` nobody is waited for any more; a request that has arrived is still
+    /// answered.
+    pub async fn serve<T>(
+        &self,
+        mut io: T,
+        peer: SocketAddr,
+        local: SocketAddr,
+        deadline: Duration,
+        draining: &CancellationToken,
+    ) where
         T: AsyncRead + AsyncWrite + Unpin,
     {
-        let answer = match timeout(deadline, http1::read(&mut io)).await {
+        let request = select! {
+            request = timeout(deadline, http1::read(&mut io)) => request,
+            () = draining.cancelled() => return,
+        };
+        let answer = match request {
             Ok(Ok(head)) => self.answer(head, peer, local).await,
             Ok(Err(ReadError::TooLarge)) => {
                 tracing::debug!(%peer, "passport request too large");
@@ -70,7 +85,10 @@ impl Passport {
         });
         if matches!(sent.await, Ok(Ok(()))) {
             // Running out of time here only means that the peer keeps its end open.
-            let _ = timeout(CLOSE_WAIT, close(&mut io)).await;
+            select! {
+                _ = timeout(CLOSE_WAIT, close(&mut io)) => {}
+                () = draining.cancelled() => {}
+            }
         }
     }
 

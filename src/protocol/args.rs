@@ -72,8 +72,8 @@ impl fmt::Debug for TrId {
     }
 }
 
-/// Takes the words of a command one after the other.
-#[derive(Debug, Clone)]
+/// Takes the words of a command one after the other. No `Debug`: a word may be a ticket.
+#[derive(Clone)]
 pub struct Args<'a> {
     rest: &'a [u8],
 }

@@ -37,6 +37,7 @@ error_codes! {
     ChallengeFailed = 540, "challenge answer wrong";
     ServerUnavailable = 601, "server unavailable";
     DatabaseUnavailable = 603, "database unavailable";
+    GoingDown = 604, "server going down";
     NotExpected = 715, "not expected";
     TooFast = 800, "changing too fast";
     AuthenticationFailed = 911, "authentication failed";

@@ -4,14 +4,15 @@
 use super::{Dialect, ErrorCode, TrId, escape};
 use crate::model::{
     Address, Contact, Group, GroupId, List, ListBits, Name, Presence, Privacy, Prompt, PropertyKey,
-    name::FRIENDLY_NAME_BYTES_MAX, property::PROPERTY_BYTES_MAX,
+    name::{FRIENDLY_NAME_BYTES_MAX, GROUP_NAME_BYTES_MAX},
+    property::PROPERTY_BYTES_MAX,
 };
 use bytes::{BufMut, BytesMut};
 use std::fmt::Display;
 
 /// One line, borrowed from whoever sends it. `token` fields repeat the client's own word byte for
 /// byte; names are encoded anew.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[expect(missing_docs, reason = "the fields are the words of the line shown above them")]
 pub enum Event<'a> {
     /// `NNN n`
@@ -137,8 +138,13 @@ impl Event<'_> {
             }
             Self::SynPrompt(prompt) => line.first("GTC").word(prompt.code()).end(),
             Self::SynPrivacy(privacy) => line.first("BLP").word(privacy.code()).end(),
+            // MSNP8 knows no web watch.
+            Self::SynProperty { key: PropertyKey::WebWatch, .. } if dialect == Dialect::Msnp8 => {}
             Self::SynProperty { key, value } => line.first("PRP").word(key).value(value).end(),
-            Self::Lsg(group) => line.first("LSG").word(group.id).name(&group.name).word(0).end(),
+            Self::Lsg(group) => {
+                let name = escape::encode(group.name.as_str(), GROUP_NAME_BYTES_MAX);
+                line.first("LSG").word(group.id).token(name.as_bytes()).word(0).end();
+            }
             Self::Lst(contact) => {
                 line.first("LST").word(&contact.address).name(&contact.name);
                 line.word(contact.lists.0);
@@ -417,6 +423,19 @@ mod tests {
         ] {
             assert_eq!(line(&event, dialect), expected);
         }
+    }
+
+    #[test]
+    fn what_a_dialect_or_a_limit_forbids_is_not_sent() {
+        let watch = Event::SynProperty { key: PropertyKey::WebWatch, value: "0" };
+        assert_eq!(line(&watch, Dialect::Msnp9), "PRP WWE 0\r\n");
+        assert_eq!(line(&watch, Dialect::Msnp8), "");
+        // As long as a client can have sent it, and not longer.
+        let group = Group { id: GroupId::ZERO, name: Name::new(&"é".repeat(30)).unwrap() };
+        assert_eq!(
+            line(&Event::Lsg(&group), Dialect::Msnp9),
+            format!("LSG 0 {} 0\r\n", "é".repeat(30))
+        );
     }
 
     #[test]

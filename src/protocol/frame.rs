@@ -2,10 +2,18 @@
 //! whole frames out. Holds no memory while no partial frame is waiting.
 
 use bytes::{Bytes, BytesMut};
+use std::fmt;
 
 /// One command line without its line end, never empty, without NUL and CR.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Line(Bytes);
+
+/// Shows the verb only: what follows may be a ticket.
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} and {} bytes", self.verb().escape_ascii(), self.0.len())
+    }
+}
 
 impl Line {
     /// The words, split at runs of spaces and tabs.
@@ -27,12 +35,20 @@ impl Line {
 }
 
 /// A command with its payload, if its verb carries one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Frame {
     /// The command line.
     pub line: Line,
     /// The payload, exactly as long as the line said.
     pub payload: Option<Bytes>,
+}
+
+/// Shows the verb and sizes only.
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let payload = self.payload.as_ref().map(Bytes::len);
+        f.debug_struct("Frame").field("line", &self.line).field("payload_bytes", &payload).finish()
+    }
 }
 
 /// Why the stream cannot be read on.
@@ -75,7 +91,6 @@ pub fn payload_bytes(word: &[u8], max: usize) -> Result<usize, FrameError> {
 }
 
 /// Cuts a byte stream into frames.
-#[derive(Debug)]
 pub struct Decoder {
     buffer: BytesMut,
     /// Bytes of `buffer` known to hold no line feed.
@@ -83,6 +98,13 @@ pub struct Decoder {
     /// A line whose payload is still on its way.
     waiting: Option<(Line, usize)>,
     line_bytes_max: usize,
+}
+
+/// Shows sizes only.
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder").field("held_bytes", &self.held_bytes()).finish_non_exhaustive()
+    }
 }
 
 impl Decoder {
@@ -251,6 +273,16 @@ mod tests {
         let (frames, _) = decode(&[b"P 1 3\r\n\r\nxB 2\r\nP 3 0\r\nC\r\n"]);
         let payloads: Vec<_> = frames.iter().map(|f| f.1.as_deref()).collect();
         assert_eq!(payloads, [Some(&b"\r\nx"[..]), None, Some(b""), None]);
+    }
+
+    #[test]
+    fn debug_shows_no_arguments() {
+        let mut decoder = Decoder::new(LINE_MAX);
+        decoder.feed(b"P 7 TWN S t=secret 6\r\nsecretUSR t=secret");
+        let frame = decoder.next(rule).unwrap().unwrap();
+        for shown in [format!("{frame:?}"), format!("{:?}", frame.line), format!("{decoder:?}")] {
+            assert!(!shown.contains("secret"), "{shown}");
+        }
     }
 
     #[test]

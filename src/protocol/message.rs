@@ -2,8 +2,8 @@
 
 use std::{fmt::Write as _, net::Ipv4Addr};
 
-/// What the profile message says.
-#[derive(Debug, Clone)]
+/// What the profile message says. No `Debug`: it holds a token.
+#[derive(Clone)]
 pub struct Profile<'a> {
     /// Sign-in time, Unix seconds.
     pub login_time_secs: u64,

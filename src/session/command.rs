@@ -28,7 +28,6 @@ pub enum Stages {
 }
 
 /// A command that passed the gates.
-#[derive(Debug)]
 pub struct Call {
     /// The line.
     pub line: Line,
@@ -178,6 +177,9 @@ pub trait Role: Send + Sized + 'static {
     /// # Errors
     /// The end of the connection.
     fn on_event(&mut self, event: Event, outbox: &mut Outbox) -> Result<(), Reject>;
+
+    /// There is room in the outbox: sends what was held back while there was none.
+    fn on_room(&mut self, outbox: &mut Outbox);
 
     /// Says goodbye because the server goes down.
     fn on_shutdown(&mut self, outbox: &mut Outbox);

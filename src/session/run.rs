@@ -17,16 +17,15 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf},
     select,
+    task::coop::consume_budget,
     time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 /// Bytes taken from a socket at once, into a buffer that all connections of a thread share.
 const READ_BYTES: usize = 16 * 1024;
-/// Bytes waiting for a peer above which its further commands are left unread.
-const OUTBOX_HIGH_WATER_BYTES: usize = 64 * 1024;
 /// Events turned into lines before the next write.
-const EVENTS_PER_TURN: usize = 256;
+const EVENTS_PER_TURN: usize = 1024;
 /// How long a closed connection may take for its last lines, and again for its own end.
 const CLOSE_WAIT: Duration = Duration::from_secs(2);
 /// Bytes of a closed connection that are read and thrown away, so that the close does not destroy
@@ -72,6 +71,7 @@ pub async fn run<R: Role, T: AsyncRead + AsyncWrite + Unpin>(
         outbox: Outbox::new(limits.output_queue_bytes_max),
         admitted: None,
         written_at: Instant::now(),
+        waits: false,
         role,
         io,
         limits,
@@ -87,15 +87,17 @@ struct Connection<R: 'static, T> {
     outbox: Outbox,
     /// The row of the line whose payload is on its way.
     admitted: Option<&'static Row<R>>,
-    /// When sending last made progress, or last had nothing to do.
+    /// When sending last made progress.
     written_at: Instant,
+    /// Whether something waited to be sent at the last look.
+    waits: bool,
     limits: SessionLimits,
 }
 
 /// What ended the wait for the transport.
 enum Wake {
     Received,
-    /// The outbox is empty again and reading may go on.
+    /// There is room in the outbox again.
     Drained,
     Closed,
     Failed(io::ErrorKind),
@@ -118,7 +120,7 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
             {
                 timer.as_mut().reset(deadline);
             }
-            let can_read = self.outbox.len() < OUTBOX_HIGH_WATER_BYTES;
+            let can_read = !self.outbox.is_behind();
             let Self { role, io, decoder, outbox, written_at, .. } = self;
             let outcome = select! {
                 () = &mut drained => return self.shut_down(),
@@ -147,7 +149,7 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
 
     /// Carries out all complete commands, in order, as long as the peer takes the replies.
     async fn handle_frames(&mut self) -> Result<(), Reason> {
-        while self.outbox.len() < OUTBOX_HIGH_WATER_BYTES {
+        while !self.outbox.is_behind() {
             let Self { role, decoder, admitted, .. } = self;
             let payload_bytes_max = self.limits.payload_bytes_max;
             let frame = decoder.next(|line| {
@@ -162,6 +164,8 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
                 return Ok(());
             };
             self.handle(frame).await?;
+            // Whoever sends many commands at once lets those who hear of them keep up.
+            consume_budget().await;
         }
         Ok(())
     }
@@ -200,24 +204,19 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
     }
 
     fn handle_events(&mut self, first: crate::hub::Event) -> Result<(), Reason> {
-        let mut next = Some(first);
-        for _ in 0..EVENTS_PER_TURN {
-            let Some(event) = next else { break };
-            let outcome = self.role.on_event(event, &mut self.outbox);
-            outcome.or_else(|reject| self.reject(reject, TrId::ZERO))?;
-            next = None;
-            if !self.outbox.is_over_limit() {
-                next = self.role.ready_event();
-            }
+        self.handle_event(first)?;
+        for _ in 1..EVENTS_PER_TURN {
+            let Some(event) = self.role.ready_event() else { break };
+            self.handle_event(event)?;
         }
-        match next {
-            // The turn is over, but one more event has been taken out.
-            Some(event) => {
-                let outcome = self.role.on_event(event, &mut self.outbox);
-                outcome.or_else(|reject| self.reject(reject, TrId::ZERO))
-            }
-            None => Ok(()),
-        }
+        Ok(())
+    }
+
+    fn handle_event(&mut self, event: crate::hub::Event) -> Result<(), Reason> {
+        self.outbox.set_pushing(true);
+        let outcome = self.role.on_event(event, &mut self.outbox);
+        self.outbox.set_pushing(false);
+        outcome.or_else(|reject| self.reject(reject, TrId::ZERO))
     }
 
     fn handle_deadline(&mut self) -> Result<(), Reason> {
@@ -236,9 +235,20 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
 
     /// Hands the transport what it takes without waiting.
     async fn write_some(&mut self) -> Result<(), Reason> {
-        let Self { io, outbox, written_at, .. } = self;
+        if !self.outbox.is_behind() {
+            self.outbox.set_pushing(true);
+            self.role.on_room(&mut self.outbox);
+            self.outbox.set_pushing(false);
+        }
+        let Self { io, outbox, written_at, waits, .. } = self;
         if outbox.is_empty() {
+            *waits = false;
             return Ok(());
+        }
+        if !*waits {
+            // The first try: how long nothing was to be sent says nothing about the peer.
+            *written_at = Instant::now();
+            *waits = true;
         }
         let result = poll_fn(|cx| {
             let result = outbox.poll_write(io, cx, || *written_at = Instant::now());
@@ -302,8 +312,9 @@ fn exchange<T: AsyncRead + AsyncWrite + Unpin>(
     if !outbox.is_empty() {
         match outbox.poll_write(io, cx, || *written_at = Instant::now()) {
             Poll::Ready(Err(error)) => return Poll::Ready(Wake::Failed(error.kind())),
-            Poll::Ready(Ok(())) if !can_read => return Poll::Ready(Wake::Drained),
-            Poll::Ready(Ok(())) | Poll::Pending => {}
+            Poll::Ready(Ok(())) => return Poll::Ready(Wake::Drained),
+            Poll::Pending if !can_read && !outbox.is_behind() => return Poll::Ready(Wake::Drained),
+            Poll::Pending => {}
         }
     }
     if !can_read {

@@ -8,13 +8,20 @@ use crate::{hub::SessionId, model::Address};
 pub struct Trace {
     session: SessionId,
     user: Address,
+    /// Until sign-in anybody can claim to be the user.
+    is_signed_in: bool,
 }
 
 impl Trace {
-    /// A trace of `user` on this connection.
+    /// A trace of a connection that claims to be `user`'s.
     #[must_use]
     pub const fn new(session: SessionId, user: Address) -> Self {
-        Self { session, user }
+        Self { session, user, is_signed_in: false }
+    }
+
+    /// The connection has proved to be the user's.
+    pub const fn confirm(&mut self) {
+        self.is_signed_in = true;
     }
 
     /// Logs a received command line and the length of its payload.
@@ -41,7 +48,12 @@ impl Trace {
     }
 
     fn log(&self, line: &str) {
-        tracing::info!(session.id = %self.session, user = %self.user, "{line}");
+        let (session, user) = (self.session, &self.user);
+        if self.is_signed_in {
+            tracing::info!(session.id = %session, %user, "{line}");
+        } else {
+            tracing::info!(session.id = %session, claimed_user = %user, "{line}");
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::model::{
 };
 use async_trait::async_trait;
 pub use password::PasswordHash;
-use std::path::Path;
+use std::{collections::HashMap, path::Path};
 
 /// An account as stored, without its lists.
 #[derive(Debug, Clone)]
@@ -119,8 +119,8 @@ pub enum StoreError {
     #[error("{0}")]
     Conflict(String),
     /// The database did not do its part.
-    #[error("the database failed: {0}")]
-    Unavailable(#[source] anyhow::Error),
+    #[error("the database failed: {0:#}")]
+    Unavailable(anyhow::Error),
 }
 
 /// Why an edit was not made.
@@ -161,6 +161,20 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// # Errors
     /// Only [`StoreError::Unavailable`].
     async fn accounts(&self) -> Result<Vec<Account>, StoreError>;
+
+    /// A number that rises whenever an account is removed, disabled or enabled, by whichever
+    /// process.
+    ///
+    /// # Errors
+    /// Only [`StoreError::Unavailable`].
+    async fn standing_changes(&self) -> Result<i64, StoreError>;
+
+    /// Every account, and whether it may sign in. Reads them all: to be called only when
+    /// [`Self::standing_changes`] says something new.
+    ///
+    /// # Errors
+    /// Only [`StoreError::Unavailable`].
+    async fn standings(&self) -> Result<HashMap<AccountId, bool>, StoreError>;
 
     /// Replaces the password; the credential epoch rises.
     ///

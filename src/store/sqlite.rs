@@ -22,6 +22,7 @@ use async_trait::async_trait;
 use readers::Readers;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::{
+    collections::HashMap,
     fmt,
     path::{Path, PathBuf},
     time::Duration,
@@ -48,7 +49,10 @@ pub struct SqliteOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// No such file, and it was not to be made.
-    #[error("there is no database {database}; `msnd run` or `msnd db migrate` makes one")]
+    #[error(
+        "there is no database {database}: name the server's data folder with --data-dir or \
+         MSND_DATA_DIR, or make a new database with `msnd db migrate`"
+    )]
     Missing {
         /// The file.
         database: String,
@@ -161,6 +165,18 @@ impl Store for SqliteStore {
     async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
         let mut reader = self.readers.take().await?;
         let outcome = read::accounts(reader.conn()).await;
+        reader.settle(outcome)
+    }
+
+    async fn standing_changes(&self) -> Result<i64, StoreError> {
+        let mut reader = self.readers.take().await?;
+        let outcome = read::standing_changes(reader.conn()).await;
+        reader.settle(outcome)
+    }
+
+    async fn standings(&self) -> Result<HashMap<AccountId, bool>, StoreError> {
+        let mut reader = self.readers.take().await?;
+        let outcome = read::standings(reader.conn()).await;
         reader.settle(outcome)
     }
 

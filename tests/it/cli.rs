@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 use std::{
-    io::{Read as _, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpListener,
     path::Path,
     thread,
@@ -247,6 +247,8 @@ fn a_reader_who_has_seen_enough_is_no_failure() {
 fn an_account_lives_from_add_to_remove() {
     let home = Home::new();
     let added = home.ok("user add Alice@Example.test --name Alice", "secret\n");
+    let (made, added) = added.split_once('\n').unwrap();
+    assert!(made.starts_with("made a new database, msnd-data/msnd.sqlite: "), "{made}");
     assert_eq!(added, "added alice@example.test\n");
     home.ok("user add bob@example.test", "secret");
 
@@ -379,6 +381,32 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     let after = home.json("db status --json");
     assert_eq!((&after["state"], &after["applied"]), (&"newer".into(), &9999.into()));
     assert!(home.ok("db status", "").contains("only a newer msnd can use it"));
+}
+
+#[test]
+fn a_second_server_on_one_database_is_refused() {
+    let home = Home::new();
+    let line = "run --ready-json --set dispatch.bind=127.0.0.1:0 \
+                --set notification.bind=127.0.0.1:0 --set passport.https_bind=off";
+    let mut first = std::process::Command::new(env!("CARGO_BIN_EXE_msnd"))
+        .args(line.split_whitespace())
+        .current_dir(home.path())
+        .env_clear()
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut ready = String::new();
+    BufReader::new(first.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+    let second = home.run(line);
+    // Everything but a server may work beside it.
+    let added = home.run_with("user add alice@example.test", &[], "secret\n");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert!(ready.starts_with("{\"ready\":true,"), "{ready}");
+    assert_eq!(second.code, 69, "{second:?}");
+    assert!(second.err.contains("msnd-data/msnd.sqlite"), "{second:?}");
+    assert_eq!(added.code, 0, "{added:?}");
 }
 
 #[test]

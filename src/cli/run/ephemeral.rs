@@ -66,8 +66,10 @@ pub(super) async fn build(
 }
 
 fn read(path: &Path, config: &Config, hasher: &PasswordHasher) -> Result<Vec<NewAccount>, Failure> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::File { path: path.into(), text: error.to_string() })?;
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::File {
+        path: path.into(),
+        text: format!("the fixture cannot be read ({error}); name an existing file"),
+    })?;
     let limits = backend::roster_limits(config);
     let users =
         fixture::parse(&text, &path.display().to_string(), limits).map_err(Failure::Fixture)?;

@@ -54,7 +54,9 @@ pub(super) async fn handle(
         for card in visible {
             outbox.send(&Event::Iln { trid, nln: &events::nln(&card, session.dialect) });
         }
-        session.ask_challenge(TrId::ZERO, outbox)?;
+        if !session.challenged.is_outstanding() {
+            session.ask_challenge(TrId::ZERO, outbox)?;
+        }
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! Syntax: `USR n TWN I email`, then `USR n TWN S ticket`
 //! Direction: client to NS
 //! Replies: `USR n TWN S policy`; `USR n OK email name 1 0` and the profile `MSG`
-//! Errors: bad ticket 911 and close; after sign-in 207; other package or step: close
+//! Errors: bad ticket 911 and close; shutting down 604 and close; after sign-in 207; other package or step: close
 //! Source: reference `ns-commands.md` USR and MSG; `passport.md` §3, §7, §8;
 //! `presence-rules.md` §7
 //! Quirks: `TWN I` never tells whether the account exists. The older session of an account ends
@@ -16,6 +16,7 @@ use crate::{
         Notification, State,
         challenge::Challenged,
         handshake::{policy, unix_secs},
+        held_back::HeldBack,
         signed_in::SignedIn,
     },
     protocol::{ErrorCode, Event, message},
@@ -47,22 +48,23 @@ pub(super) async fn handle(
         (b"TWN", b"I") => {
             handshake.address = args.address()?;
             handshake.is_named = true;
-            if let Some(user) = &handshake.address
-                && role.context.traced.contains(user)
-            {
-                outbox.set_trace(Trace::new(role.session, user.clone()));
-            }
+            let user = handshake.address.as_ref();
+            let traced = user.filter(|user| role.context.traced.contains(*user));
+            outbox.set_trace(traced.map(|user| Trace::new(role.session, user.clone())));
             let mut random = [0; 16];
             getrandom::fill(&mut random)?;
             let policy = policy(role.context.config.notification.lcid, &random);
             outbox.send(&Event::UsrPolicy { trid: call.trid, policy: &policy });
             Ok(())
         }
+        (b"TWN", b"S") if role.context.closing.is_cancelled() => {
+            Err(Reject::Final(ErrorCode::GoingDown, Reason::Shutdown))
+        }
         (b"TWN", b"S") if handshake.is_named => {
-            let granted = handshake.address.clone().and_then(|user| {
-                Some((role.context.tickets.redeem(args.word().ok()?, &user)?, user))
-            });
-            let Some((grant, user)) = granted else {
+            let user = handshake.address.clone();
+            // Presented once is presented, whoever it was.
+            let grant = role.context.tickets.redeem(args.word()?, user.as_ref());
+            let (Some(grant), Some(user)) = (grant, user) else {
                 return Err(Reject::Final(ErrorCode::AuthenticationFailed, Reason::BadTicket));
             };
             sign_in(role, &grant, &user, call, outbox).await
@@ -82,6 +84,7 @@ async fn sign_in(
     let (account, person, member, inbox) = register(role, grant).await?;
     let context = role.context.clone();
     let web_ticket = context.tickets.issue_web(account.id);
+    outbox.confirm_trace();
     outbox.send(&Event::UsrOk { trid: call.trid, address: user, name: &account.name });
     let config = &context.config.notification;
     let payload = message::profile(&message::Profile {
@@ -112,6 +115,7 @@ async fn sign_in(
         status: None,
         synchronised_at: None,
         challenged: Challenged::default(),
+        held_back: HeldBack::default(),
         heard_at: Instant::now(),
         idle_check_at: None,
         renamed_at: VecDeque::new(),

@@ -59,8 +59,9 @@ pub(super) async fn set_enabled(
     address: &Address,
     enabled: bool,
 ) -> Result<(), StoreError> {
-    let done =
-        sqlx::query(sql::SET_ENABLED).bind(address.as_str()).bind(enabled).execute(conn).await?;
+    let set = sqlx::query(sql::SET_ENABLED).bind(address.as_str()).bind(enabled);
+    let done = set.execute(&mut *conn).await?;
+    sqlx::query(sql::CHANGE_STANDINGS).execute(conn).await?;
     found(done.rows_affected())
 }
 
@@ -75,6 +76,7 @@ pub(super) async fn remove(
     for statement in [sql::BUMP_LISTERS, sql::REMOVE_ACCOUNT] {
         sqlx::query(statement).bind(id).execute(&mut *conn).await?;
     }
+    sqlx::query(sql::CHANGE_STANDINGS).execute(conn).await?;
     Ok(())
 }
 

@@ -28,6 +28,22 @@ pub(super) async fn accounts(conn: &mut SqliteConnection) -> Result<Vec<Account>
     Ok(rows.into_iter().map(AccountRow::account).collect::<anyhow::Result<_>>()?)
 }
 
+/// Every account, and whether it may sign in.
+pub(super) async fn standings(
+    conn: &mut SqliteConnection,
+) -> Result<HashMap<AccountId, bool>, StoreError> {
+    let rows: Vec<(i64, bool)> = sqlx::query_as(sql::STANDINGS).fetch_all(conn).await?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, enabled)| Ok((account_id(id)?, enabled)))
+        .collect::<anyhow::Result<_>>()?)
+}
+
+/// How often standings have changed.
+pub(super) async fn standing_changes(conn: &mut SqliteConnection) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar(sql::STANDING_CHANGES).fetch_one(conn).await?)
+}
+
 /// An account with its circle.
 pub(super) async fn sign_in(
     conn: &mut SqliteConnection,

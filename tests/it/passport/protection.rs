@@ -20,6 +20,7 @@ use tokio::{
     runtime, task,
     time::{Instant, advance},
 };
+use tokio_util::sync::CancellationToken;
 
 const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)), 443);
 const THERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 1024);
@@ -68,7 +69,16 @@ async fn an_answer_is_one_write_and_the_peer_has_two_seconds_to_leave() {
     let writes = Arc::new(Mutex::new(0));
     client.write_all(login(ALICE).as_bytes()).await.unwrap();
     let begun = Instant::now();
-    service.passport.serve(Counting(server, Arc::clone(&writes)), THERE, HERE, PATIENCE).await;
+    service
+        .passport
+        .serve(
+            Counting(server, Arc::clone(&writes)),
+            THERE,
+            HERE,
+            PATIENCE,
+            &CancellationToken::new(),
+        )
+        .await;
     assert_eq!(begun.elapsed(), Duration::from_secs(2));
     ticket(&read_all(&mut client).await);
     assert_eq!(*writes.lock(), 1);
@@ -84,7 +94,9 @@ async fn an_endless_body_ends_the_connection() {
         read_all(&mut client).await
     };
     let begun = Instant::now();
-    let ((), answer) = tokio::join!(service.passport.serve(server, THERE, HERE, PATIENCE), flood);
+    let running = CancellationToken::new();
+    let ((), answer) =
+        tokio::join!(service.passport.serve(server, THERE, HERE, PATIENCE, &running), flood);
     assert_eq!(answer, head_only("200 OK"));
     assert_eq!(begun.elapsed(), Duration::ZERO);
 }
@@ -96,7 +108,10 @@ async fn a_slow_peer_is_left_alone_at_its_deadline() {
         let (mut client, server) = tokio::io::duplex(16 * 1024);
         client.write_all(start.as_bytes()).await.unwrap();
         let begun = Instant::now();
-        service.passport.serve(server, THERE, HERE, Duration::from_secs(10)).await;
+        service
+            .passport
+            .serve(server, THERE, HERE, Duration::from_secs(10), &CancellationToken::new())
+            .await;
         assert_eq!(begun.elapsed(), Duration::from_secs(10));
         assert_eq!(read_all(&mut client).await, "");
     }
@@ -108,9 +123,10 @@ async fn a_peer_that_does_not_read_is_left_at_the_deadline() {
     let (mut client, server) = tokio::io::duplex(64);
     let begun = Instant::now();
     let deadline = Duration::from_secs(10);
+    let running = CancellationToken::new();
     let (written, ()) = tokio::join!(
         client.write_all(b"GET /rdr/pprdr.asp\r\n\r\n"),
-        service.passport.serve(server, THERE, HERE, deadline)
+        service.passport.serve(server, THERE, HERE, deadline, &running)
     );
     written.unwrap();
     assert_eq!(begun.elapsed(), deadline);

@@ -23,6 +23,7 @@ use openssl::{
 use parking_lot::Mutex;
 use std::{
     collections::BTreeMap,
+    collections::HashMap,
     net::SocketAddr,
     path::Path,
     pin::Pin,
@@ -37,7 +38,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 use tokio_openssl::SslStream;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Time for a request on real sockets; long enough for a machine that is busy otherwise.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -75,6 +76,14 @@ fn unavailable<T>() -> Result<T, StoreError> {
 #[async_trait]
 impl Store for MemoryStore {
     async fn close(&self) {}
+
+    async fn standing_changes(&self) -> Result<i64, StoreError> {
+        Ok(0)
+    }
+
+    async fn standings(&self) -> Result<HashMap<AccountId, bool>, StoreError> {
+        Ok(HashMap::new())
+    }
 
     async fn create_accounts(&self, new: Vec<NewAccount>) -> Result<(), StoreError> {
         let mut accounts = self.accounts.lock();
@@ -206,10 +215,12 @@ impl Service {
         self.tasks.spawn(async move {
             let (tcp, peer) = listener.accept().await.unwrap();
             match way {
-                Way::Http => passport.serve(tcp, peer, at, PATIENCE).await,
+                Way::Http => {
+                    passport.serve(tcp, peer, at, PATIENCE, &CancellationToken::new()).await
+                }
                 Way::Https => {
                     let stream = tls.accept(tcp).await.unwrap();
-                    passport.serve(stream, peer, at, PATIENCE).await;
+                    passport.serve(stream, peer, at, PATIENCE, &CancellationToken::new()).await;
                 }
             }
         });
@@ -250,7 +261,8 @@ impl Service {
             drop(client);
             answer
         };
-        tokio::join!(self.passport.serve(server, there, here, PATIENCE), talk).1
+        let running = CancellationToken::new();
+        tokio::join!(self.passport.serve(server, there, here, PATIENCE, &running), talk).1
     }
 
     /// Until every connection has been served to its end.
