@@ -31,6 +31,8 @@ pub struct Config {
     pub passport: Passport,
     /// The client challenge.
     pub challenge: Challenge,
+    /// Web addresses behind the client's buttons.
+    pub urls: Urls,
     /// Bounds on everything a peer can make us hold.
     pub limits: Limits,
     /// How long we wait for what.
@@ -174,6 +176,32 @@ pub struct ChallengeClient {
     pub id: String,
     /// Its key.
     pub key: String,
+}
+
+/// `[urls]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Urls {
+    /// The web site that `{site}` stands for, without a slash at its end. Empty: `http://` and the
+    /// address at which the client reached us.
+    pub site: String,
+    /// What each service of the `URL` command leads to.
+    pub services: Vec<UrlService>,
+}
+
+/// One `[[urls.services]]`. In both addresses `{site}`, `{user}` (the account) and `{argument}`
+/// (what the client sent with the service, or nothing) are replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UrlService {
+    /// Name of the service, in capitals.
+    pub name: String,
+    /// The page.
+    pub page: String,
+    /// Where the client posts its sign-in form first.
+    pub login: String,
+    /// Passport site number.
+    pub site_id: u32,
 }
 
 /// `[limits]`
@@ -389,6 +417,35 @@ impl Default for Challenge {
                 .map(|(id, key)| ChallengeClient { id: id.into(), key: key.into() })
                 .into(),
         }
+    }
+}
+
+impl Default for Urls {
+    fn default() -> Self {
+        let services = [
+            ("INBOX", "/inbox", 2),
+            ("FOLDERS", "/folders", 2),
+            ("COMPOSE", "/compose?to={argument}", 2),
+            ("MESSAGE", "/message?id={argument}", 2),
+            ("PERSON", "/account", 4263),
+            ("PROFILE", "/profile", 4263),
+            ("PASSWORD", "/password", 4263),
+            ("CHGMOB", "/mobile", 961),
+            ("MOBILE", "/mobile", 961),
+            ("CHAT", "/chat", 2260),
+            ("ADDRBOOK", "/people", 2),
+            ("ADVSEARCH", "/search", 4263),
+            ("INTSEARCH", "/search", 4263),
+            ("N2PACCOUNT", "/phone", 2823),
+            ("N2PFUND", "/phone", 2823),
+        ];
+        let services = services.map(|(name, page, site_id)| UrlService {
+            name: name.into(),
+            page: format!("{{site}}{page}"),
+            login: "{site}/".into(),
+            site_id,
+        });
+        Self { site: String::new(), services: services.into() }
     }
 }
 

@@ -376,7 +376,7 @@ impl Parts {
                 tasks.spawn(holding(permit, run(connection, stream, limits, draining)));
             }
             Role::Notification => {
-                let connection = Notification::new(self.notification.clone(), session, peer);
+                let connection = Notification::new(self.notification.clone(), session, peer, local);
                 tasks.spawn(holding(permit, run(connection, stream, limits, draining)));
             }
             Role::PassportHttp | Role::PassportHttps => {

@@ -49,6 +49,7 @@ pub struct Notification {
     context: Arc<Context>,
     session: SessionId,
     peer: SocketAddr,
+    local: SocketAddr,
     greeting: Greeting,
     state: State,
 }
@@ -61,12 +62,17 @@ enum State {
 }
 
 impl Notification {
-    /// A fresh connection from `peer`.
+    /// A fresh connection from `peer`, who reached us at `local`.
     #[must_use]
-    pub fn new(context: Arc<Context>, session: SessionId, peer: SocketAddr) -> Self {
+    pub fn new(
+        context: Arc<Context>,
+        session: SessionId,
+        peer: SocketAddr,
+        local: SocketAddr,
+    ) -> Self {
         let login = Duration::from_secs(context.config.timers.login_secs);
         let state = State::Handshake(Handshake::new(Instant::now() + login));
-        Self { context, session, peer, greeting: Greeting::default(), state }
+        Self { context, session, peer, local, greeting: Greeting::default(), state }
     }
 
     /// The command table as shown to people.

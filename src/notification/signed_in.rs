@@ -11,7 +11,7 @@ use crate::{
     protocol::{self, Dialect, TrId, message},
     session::{Outbox, Reason, Reject},
 };
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// What a signed-in session knows.
@@ -21,6 +21,8 @@ pub(super) struct SignedIn {
     pub(super) dialect: Dialect,
     pub(super) account: AccountId,
     pub(super) address: Address,
+    /// Where the client reached us.
+    pub(super) local: SocketAddr,
     /// As at sign-in; the hub knows the current name.
     pub(super) person: Arc<Person>,
     /// Dropping it signs out.
@@ -30,6 +32,8 @@ pub(super) struct SignedIn {
     pub(super) _web_ticket: WebTicket,
     /// The last status set with `CHG`.
     pub(super) status: Option<Status>,
+    /// `IMS`: whether the client wants conversations.
+    pub(super) takes_calls: bool,
     /// The list version of the last `SYN` answer.
     pub(super) synchronised_at: Option<u32>,
     pub(super) challenged: Challenged,

@@ -34,6 +34,8 @@ error_codes! {
     GroupZero = 230, "group 0 cannot be removed";
     SwitchboardFailed = 280, "no switchboard available";
     InternalError = 500, "internal server error";
+    CommandDisabled = 502, "command disabled";
+    BadInvitation = 503, "bad parameters of an invitation";
     ChallengeFailed = 540, "challenge answer wrong";
     ServerUnavailable = 601, "server unavailable";
     DatabaseUnavailable = 603, "database unavailable";

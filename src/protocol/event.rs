@@ -96,6 +96,12 @@ pub enum Event<'a> {
     Reg { trid: TrId, version: u32, group: GroupId, name: &'a [u8] },
     /// `RMG n ver id`
     Rmg { trid: TrId, version: u32, group: GroupId },
+    /// `URL n page login-page site-id`
+    Url { trid: TrId, page: &'a str, login: &'a str, site_id: u32 },
+    /// `SND n OK`, `SDC n OK`
+    InvitationTaken { trid: TrId, verb: &'a str },
+    /// `IMS n 0 ON|OFF`
+    Ims { trid: TrId, on: bool },
     /// `REA n ver email name`
     Rea { trid: TrId, version: u32, address: &'a Address, name: &'a [u8] },
 }
@@ -240,6 +246,13 @@ impl Event<'_> {
             }
             Self::Rmg { trid, version, group } => {
                 line.first("RMG").word(trid).word(version).word(group).end();
+            }
+            Self::Url { trid, page, login, site_id } => {
+                line.first("URL").word(trid).word(page).word(login).word(site_id).end();
+            }
+            Self::InvitationTaken { trid, verb } => line.first(verb).word(trid).word("OK").end(),
+            Self::Ims { trid, on } => {
+                line.first("IMS").word(trid).word(0).word(if *on { "ON" } else { "OFF" }).end();
             }
             Self::Rea { trid, version, address, name } => {
                 line.first("REA").word(trid).word(version).word(address).token(name).end();

@@ -77,6 +77,8 @@ pub enum Reason {
     AccountGone,
     #[error("security package or step not supported")]
     BadAuthentication,
+    #[error("bad parameters of an invitation")]
+    BadInvitation,
     #[error("no address to refer the client to")]
     NoReferral,
     #[error("internal failure")]

@@ -8,6 +8,7 @@ mod fuzz;
 mod hub;
 mod matrix;
 mod passport;
+mod sessions;
 mod store;
 mod support;
 mod tidy;

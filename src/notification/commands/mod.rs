@@ -5,7 +5,9 @@ mod adg;
 mod blp;
 mod chg;
 mod chl;
+mod fnd;
 mod gtc;
+mod ims;
 mod out;
 mod pag;
 mod png;
@@ -15,7 +17,10 @@ mod rea;
 mod reg;
 mod rem;
 mod rmg;
+mod sdc;
+mod snd;
 mod syn;
+mod url;
 mod usr;
 mod xfr;
 
@@ -31,6 +36,8 @@ use crate::{
 
 /// Payload of `QRY`; a longer one is refused unread.
 const QRY_PAYLOAD_BYTES_MAX: usize = 8192;
+/// Payload of `SDC`: what the sender writes to the invited person.
+const SDC_PAYLOAD_BYTES_MAX: usize = 8192;
 /// Payload of `PAG`.
 const PAG_PAYLOAD_BYTES_MAX: usize = 8192;
 
@@ -90,6 +97,12 @@ pub(super) const ROWS: &[Row<Notification>] = &[
     signed_in!("GTC", (1, 1), gtc::handle, "how to treat new people on the reverse list"),
     signed_in!("BLP", (1, 1), blp::handle, "how to treat people on neither allow nor block list"),
     signed_in!("PRP", (1, 2), prp::handle, "set or clear a property"),
+    signed_in!("URL", (1, 2), url::handle, "ask for a web address"),
+    signed_in!("SND", (4, 4), snd::handle, "invite a person by mail, older form"),
+    signed_in!("SDC", (8, 8), sdc::handle, "invite a person by mail")
+        .payload(SDC_PAYLOAD_BYTES_MAX),
+    signed_in!("FND", (0, 16), fnd::handle, "search the directory (disabled)"),
+    signed_in!("IMS", (1, 1), ims::handle, "conversations on or off"),
     signed_in!("PAG", (3, 3), pag::handle, "page a mobile device (MSNP8)")
         .payload(PAG_PAYLOAD_BYTES_MAX),
 ];

@@ -3,7 +3,7 @@
 //! Syntax: `XFR n SB`
 //! Direction: client to NS
 //! Replies: none yet but errors: this server has no switchboard role
-//! Errors: other type 201; hidden or before the first `CHG` 913; no switchboard 280
+//! Errors: other type 201; hidden, before the first `CHG` or while `IMS OFF` 913; no switchboard 280
 //! Source: reference `ns-commands.md` XFR
 
 use crate::{
@@ -23,6 +23,7 @@ pub(super) async fn handle(
     }
     Err(match session.status {
         None | Some(Status::Hidden) => ErrorCode::NotWhileOffline.into(),
+        Some(_) if !session.takes_calls => ErrorCode::NotWhileOffline.into(),
         Some(_) => ErrorCode::SwitchboardFailed.into(),
     })
 }

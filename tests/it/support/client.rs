@@ -27,13 +27,24 @@ impl Client {
         Self { stream: BufReader::new(stream) }
     }
 
-    /// Connects to the notification role and signs `user` in: everything up to the profile.
-    pub(crate) fn sign_in(server: &TestServer, dialect: &str, user: &str) -> Self {
+    /// The same connection once more, for a thread that only sends.
+    pub(crate) fn second_hand(&self) -> Self {
+        Self { stream: BufReader::new(self.stream.get_ref().try_clone().unwrap()) }
+    }
+
+    /// Connects to the notification role and claims to be `user`: up to the policy.
+    pub(crate) fn greet(server: &TestServer, dialect: &str, user: &str) -> Self {
         let mut client = Self::connect(server.address(Role::Notification));
         client.send(&format!("VER 1 {dialect} CVR0"));
         assert!(client.line().starts_with(&format!("VER 1 {dialect}")));
         client.send(&format!("USR 2 TWN I {user}"));
         assert!(client.line().starts_with("USR 2 TWN S lc="));
+        client
+    }
+
+    /// Connects to the notification role and signs `user` in: everything up to the profile.
+    pub(crate) fn sign_in(server: &TestServer, dialect: &str, user: &str) -> Self {
+        let mut client = Self::greet(server, dialect, user);
         client.send(&format!("USR 3 TWN S {}", server.ticket(user)));
         assert!(client.line().starts_with(&format!("USR 3 OK {user} ")));
         let (_, profile) = client.message();
@@ -152,6 +163,11 @@ impl Client {
         while let Some(line) = self.line_or_end() {
             assert!(line.starts_with("CHL 0 "), "{line}");
         }
+    }
+
+    /// Every line up to the end of the stream.
+    pub(crate) fn drain_to_end(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.line_or_end()).collect()
     }
 
     /// Pings and returns every line before the answer.

@@ -120,6 +120,15 @@ impl TestServer {
         rest.split_once('\'').unwrap().0.to_owned()
     }
 
+    /// Begins a shutdown with an announced time, lets `meanwhile` look, and drops the rest of it.
+    pub(crate) fn announce_shutdown(&mut self, meanwhile: impl FnOnce()) {
+        let running = self.running.take().unwrap();
+        let shutdown = self.runtime.spawn(running.shut_down());
+        meanwhile();
+        assert!(!shutdown.is_finished(), "the announced time is not over");
+        shutdown.abort();
+    }
+
     /// Shuts down as on SIGTERM; whether every connection ended within the grace time.
     pub(crate) fn shut_down(&mut self) -> bool {
         self.running.take().is_none_or(|running| self.runtime.block_on(running.shut_down()))

@@ -1,0 +1,154 @@
+//! Sessions that others act upon: flooded, behind, removed, disabled, or caught by a shutdown.
+
+use crate::support::{Client, TestServer, server::new_account};
+use msnd::{
+    model::{Address, GroupSet, ListBits, Name},
+    server::Role,
+    store::NewContact,
+};
+
+const ALICE: &str = "alice@example.test";
+const BOB: &str = "bob@example.test";
+
+/// Alice watches Bob.
+fn alice_watches_bob(server: &TestServer) {
+    let mut alice = new_account(ALICE);
+    alice.contacts.push(on_forward_list(BOB));
+    server.add(vec![alice, new_account(BOB)]);
+}
+
+fn on_forward_list(address: &str) -> NewContact {
+    let address = Address::parse(address).unwrap();
+    let name = Name::from(&address);
+    NewContact { address, name, lists: ListBits::FORWARD, groups: GroupSet::ZERO }
+}
+
+#[test]
+fn a_flood_of_status_changes_throws_nobody_off_who_reads() {
+    let server = TestServer::start();
+    alice_watches_bob(&server);
+    let mut alice = Client::present(&server, "MSNP9", ALICE, "NLN 0");
+    let mut bob = Client::present(&server, "MSNP9", BOB, "NLN 0");
+    alice.expect("NLN NLN bob@example.test Bob 0");
+    let flood: String = (1..=20_000).map(|n| format!("CHG 9 BSY {n}\r\n")).collect();
+    let mut sender = bob.second_hand();
+    std::thread::scope(|scope| {
+        scope.spawn(move || sender.send_bytes(flood.as_bytes()));
+        // Bob reads his own answers, or he would not be served.
+        scope.spawn(|| (1..=20_000).for_each(|n| bob.expect(&format!("CHG 9 BSY {n}"))));
+        let mut last = 0;
+        while last < 20_000 {
+            let line = alice.line_but_challenge();
+            let client_id = line.strip_prefix("NLN BSY bob@example.test Bob ").expect(&line);
+            let client_id = client_id.parse().unwrap();
+            assert!(last < client_id, "{last} before {client_id}");
+            last = client_id;
+        }
+    });
+}
+
+#[test]
+fn who_does_not_keep_up_hears_the_latest_and_stays_connected() {
+    let server = TestServer::start_with(|config| config.limits.output_queue_bytes_max = 100_000);
+    alice_watches_bob(&server);
+    let mut alice = Client::present(&server, "MSNP9", ALICE, "NLN 0");
+    let mut bob = Client::present(&server, "MSNP9", BOB, "NLN 0");
+    // Far more than the limit and all socket buffers hold, while Alice reads nothing.
+    let object = "x".repeat(4000);
+    for n in 1..=5000 {
+        bob.ask(&format!("CHG 9 BSY {n} {object}"), &format!("CHG 9 BSY {n} {object}"));
+    }
+    let mut lines = alice.drain();
+    while !lines.last().is_some_and(|line| line.starts_with("NLN BSY bob@example.test Bob 5000 ")) {
+        lines = alice.drain();
+    }
+    alice.expect_silence();
+}
+
+#[test]
+fn the_longest_list_can_be_fetched_whatever_the_limit_for_others() {
+    const WATCHERS: usize = 3000;
+    let server = TestServer::start_with(|config| config.limits.output_queue_bytes_max = 65_536);
+    let mut accounts = vec![new_account(ALICE)];
+    for n in 0..WATCHERS {
+        let mut watcher = new_account(&format!("watcher{n}@example.test"));
+        watcher.contacts.push(on_forward_list(ALICE));
+        watcher.name = Name::new(&"é".repeat(60)).unwrap();
+        accounts.push(watcher);
+    }
+    server.add(accounts);
+    let mut alice = Client::sign_in(&server, "MSNP9", ALICE);
+    alice.ask("SYN 4 0", &format!("SYN 4 1 {WATCHERS} 1"));
+    let lines = alice.drain();
+    assert_eq!(lines.iter().filter(|line| line.starts_with("LST ")).count(), WATCHERS);
+}
+
+#[test]
+fn a_removed_account_is_signed_out_and_seen_by_nobody() {
+    let server = TestServer::start_with(|config| config.timers.account_check_secs = 1);
+    alice_watches_bob(&server);
+    let mut alice = Client::present(&server, "MSNP9", ALICE, "NLN 0");
+    let mut bob = Client::present(&server, "MSNP9", BOB, "NLN 0");
+    alice.expect("NLN NLN bob@example.test Bob 0");
+    // As `msnd user remove` does from another process.
+    server.block_on(server.store().remove_account(&Address::parse(BOB).unwrap())).unwrap();
+    alice.expect("FLN bob@example.test");
+    assert_eq!(bob.drain_to_end(), Vec::<String>::new());
+    server.add(vec![new_account(BOB)]);
+    let _namesake = Client::present(&server, "MSNP9", BOB, "NLN 0");
+    alice.expect_silence();
+}
+
+#[test]
+fn a_disabled_account_is_signed_out_and_does_not_come_back() {
+    let server = TestServer::start_with(|config| config.timers.account_check_secs = 1);
+    server.add(vec![new_account(BOB)]);
+    let ticket = server.ticket(BOB);
+    let mut bob = Client::present(&server, "MSNP9", BOB, "NLN 0");
+    let bob_address = Address::parse(BOB).unwrap();
+    server.block_on(server.store().set_enabled(&bob_address, false)).unwrap();
+    assert_eq!(bob.drain_to_end(), Vec::<String>::new());
+    let mut again = Client::greet(&server, "MSNP9", BOB);
+    again.ask(&format!("USR 3 TWN S {ticket}"), "911 3");
+    again.expect_end();
+}
+
+#[test]
+fn a_ticket_shown_by_nobody_in_particular_is_spent() {
+    let server = TestServer::with_users(&[ALICE]);
+    let ticket = server.ticket(ALICE);
+    for user in ["nonsense", ALICE] {
+        let mut client = Client::greet(&server, "MSNP9", user);
+        client.ask(&format!("USR 3 TWN S {ticket}"), "911 3");
+        client.expect_end();
+    }
+}
+
+#[test]
+fn nobody_signs_in_while_the_server_goes_down() {
+    let mut server = TestServer::start_with(|config| config.timers.shutdown_notice_minutes = 1);
+    server.add(vec![new_account(ALICE), new_account(BOB)]);
+    let mut alice = Client::present(&server, "MSNP8", ALICE, "NLN 0");
+    let ticket = server.ticket(BOB);
+    let mut bob = Client::greet(&server, "MSNP9", BOB);
+    server.announce_shutdown(|| {
+        let (line, notice) = alice.message();
+        assert!(line.starts_with("MSG Hotmail Hotmail "));
+        assert!(notice.contains("x-msmsgssystemmessage") && notice.contains("\r\nArg1: 1\r\n"));
+        bob.ask(&format!("USR 3 TWN S {ticket}"), "604 3");
+        bob.expect_end();
+    });
+}
+
+#[test]
+fn a_shutdown_says_so_and_closes() {
+    let mut server = TestServer::with_users(&[ALICE]);
+    let mut alice = Client::present(&server, "MSNP9", ALICE, "NLN 0");
+    let waiting = Client::connect(server.address(Role::Notification));
+    assert!(server.shut_down());
+    let (_, notice) = alice.message();
+    assert!(notice.contains("Arg1: 0\r\n"));
+    alice.expect("OUT SSD");
+    alice.expect_end();
+    drop(waiting);
+}
