@@ -135,7 +135,8 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
                     match wake {
                         Wake::Received => {
                             self.role.on_bytes(Instant::now());
-                            Ok(())
+                            // What happened before a command came is told before its reply.
+                            self.handle_ready_events()
                         }
                         Wake::Drained => Ok(()),
                         Wake::Closed => Err(Reason::PeerClosed),
@@ -209,7 +210,12 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
 
     fn handle_events(&mut self, first: crate::hub::Event) -> Result<(), Reason> {
         self.handle_event(first)?;
-        for _ in 1..EVENTS_PER_TURN {
+        self.handle_ready_events()
+    }
+
+    /// Only so many, or a flood of events would keep commands waiting for ever.
+    fn handle_ready_events(&mut self) -> Result<(), Reason> {
+        for _ in 0..EVENTS_PER_TURN {
             let Some(event) = self.role.ready_event() else { break };
             self.handle_event(event)?;
         }

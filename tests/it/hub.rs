@@ -1,14 +1,17 @@
 //! The hub against the rules: random interleavings of many sessions, every line that every
 //! session received compared with what a model computes from `presence-rules.md` §2 and §3 alone.
 
+mod rules;
+
 use bytes::Bytes;
 use msnd::{
     hub::{Card, Counts, Event, Hub, Inbox, ListEvent, Member, Person, SessionId, SignIn, Stale},
-    model::{AccountId, Address, Applied, Change, Circle, List, Name, Presence, Privacy, Status},
+    model::{Address, Applied, Change, Circle, List, Name, Presence, Privacy, Status},
     notification::nln,
     protocol::Dialect,
 };
 use proptest::prelude::*;
+use rules::{Account, Model, Shown, address, id};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -79,73 +82,6 @@ struct Expect {
     unwatched: Option<(usize, usize)>,
     /// A new session, which must not see a trace of an old one.
     starts_blank: Option<usize>,
-}
-
-/// One account as the rules see it: nothing but sets.
-#[derive(Debug, Clone)]
-struct Account {
-    forward: BTreeSet<usize>,
-    allow: BTreeSet<usize>,
-    block: BTreeSet<usize>,
-    mode: Privacy,
-    version: u32,
-    name: String,
-    /// Signed in; `Some(None)` before the first `CHG`.
-    session: Option<Option<Shown>>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-struct Shown {
-    status: Status,
-    client_id: u32,
-    object: Option<u8>,
-}
-
-/// The rules, word by word.
-#[derive(Debug, Clone)]
-struct Model(Vec<Account>);
-
-impl Model {
-    fn allowed(&self, a: usize, b: usize) -> bool {
-        let b = &self.0[b];
-        !b.block.contains(&a) && (b.allow.contains(&a) || b.mode == Privacy::AllowOthers)
-    }
-
-    /// What `a` sees of `b`: the line, if anything.
-    fn seen(&self, a: usize, b: usize) -> Option<String> {
-        let is_past_first_chg = matches!(self.0[a].session, Some(Some(_)));
-        let shown = self.0[b].session.as_ref()?.as_ref()?;
-        let visible = shown.status != Status::Hidden;
-        let watches = self.0[a].forward.contains(&b);
-        (is_past_first_chg && watches && self.allowed(a, b) && visible).then(|| {
-            let object = shown.object.map_or(String::new(), |object| format!(" %3Cobj{object}%3E"));
-            let name = &self.0[b].name;
-            format!("{} {} {name} {}{object}", shown.status, address(b), shown.client_id)
-        })
-    }
-
-    /// The implementation rule of §3: seers before and after.
-    fn lines(&self, after: &Self, to: usize, ilns: bool) -> Vec<String> {
-        let mut lines = Vec::new();
-        for b in 0..PEOPLE {
-            match (self.seen(to, b), after.seen(to, b)) {
-                (Some(_), None) => lines.push(format!("FLN {}", address(b))),
-                (None, Some(line)) if ilns => lines.push(format!("ILN {line}")),
-                (None, Some(line)) => lines.push(format!("NLN {line}")),
-                (Some(old), Some(new)) if old != new => lines.push(format!("NLN {new}")),
-                _ => {}
-            }
-        }
-        lines
-    }
-}
-
-fn address(who: usize) -> Address {
-    Address::parse(&format!("user{who}@example.test")).unwrap()
-}
-
-fn id(who: usize) -> AccountId {
-    AccountId(who as u64 + 1)
 }
 
 /// The hub under test with one live session for each signed-in person.

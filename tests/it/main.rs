@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod cli;
+mod crowd;
 mod fuzz;
 mod hub;
+mod matrix;
 mod passport;
 mod sessions;
 mod store;
 mod support;
+mod tidy;
 mod transcripts;

@@ -3,7 +3,8 @@
 //! Syntax: `XFR n SB`
 //! Direction: client to NS
 //! Replies: none yet but errors: this server has no switchboard role
-//! Errors: other type 201; hidden, before the first `CHG` or while `IMS OFF` 913; no switchboard 280
+//! Errors: other type 201; hidden, before the first `CHG` or while `IMS OFF` 913; no switchboard
+//! 280
 //! Source: reference `ns-commands.md` XFR
 
 use crate::{

@@ -71,6 +71,11 @@ impl Client {
         self.stream.get_mut().write_all(bytes).unwrap();
     }
 
+    /// Closes the sending direction only: what the server still says can be read.
+    pub(crate) fn finish_sending(&mut self) {
+        self.stream.get_mut().shutdown(std::net::Shutdown::Write).unwrap();
+    }
+
     /// Sends bytes to a server that may have closed already.
     pub(crate) fn try_send_bytes(&mut self, bytes: &[u8]) {
         let _ = self.stream.get_mut().write_all(bytes);
@@ -150,6 +155,14 @@ impl Client {
     #[track_caller]
     pub(crate) fn expect_end(&mut self) {
         assert_eq!(self.line_or_end(), None);
+    }
+
+    /// Expects the end of the stream, and nothing but challenges before it.
+    #[track_caller]
+    pub(crate) fn expect_end_but_challenge(&mut self) {
+        while let Some(line) = self.line_or_end() {
+            assert!(line.starts_with("CHL 0 "), "{line}");
+        }
     }
 
     /// Every line up to the end of the stream.

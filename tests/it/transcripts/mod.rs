@@ -1,6 +1,6 @@
 //! Golden conversations: every file of `tests/transcripts` against a real server over real sockets.
 
-mod parse;
+pub(crate) mod parse;
 mod play;
 
 use rstest::rstest;
