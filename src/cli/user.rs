@@ -65,8 +65,8 @@ enum Action {
         /// Whose
         address: Address,
     },
-    /// Let an account sign in no more; nothing of it is lost, and a session that is signed in stays
-    /// until it ends
+    /// Let an account sign in no more; nothing of it is lost, and a running server ends its session
+    /// within seconds
     Disable {
         /// Whose
         address: Address,
