@@ -105,10 +105,10 @@ async fn build(loaded: Loaded) -> Result<(server::Options, Option<File>), Failur
     let backend = backend::open_for_server(&config).await?;
     let lock = match config.notification.bind {
         Bind::Off => None,
-        Bind::At(_) => lock(&config)?,
+        Bind::Notification | Bind::At(_) => lock(&config)?,
     };
     let tls = match config.passport.https_bind {
-        Bind::Off => None,
+        Bind::Off | Bind::Notification => None,
         Bind::At(_) => Some(certificate(&config)?),
     };
     if let Some(warning) = tls.as_ref().and_then(TlsServer::warning) {

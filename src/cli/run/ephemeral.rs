@@ -54,7 +54,7 @@ pub(super) async fn build(
     let store = backend::open_for_server(config).await?;
     store.create_accounts(accounts).await.context("cannot store the fixture")?;
     let tls = match (passport.https_bind, passport.certificate_file.as_os_str().is_empty()) {
-        (Bind::Off, _) => None,
+        (Bind::Off | Bind::Notification, _) => None,
         (Bind::At(_), true) => {
             let tls = TlsServer::in_memory(&certificate_names(config), KeyKind::P256);
             Some(tls.map_err(anyhow::Error::new)?)
