@@ -1,6 +1,7 @@
 //! Operations on accounts which the command line, web pages and roles share: telling who somebody
 //! is, making and changing accounts. Knows no protocol and no command line.
 
+mod familiar;
 mod throttle;
 
 use crate::{
@@ -79,8 +80,9 @@ impl Accounts {
     ///
     /// An unknown account (or no legal address at all: `None`), a wrong password and no password
     /// take the same time and give the same error. Counts failures of `address`, whether there is
-    /// such an account or not, and from `peer`; a throttled attempt costs no hash. Cancellation
-    /// safe; a cancelled attempt counts as a failure.
+    /// such an account or not, and from `peer`; a throttled attempt costs no hash. Failures of the
+    /// account do not hold up a `peer` that lately signed in to it. Cancellation safe; a cancelled
+    /// attempt counts as a failure.
     ///
     /// # Errors
     /// [`AuthError`].

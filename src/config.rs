@@ -2,21 +2,25 @@
 //! values is in `config/load.rs`; what cannot work is refused in `config/check.rs`; what is in
 //! force is printed by `config/show.rs`. Knows no socket, no clock and no database.
 
+mod bind;
 mod check;
 mod defaults;
 mod load;
+mod names;
 mod show;
 #[cfg(test)]
 mod tests;
 mod text;
 
-pub use check::log_filter;
+pub use bind::Bind;
+pub use check::{PAYLOAD_BYTES_MAX, log_filter};
 pub use load::{
     ConfigError, EXAMPLE, FILE_BYTES_MAX, FILE_VARIABLE, Flag, Loaded, Origin, Overrides, Problem,
     VARIABLE_PREFIX, load, trace,
 };
+pub use names::{LOGIN_HOST_BYTES_MAX, SITE_URL_BYTES_MAX, login_host, site_url};
 use serde::{Deserialize, Serialize};
-use std::{fmt, net::SocketAddr, path::PathBuf};
+use std::{fmt, path::PathBuf};
 
 /// All options. Unknown keys are errors; missing ones take the default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
@@ -52,22 +56,12 @@ pub struct Data {
     pub dir: PathBuf,
 }
 
-/// An address to listen on, or `off`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum Bind {
-    /// The role does not run.
-    Off,
-    /// Address and port; port 0 lets the kernel choose.
-    At(SocketAddr),
-}
-
 /// `[dispatch]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Dispatch {
-    /// Where to listen. The same address as `notification.bind` makes one port serve both without
-    /// a referral.
+    /// Where to listen. `notification`: on the port of the notification role, which then takes
+    /// clients without a referral.
     pub bind: Bind,
     /// Notification servers to refer to, `host:port` each; accounts are spread over them in a
     /// stable way. Empty: the notification role of this process.
@@ -215,7 +209,7 @@ pub struct Limits {
     pub connections_per_address_max: usize,
     /// Bytes of one command line with its line end.
     pub line_bytes_max: usize,
-    /// Bytes of one payload on dispatch and notification.
+    /// Bytes of one payload on dispatch and notification, at most [`PAYLOAD_BYTES_MAX`].
     pub payload_bytes_max: usize,
     /// Bytes waiting to be sent to one peer; more end that connection.
     pub output_queue_bytes_max: usize,
@@ -250,7 +244,8 @@ pub struct Timers {
     /// Seconds between two looks whether an online account has been removed or disabled by another
     /// process.
     pub account_check_secs: u64,
-    /// Minutes announced to clients before a shutdown really begins; 0 begins at once.
+    /// Minutes announced to clients before a shutdown really begins; 0 begins at once. Whoever
+    /// stops the process must wait for them and for `shutdown_grace_secs` before killing it.
     pub shutdown_notice_minutes: u64,
     /// Seconds that connections get to take their last lines at shutdown.
     pub shutdown_grace_secs: u64,
@@ -315,41 +310,5 @@ impl Config {
 impl fmt::Debug for ChallengeClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChallengeClient").field("id", &self.id).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Display for Bind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Off => f.write_str("off"),
-            Self::At(address) => address.fmt(f),
-        }
-    }
-}
-
-impl TryFrom<String> for Bind {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        if text == "off" {
-            return Ok(Self::Off);
-        }
-        text.parse()
-            .map(Self::At)
-            .map_err(|_| format!("`{text}` is neither an address such as 0.0.0.0:1863 nor `off`"))
-    }
-}
-
-impl From<Bind> for String {
-    fn from(bind: Bind) -> Self {
-        bind.to_string()
-    }
-}
-
-impl Bind {
-    /// All IPv4 addresses, this port.
-    #[must_use]
-    pub const fn any(port: u16) -> Self {
-        Self::At(SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), port))
     }
 }

@@ -156,12 +156,14 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     let config = Arc::new(config);
     let bound = Bound::bind(&config, tls.is_some()).await?;
     let parts = Parts::new(&config, store, &hasher, tls, &bound);
-    let in_container = surroundings == Surroundings::Container;
-    if surroundings != Surroundings::Test
-        && let Some(address) = bound.address(Role::Notification)
-        && let Some(warning) = referral::warning(&config, address, in_container)
-    {
-        tracing::warn!("{warning}");
+    if surroundings != Surroundings::Test {
+        let roles = referral::Bound {
+            dispatch: bound.address(Role::Dispatch),
+            notification: bound.address(Role::Notification),
+        };
+        for warning in referral::warnings(&config, roles, surroundings == Surroundings::Container) {
+            tracing::warn!("{warning}");
+        }
     }
     let mut running = parts.running(&bound);
     for (role, listener) in bound.listeners {
@@ -237,16 +239,18 @@ struct Bound {
 impl Bound {
     async fn bind(config: &Config, has_certificate: bool) -> Result<Self, StartError> {
         let mut bound = Self { listeners: Vec::new(), addresses: Vec::new() };
-        let shares_port = matches!((config.dispatch.bind, config.notification.bind),
-            (Bind::At(one), Bind::At(other)) if one == other && one.port() != 0);
         for role in [Role::Notification, Role::Dispatch, Role::PassportHttp, Role::PassportHttps] {
-            let Bind::At(address) = role.bind(config) else { continue };
+            let address = match role.bind(config) {
+                Bind::Off => continue,
+                Bind::Notification => {
+                    // That role, bound already, answers on its port without a referral.
+                    let shared = bound.address(Role::Notification);
+                    bound.addresses.extend(shared.map(|address| Listener { role, address }));
+                    continue;
+                }
+                Bind::At(address) => address,
+            };
             if role == Role::PassportHttps && !has_certificate {
-                continue;
-            }
-            if role == Role::Dispatch && shares_port {
-                // The notification role answers on this port without a referral.
-                bound.addresses.push(Listener { role, address });
                 continue;
             }
             let listener = bind(role, address).await?;

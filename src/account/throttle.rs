@@ -1,6 +1,8 @@
 //! Slows down guessing: counts failed sign-ins of each account and from each address, and says
-//! when to wait. Knows nothing of passwords and never learns whether an account exists.
+//! when to wait. Somebody who signed in from the same network lately need not wait for an account
+//! that others guess at. Knows nothing of passwords and never learns whether an account exists.
 
+use super::familiar::Familiar;
 use crate::model::Address;
 use parking_lot::Mutex;
 use std::{
@@ -20,6 +22,7 @@ pub const REMEMBERED_MAX: usize = 16_384;
 pub(super) struct Throttle {
     accounts: Mutex<Failures<Address>>,
     peers: Mutex<Failures<IpAddr>>,
+    familiar: Mutex<Familiar>,
 }
 
 /// Too many failures lately.
@@ -32,6 +35,8 @@ pub(super) struct Wait;
 pub(super) struct Attempt<'a> {
     throttle: &'a Throttle,
     account: Option<&'a Address>,
+    /// Whether the account was charged for it.
+    is_charged: bool,
     peer: IpAddr,
     verdict: Verdict,
 }
@@ -49,12 +54,16 @@ impl Throttle {
         Self {
             accounts: Mutex::new(Failures::new(per_account_max, window, REMEMBERED_MAX)),
             peers: Mutex::new(Failures::new(per_peer_max, window, REMEMBERED_MAX)),
+            familiar: Mutex::default(),
         }
     }
 
     /// Lets an attempt begin. The account is charged now, so that guesses made side by side count
     /// too; the peer is charged when it fails, so that many people behind one address may sign in
     /// at the same time. What that lets through is bounded by the password queue.
+    ///
+    /// An account that has to wait lets in who signed in to it from this network lately: otherwise
+    /// anybody could lock its owner out. Such an attempt counts for the peer only.
     pub(super) fn begin<'a>(
         &'a self,
         account: Option<&'a Address>,
@@ -65,19 +74,22 @@ impl Throttle {
         if self.peers.lock().full(&peer, now) {
             return Err(Wait);
         }
+        let mut is_charged = false;
         if let Some(account) = account {
             let mut accounts = self.accounts.lock();
-            if accounts.full(account, now) {
+            if !accounts.full(account, now) {
+                accounts.charge(account, now);
+                is_charged = true;
+            } else if !self.familiar.lock().knows(account, peer, now) {
                 return Err(Wait);
             }
-            accounts.charge(account, now);
         }
-        Ok(Attempt { throttle: self, account, peer, verdict: Verdict::Failed })
+        Ok(Attempt { throttle: self, account, is_charged, peer, verdict: Verdict::Failed })
     }
 }
 
 impl Attempt<'_> {
-    /// The right password: the account's failures are forgotten.
+    /// The right password: the account's failures are forgotten, its peer is remembered.
     pub(super) fn succeeded(mut self) {
         self.verdict = Verdict::Succeeded;
     }
@@ -92,9 +104,14 @@ impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         match (self.verdict, self.account) {
             (Verdict::Failed, _) => self.throttle.peers.lock().charge(&self.peer, Instant::now()),
-            (Verdict::Succeeded, Some(account)) => self.throttle.accounts.lock().forget(account),
-            (Verdict::Unknown, Some(account)) => self.throttle.accounts.lock().refund(account),
-            (Verdict::Succeeded | Verdict::Unknown, None) => {}
+            (Verdict::Succeeded, Some(account)) => {
+                self.throttle.accounts.lock().forget(account);
+                self.throttle.familiar.lock().remember(account, self.peer, Instant::now());
+            }
+            (Verdict::Unknown, Some(account)) if self.is_charged => {
+                self.throttle.accounts.lock().refund(account);
+            }
+            (Verdict::Succeeded | Verdict::Unknown, _) => {}
         }
     }
 }
@@ -251,6 +268,48 @@ mod tests {
         assert_eq!(fail(&throttle, &alice, HERE), Err(Wait));
         let elsewhere = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
         assert_eq!(fail(&throttle, &alice, elsewhere), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_signed_in_lately_is_not_locked_out_by_others() {
+        let throttle = Throttle::new(2, 3, WINDOW);
+        let alice = alice();
+        let home = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+        throttle.begin(Some(&alice), home).unwrap().succeeded();
+        fail(&throttle, &alice, HERE).unwrap();
+        fail(&throttle, &alice, HERE).unwrap();
+        assert_eq!(fail(&throttle, &alice, HERE), Err(Wait));
+        // A slip, an attempt we could not decide, and then the right password.
+        fail(&throttle, &alice, home).unwrap();
+        throttle.begin(Some(&alice), home).unwrap().undecided();
+        assert_eq!(fail(&throttle, &alice, HERE), Err(Wait));
+        throttle.begin(Some(&alice), home).unwrap().succeeded();
+        // Nobody else profits.
+        let bob = Address::parse("bob@example.test").unwrap();
+        fail(&throttle, &bob, "198.51.100.7".parse().unwrap()).unwrap();
+        fail(&throttle, &bob, "198.51.100.8".parse().unwrap()).unwrap();
+        assert_eq!(fail(&throttle, &bob, home), Err(Wait));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_familiar_address_still_waits_for_its_own_failures() {
+        let throttle = Throttle::new(1, 3, WINDOW);
+        let alice = alice();
+        throttle.begin(Some(&alice), HERE).unwrap().succeeded();
+        for _ in 0..3 {
+            fail(&throttle, &alice, HERE).unwrap();
+        }
+        assert_eq!(fail(&throttle, &alice, HERE), Err(Wait));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_whole_ipv6_network_is_familiar() {
+        let throttle = Throttle::new(1, 9, WINDOW);
+        let alice = alice();
+        throttle.begin(Some(&alice), "2001:db8::1".parse().unwrap()).unwrap().succeeded();
+        fail(&throttle, &alice, HERE).unwrap();
+        assert_eq!(fail(&throttle, &alice, "2001:db8::2:1".parse().unwrap()), Ok(()));
+        assert_eq!(fail(&throttle, &alice, "2001:db8:0:1::1".parse().unwrap()), Err(Wait));
     }
 
     #[tokio::test(start_paused = true)]

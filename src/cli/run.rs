@@ -1,6 +1,8 @@
 //! `msnd run`: serves until it is told to stop.
 
 mod ephemeral;
+mod files;
+mod signals;
 mod smoke;
 
 use super::{ConfigArgs, Failure, backend, output};
@@ -8,26 +10,28 @@ use crate::{
     config::{Bind, Config, Loaded},
     net::tls::{CERTIFICATE_FILE, KeyKind, TlsServer},
     server::{self, Running, StartError, Surroundings},
-    store::password::{Cost, PasswordHasher},
+    store::{
+        Store,
+        password::{Cost, PasswordHasher},
+    },
     telemetry,
 };
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::Args;
+use ephemeral::Folder;
 use serde::Serialize;
+use signals::Signals;
 use std::{
     fs::{File, TryLockError},
     path::{Path, PathBuf},
     sync::Arc,
 };
-use tokio::{
-    select,
-    signal::unix::{Signal, SignalKind, signal},
-};
+use tokio::select;
 
 const EXAMPLES: &str = "\
 Works without any option: makes ./msnd-data with a database and a certificate, and serves dispatch
-on port 1863, notification on 1864 and Passport on 443. SIGTERM or Ctrl-C ends it gently, a second
-one at once.
+on port 1863, notification on 1864 and Passport on 443. SIGTERM, SIGHUP or Ctrl-C ends it gently, a
+second one at once.
 
 Examples:
   msnd run --config /etc/msnd.toml
@@ -70,33 +74,94 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
         args.config.load()?
     };
     telemetry::init(&loaded.config.log)?;
-    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
-        tracing::warn!("cannot raise the limit of open files: {error}");
-    }
+    files::raise_limit(&loaded.config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
+    // Before anything is made that a signal could leave behind.
+    let signals = {
+        let _context = runtime.enter();
+        Signals::new()?
+    };
+    let folder = keeps_nothing.then(Folder::new).transpose()?;
     let outcome = runtime.block_on(async {
-        if args.smoke {
-            smoke::run(loaded.config).await
-        } else if args.ephemeral {
-            let (config, folder) = ephemeral::prepare(loaded.config)?;
-            let fixture = args.fixture.as_deref();
-            let outcome = match ephemeral::build(&config, fixture).await {
-                Ok(options) => serve(options, args).await,
-                Err(failure) => Err(failure),
-            };
-            folder.close().context("cannot remove the temporary folder")?;
-            outcome
-        } else {
-            let (options, _lock) = build(loaded).await?;
-            serve(options, args).await
+        match &folder {
+            Some(folder) if args.smoke => smoke(folder.hold(loaded.config), signals).await,
+            Some(folder) => {
+                let start = start_ephemeral(folder.hold(loaded.config), args);
+                serve(start, signals, args).await
+            }
+            None => serve(start(loaded), signals, args).await,
         }
     });
     // Connections that outlived the grace time go with the runtime.
     runtime.shutdown_background();
-    outcome
+    let removed = folder.map_or(Ok(()), Folder::remove);
+    outcome.and(removed)
+}
+
+async fn smoke(config: Config, mut signals: Signals) -> Result<(), Failure> {
+    select! {
+        biased;
+        signal = signals.next() => Err(anyhow!("{signal} came before the test was over").into()),
+        outcome = smoke::run(config) => outcome,
+    }
+}
+
+/// A server that has started, and what it needs until its end.
+struct Started {
+    running: Running,
+    store: Arc<dyn Store>,
+    next_steps: Option<String>,
+    _lock: Option<File>,
+}
+
+async fn start(loaded: Loaded) -> Result<Started, Failure> {
+    let (options, lock) = build(loaded).await?;
+    let (store, next_steps) = (options.store.clone(), next_steps(&options.config));
+    let running = server::start(options).await?;
+    Ok(Started { running, store, next_steps: Some(next_steps), _lock: lock })
+}
+
+async fn start_ephemeral(config: Config, args: &RunArgs) -> Result<Started, Failure> {
+    let options = ephemeral::build(&config, args.fixture.as_deref()).await?;
+    let store = options.store.clone();
+    let running = server::start(options).await?;
+    Ok(Started { running, store, next_steps: None, _lock: None })
+}
+
+/// Starts and serves until the first signal, then drains; a second signal ends everything at once,
+/// whatever is still to be written.
+async fn serve(
+    start: impl Future<Output = Result<Started, Failure>>,
+    mut signals: Signals,
+    args: &RunArgs,
+) -> Result<(), Failure> {
+    let started = select! {
+        biased;
+        signal = signals.next() => {
+            tracing::info!(signal, "ended during the start");
+            return Ok(());
+        }
+        started = start => started?,
+    };
+    announce(&started, args)?;
+    let signal = signals.next().await;
+    tracing::info!(signal, "shutting down; a second signal ends at once");
+    let Started { running, store, .. } = started;
+    let gently = async {
+        if !running.shut_down().await {
+            tracing::warn!("some connections did not end within the grace time");
+        }
+        store.close().await;
+    };
+    select! {
+        biased;
+        signal = signals.next() => tracing::warn!(signal, "ended at once by a second signal"),
+        () = gently => {}
+    }
+    Ok(())
 }
 
 /// A server on the database and certificate of the data folder, and the lock on that database.
@@ -105,10 +170,10 @@ async fn build(loaded: Loaded) -> Result<(server::Options, Option<File>), Failur
     let backend = backend::open_for_server(&config).await?;
     let lock = match config.notification.bind {
         Bind::Off => None,
-        Bind::At(_) => lock(&config)?,
+        Bind::Notification | Bind::At(_) => lock(&config)?,
     };
     let tls = match config.passport.https_bind {
-        Bind::Off => None,
+        Bind::Off | Bind::Notification => None,
         Bind::At(_) => Some(certificate(&config)?),
     };
     if let Some(warning) = tls.as_ref().and_then(TlsServer::warning) {
@@ -160,49 +225,6 @@ fn certificate_names(config: &Config) -> Vec<String> {
     own.cloned().into_iter().chain(PASSPORT_NAMES.map(String::from)).collect()
 }
 
-/// Serves until the first signal, then drains; a second signal ends everything at once.
-async fn serve(options: server::Options, args: &RunArgs) -> Result<(), Failure> {
-    let mut signals = Signals::new()?;
-    let store = options.store.clone();
-    let next_steps = next_steps(&options.config);
-    let running = server::start(options).await?;
-    announce(&running, args, &next_steps)?;
-    signals.next().await;
-    tracing::info!("shutting down; a second signal ends at once");
-    select! {
-        all_ended = running.shut_down() => {
-            if !all_ended {
-                tracing::warn!("some connections did not end within the grace time");
-            }
-        }
-        () = signals.next() => tracing::warn!("ended at once by a second signal"),
-    }
-    store.close().await;
-    Ok(())
-}
-
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, Failure> {
-        let listen = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
 /// The ready line of the CI mode: a public contract.
 #[derive(Serialize)]
 struct Ready {
@@ -218,8 +240,8 @@ struct ReadyListener {
     addr: String,
 }
 
-fn announce(running: &Running, args: &RunArgs, next_steps: &str) -> Result<(), Failure> {
-    let listeners = running.listeners();
+fn announce(started: &Started, args: &RunArgs) -> Result<(), Failure> {
+    let listeners = started.running.listeners();
     if args.ready_json {
         let listeners = listeners
             .iter()
@@ -237,9 +259,7 @@ fn announce(running: &Running, args: &RunArgs, next_steps: &str) -> Result<(), F
     for listener in listeners {
         text += &format!("{:<16}{}\n", listener.role, listener.address);
     }
-    if !args.ephemeral {
-        text += next_steps;
-    }
+    text += started.next_steps.as_deref().unwrap_or_default();
     output::print(&text)
 }
 

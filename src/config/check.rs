@@ -1,13 +1,16 @@
 //! Refuses values that are well formed but cannot work. Knows no file and no flag: `load.rs` adds
 //! where a value came from.
 
-use super::{Bind, Challenge, ChallengePolicy, Config, Log};
+use super::{
+    Bind, Challenge, ChallengePolicy, Config, Log,
+    names::{self, Port, host_and_port},
+};
 use crate::model::Address;
 use std::{collections::BTreeSet, fmt::Display, ops::RangeInclusive, path::Path};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-/// Longest host name, bytes.
-const HOST_BYTES_MAX: usize = 253;
+/// Longest payload that any command of dispatch and notification takes, bytes.
+pub const PAYLOAD_BYTES_MAX: usize = 8192;
 /// Longest web address, bytes; it must fit a line of the protocol with room to spare.
 const URL_BYTES_MAX: usize = 512;
 /// Longest client id or challenge key, bytes.
@@ -79,23 +82,17 @@ impl Complaints {
     fn host(&mut self, key: &'static str, text: &str, port: Port) {
         if let Err(why) = host_and_port(text, port) {
             let form = match port {
-                Port::None => "chat.example.org",
-                Port::Optional => "chat.example.org or chat.example.org:1864",
                 Port::Required => "chat.example.org:1864",
+                Port::None | Port::Optional => "chat.example.org or chat.example.org:1864",
             };
             self.add(key, text, format!("{why}; write it like {form}"));
         }
     }
 
+    /// An address for a line of the protocol, in which a space would end it.
     fn url(&mut self, key: &'static str, text: &str) {
-        let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-        // A comma would end the value in the nexus reply, a space the line of the protocol.
-        let fits = |rest: &str| {
-            !rest.is_empty()
-                && text.len() <= URL_BYTES_MAX
-                && rest.bytes().all(|b| b.is_ascii_graphic() && !b"\",<>".contains(&b))
-        };
-        if !rest.is_some_and(fits) {
+        let is_plain = text.bytes().all(|b| b.is_ascii_graphic() && !b"\",<>".contains(&b));
+        if text.len() > URL_BYTES_MAX || !is_plain || !names::is_web_address(text) {
             let remedy = "write an address such as http://www.example.org without spaces, commas \
                           and quotes";
             self.add(key, text, remedy);
@@ -114,7 +111,7 @@ fn roles(config: &Config, found: &mut Complaints) {
     if binds.iter().all(|(_, bind)| *bind == Bind::Off) {
         found.add(binds[0].0, Bind::Off, "all roles are off; give at least one an address");
     }
-    if dispatch.bind != Bind::Off
+    if matches!(dispatch.bind, Bind::At(_))
         && notification.bind == Bind::Off
         && dispatch.notification_servers.is_empty()
     {
@@ -125,13 +122,17 @@ fn roles(config: &Config, found: &mut Complaints) {
              notification.bind an address, or set dispatch.bind to `off`",
         );
     }
+    one_port(config, &binds, found);
     for (nth, (key, bind)) in binds.iter().enumerate() {
-        let Bind::At(address) = bind else { continue };
         for (other, taken) in &binds[..nth] {
-            let one_port = *other == "dispatch.bind" && *key == "notification.bind";
-            if bind == taken && address.port() != 0 && !one_port {
-                found.add(key, bind, format!("{other} has the same address; change one of them"));
+            if !bind.overlaps(*taken) {
+                continue;
             }
+            let mut remedy = format!("{other} ({taken}) has that port too; change one of them");
+            if *other == "dispatch.bind" && *key == "notification.bind" {
+                remedy += ", or set dispatch.bind to `notification` for one port without referrals";
+            }
+            found.add(key, bind, remedy);
         }
     }
     for server in &dispatch.notification_servers {
@@ -139,6 +140,49 @@ fn roles(config: &Config, found: &mut Complaints) {
     }
     if !dispatch.advertised.is_empty() {
         found.host("dispatch.advertised", &dispatch.advertised, Port::Optional);
+    }
+    nameable(config, found);
+}
+
+/// `notification` in place of an address.
+fn one_port(config: &Config, binds: &[(&'static str, Bind)], found: &mut Complaints) {
+    for (key, bind) in binds.iter().filter(|(_, bind)| *bind == Bind::Notification) {
+        if *key != "dispatch.bind" {
+            found.add(key, bind, "only dispatch.bind can be this; write an address, or `off`");
+        } else if config.notification.bind == Bind::Off {
+            let remedy = "notification.bind is `off`; give it an address, or set dispatch.bind to \
+                          one of its own";
+            found.add(key, bind, remedy);
+        } else if !config.dispatch.notification_servers.is_empty() {
+            let remedy = "with one port nobody is referred to dispatch.notification_servers; \
+                          leave those empty, or set dispatch.bind to an address of its own";
+            found.add(key, bind, remedy);
+        }
+    }
+}
+
+/// A referral names two addresses, and the protocol cannot write an IPv6 one.
+fn nameable(config: &Config, found: &mut Complaints) {
+    let Config { dispatch, notification, .. } = config;
+    let remedy = |key, address| {
+        format!(
+            "{key} is {address}, and clients of that time know no IPv6 addresses; set this to a \
+             host name, or {key} to an IPv4 address or [::]"
+        )
+    };
+    if !matches!(dispatch.bind, Bind::At(_)) {
+        return;
+    }
+    if let Some(address) = dispatch.bind.only_ipv6()
+        && dispatch.advertised.is_empty()
+    {
+        found.add("dispatch.advertised", "", remedy("dispatch.bind", address));
+    }
+    if let Some(address) = notification.bind.only_ipv6()
+        && notification.advertised.is_empty()
+        && dispatch.notification_servers.is_empty()
+    {
+        found.add("notification.advertised", "", remedy("notification.bind", address));
     }
 }
 
@@ -158,11 +202,15 @@ fn notification(config: &Config, found: &mut Complaints) {
 
 fn passport(config: &Config, found: &mut Complaints) {
     let passport = &config.passport;
-    if !passport.login_host.is_empty() {
-        found.host("passport.login_host", &passport.login_host, Port::None);
+    if !passport.login_host.is_empty()
+        && let Err(remedy) = names::login_host(&passport.login_host)
+    {
+        found.add("passport.login_host", &passport.login_host, remedy);
     }
-    if !passport.site_url.is_empty() {
-        found.url("passport.site_url", &passport.site_url);
+    if !passport.site_url.is_empty()
+        && let Err(remedy) = names::site_url(&passport.site_url)
+    {
+        found.add("passport.site_url", &passport.site_url, remedy);
     }
     let is_empty = |path: &Path| path.as_os_str().is_empty();
     match (is_empty(&passport.certificate_file), is_empty(&passport.key_file)) {
@@ -238,7 +286,11 @@ fn numbers(config: &Config, found: &mut Complaints) {
             1..=1_000_000,
         ),
         ("limits.line_bytes_max", wide(limits.line_bytes_max), 1024..=65_536),
-        ("limits.payload_bytes_max", wide(limits.payload_bytes_max), 1024..=1_048_576),
+        (
+            "limits.payload_bytes_max",
+            wide(limits.payload_bytes_max),
+            1024..=wide(PAYLOAD_BYTES_MAX),
+        ),
         (
             "limits.output_queue_bytes_max",
             wide(limits.output_queue_bytes_max),
@@ -285,166 +337,5 @@ fn log(log: &Log, found: &mut Complaints) {
     }
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Port {
-    None,
-    Optional,
-    Required,
-}
-
-fn host_and_port(text: &str, port: Port) -> Result<(), &'static str> {
-    if text.contains(['[', ']']) || text.matches(':').count() > 1 {
-        return Err("clients of that time know no IPv6 addresses");
-    }
-    let (host, number) = match text.split_once(':') {
-        Some((host, number)) => (host, Some(number)),
-        None => (text, None),
-    };
-    let is_label = |label: &str| {
-        !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-    };
-    if host.len() > HOST_BYTES_MAX || !host.split('.').all(is_label) {
-        return Err("a host has letters, digits, hyphens and dots, nothing else");
-    }
-    match (number, port) {
-        (Some(_), Port::None) => Err("no port belongs here"),
-        (None, Port::Required) => Err("the port is missing"),
-        (Some(number), _) if !number.parse::<u16>().is_ok_and(|n| n > 0) => {
-            Err("a port is a number from 1 to 65535")
-        }
-        _ => Ok(()),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The keys that are complained about after `change`.
-    fn complaints(change: impl FnOnce(&mut Config)) -> Vec<&'static str> {
-        let mut config = Config::default();
-        change(&mut config);
-        check(&config).into_iter().map(|complaint| complaint.key).collect()
-    }
-
-    #[test]
-    fn defaults_work() {
-        assert!(complaints(|_| {}).is_empty());
-    }
-
-    #[test]
-    fn somebody_must_run_and_dispatch_needs_somebody_to_refer_to() {
-        let all_off = |config: &mut Config| {
-            config.dispatch.bind = Bind::Off;
-            config.notification.bind = Bind::Off;
-            config.passport.https_bind = Bind::Off;
-        };
-        assert_eq!(complaints(all_off), ["dispatch.bind"]);
-        assert_eq!(
-            complaints(|config| config.notification.bind = Bind::Off),
-            ["dispatch.notification_servers"]
-        );
-        let elsewhere = |config: &mut Config| {
-            config.notification.bind = Bind::Off;
-            config.dispatch.notification_servers = vec!["ns1.example.test:1864".into()];
-        };
-        assert!(complaints(elsewhere).is_empty());
-    }
-
-    #[test]
-    fn dispatch_and_notification_may_share_a_port_and_nobody_else() {
-        assert!(complaints(|c| c.notification.bind = c.dispatch.bind).is_empty());
-        assert_eq!(
-            complaints(|c| c.passport.http_bind = c.passport.https_bind),
-            ["passport.http_bind"]
-        );
-        assert_eq!(
-            complaints(|c| c.passport.https_bind = c.notification.bind),
-            ["passport.https_bind"]
-        );
-        let chosen_by_kernel = |config: &mut Config| {
-            config.passport.http_bind = Bind::any(0);
-            config.passport.https_bind = Bind::any(0);
-        };
-        assert!(complaints(chosen_by_kernel).is_empty());
-    }
-
-    #[test]
-    fn hosts_are_what_old_clients_can_read() {
-        for (text, port, works) in [
-            ("chat.example.org", Port::Optional, true),
-            ("chat.example.org:1864", Port::Optional, true),
-            ("10.0.0.7:1864", Port::Required, true),
-            ("chat.example.org", Port::Required, false),
-            ("chat.example.org:", Port::Required, false),
-            ("chat.example.org:0", Port::Optional, false),
-            ("chat.example.org:65536", Port::Optional, false),
-            ("chat.example.org:443", Port::None, false),
-            ("chat example.org", Port::Optional, false),
-            ("[::1]:1864", Port::Optional, false),
-            ("::1", Port::Optional, false),
-            ("chat..org", Port::Optional, false),
-            ("http://chat.example.org", Port::Optional, false),
-            ("", Port::Optional, false),
-        ] {
-            assert_eq!(host_and_port(text, port).is_ok(), works, "{text}");
-        }
-        let key = "notification.advertised";
-        assert_eq!(complaints(|c| c.notification.advertised = "a b".into()), [key]);
-        assert_eq!(complaints(|c| c.dispatch.advertised = "::1".into()), ["dispatch.advertised"]);
-    }
-
-    #[test]
-    fn numbers_stay_in_their_ranges() {
-        for key in [
-            complaints(|c| c.passport.ticket_ttl_secs = 29),
-            complaints(|c| c.passport.ticket_ttl_secs = 601),
-        ] {
-            assert_eq!(key, ["passport.ticket_ttl_secs"]);
-        }
-        assert_eq!(complaints(|c| c.timers.login_secs = 0), ["timers.login_secs"]);
-        assert_eq!(complaints(|c| c.limits.line_bytes_max = 1023), ["limits.line_bytes_max"]);
-        assert_eq!(complaints(|c| c.limits.connections_max = 0), ["limits.connections_max"]);
-        assert_eq!(complaints(|c| c.challenge.repeat_secs = 50), ["challenge.repeat_secs"]);
-        assert_eq!(complaints(|c| c.store.readers = 0), ["store.readers"]);
-    }
-
-    #[test]
-    fn certificate_and_key_come_together() {
-        let key = "passport.key_file";
-        assert_eq!(complaints(|c| c.passport.certificate_file = "cert.pem".into()), [key]);
-        let certificate = "passport.certificate_file";
-        assert_eq!(complaints(|c| c.passport.key_file = "key.pem".into()), [certificate]);
-    }
-
-    #[test]
-    fn challenge_keys_are_not_shown() {
-        let mut config = Config::default();
-        config.challenge.clients[0].key = "not shown".into();
-        let shown = format!("{:?}", check(&config));
-        assert!(shown.contains("challenge.clients") && !shown.contains("not shown"), "{shown}");
-        assert_eq!(complaints(|c| c.challenge.clients.clear()), ["challenge.clients"]);
-    }
-
-    #[test]
-    fn texts_that_go_on_the_wire_are_checked() {
-        assert_eq!(complaints(|c| c.notification.country = "usa".into()), ["notification.country"]);
-        let url = "http://example.org/a b";
-        assert_eq!(complaints(|c| c.notification.info_url = url.into()), ["notification.info_url"]);
-        assert_eq!(
-            complaints(|c| c.passport.site_url = "example.org".into()),
-            ["passport.site_url"]
-        );
-        assert_eq!(complaints(|c| c.log.wire_trace = vec!["alice".into()]), ["log.wire_trace"]);
-    }
-
-    #[test]
-    fn misspelt_log_levels_are_refused() {
-        for good in ["info", "off", "info,msnd::hub=trace", "warn, sqlx=debug"] {
-            assert!(log_filter(good).is_ok(), "{good}");
-        }
-        for bad in ["", "inf", "info,", "msnd::hub", "msnd::hub=loud", "=info", "a b=info", "9"] {
-            assert!(log_filter(bad).is_err(), "{bad}");
-        }
-    }
-}
+mod tests;

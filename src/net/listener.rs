@@ -1,6 +1,7 @@
 //! Accepting connections within the limits: in all, from one address, and within what the system
 //! gives us. Knows no role.
 
+use super::refusals::Refusals;
 use parking_lot::Mutex;
 use socket2::{SockRef, TcpKeepalive};
 use std::{
@@ -33,6 +34,22 @@ pub struct Admission {
     per_address_max: usize,
     keepalive: Duration,
     next_id: AtomicU64,
+    refused_in_all: Refusals,
+    refused_per_address: Refusals,
+}
+
+/// The limit that a connection is too many for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Limit {
+    InAll,
+    PerAddress,
+}
+
+/// Why a connection is not served.
+enum Refusal {
+    Limit(Limit),
+    /// It was gone before it could be set up.
+    Lost(io::Error),
 }
 
 #[derive(Debug, Default)]
@@ -74,6 +91,8 @@ impl Admission {
             per_address_max,
             keepalive,
             next_id: AtomicU64::new(1),
+            refused_in_all: Refusals::default(),
+            refused_per_address: Refusals::default(),
         })
     }
 
@@ -83,19 +102,33 @@ impl Admission {
         self.counts.lock().all
     }
 
-    fn admit(self: &Arc<Self>, peer: IpAddr) -> Result<Permit, &'static str> {
+    fn admit(self: &Arc<Self>, peer: IpAddr) -> Result<Permit, Limit> {
         let address = counted_address(peer);
         let mut counts = self.counts.lock();
         if counts.all >= self.connections_max {
-            return Err("limits.connections_max reached");
+            return Err(Limit::InAll);
         }
         let from_address = counts.by_address.entry(address).or_default();
         if *from_address >= self.per_address_max {
-            return Err("limits.connections_per_address_max reached");
+            return Err(Limit::PerAddress);
         }
         *from_address += 1;
         counts.all += 1;
         Ok(Permit { admission: self.clone(), address })
+    }
+
+    fn tell(&self, peer: SocketAddr, refusal: Refusal) {
+        match refusal {
+            Refusal::Limit(Limit::InAll) => {
+                self.refused_in_all.tell(peer, "limits.connections_max reached");
+            }
+            Refusal::Limit(Limit::PerAddress) => {
+                self.refused_per_address.tell(peer, "limits.connections_per_address_max reached");
+            }
+            Refusal::Lost(error) => {
+                tracing::debug!(address = %peer, %error, "connection lost at once");
+            }
+        }
     }
 }
 
@@ -129,9 +162,10 @@ pub async fn accept(
         match accepted {
             Ok((stream, peer)) => {
                 is_exhausted = false;
+                let peer = canonical(peer);
                 match admit(&admission, stream, peer) {
                     Ok(accepted) => serve(accepted),
-                    Err(reason) => tracing::debug!(address = %peer, "connection refused: {reason}"),
+                    Err(refusal) => admission.tell(peer, refusal),
                 }
             }
             Err(error) if is_about_one_connection(&error) => {}
@@ -156,9 +190,8 @@ fn admit(
     admission: &Arc<Admission>,
     stream: TcpStream,
     peer: SocketAddr,
-) -> Result<Accepted, String> {
-    let peer = canonical(peer);
-    let permit = admission.admit(peer.ip())?;
+) -> Result<Accepted, Refusal> {
+    let permit = admission.admit(peer.ip()).map_err(Refusal::Limit)?;
     let set_up = || {
         stream.set_nodelay(true)?;
         let keepalive =
@@ -166,7 +199,7 @@ fn admit(
         SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
         stream.local_addr()
     };
-    let local = canonical(set_up().map_err(|error: io::Error| error.to_string())?);
+    let local = canonical(set_up().map_err(Refusal::Lost)?);
     let id = admission.next_id.fetch_add(1, Ordering::Relaxed);
     Ok(Accepted { id, stream, peer, local, permit })
 }
@@ -207,9 +240,9 @@ mod tests {
         let (alice, bob) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
         let first = admission.admit(alice).unwrap();
         let _second = admission.admit(alice).unwrap();
-        assert!(admission.admit(alice).is_err());
+        assert_eq!(admission.admit(alice).unwrap_err(), Limit::PerAddress);
         let _third = admission.admit(bob).unwrap();
-        assert!(admission.admit(bob).is_err());
+        assert_eq!(admission.admit(bob).unwrap_err(), Limit::InAll);
         drop(first);
         let _fourth = admission.admit(alice).unwrap();
         assert_eq!(admission.connections(), 3);

@@ -163,6 +163,10 @@ impl Role for Notification {
             State::Handshake(Handshake { address: Some(user), .. }) => {
                 tracing::info!(session.id = %session, %user, %address, %reason, "not signed in");
             }
+            State::Handshake(Handshake { is_named: true, .. }) => {
+                // What it sent instead of an address may be anything, so it is not shown.
+                tracing::info!(session.id = %session, user = "-", %address, %reason, "not signed in");
+            }
             State::Handshake(_) => {
                 tracing::debug!(session.id = %session, %address, %reason, "connection ended");
             }

@@ -2,6 +2,7 @@
 //! Written by hand because old clients compare header names byte by byte, and some ask without an
 //! HTTP version; no library allows either. Knows nothing of what is asked for.
 
+use crate::config;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use zeroize::Zeroizing;
 
@@ -11,8 +12,8 @@ pub(super) const REQUEST_BYTES_MAX: usize = 8 * 1024;
 pub(super) const LINE_BYTES_MAX: usize = 4 * 1024;
 /// Header lines of one request.
 const HEADERS_MAX: usize = 64;
-/// Longest host name we repeat, in bytes: the whole nexus answer must stay below 2000.
-pub(super) const HOST_BYTES_MAX: usize = 200;
+/// Longest host name of a client's that we repeat, in bytes; as long as one of our own.
+pub(super) const HOST_BYTES_MAX: usize = config::LOGIN_HOST_BYTES_MAX;
 /// Room for every answer we give, so that no copy with a ticket in it is left behind by growing.
 const RESPONSE_BYTES: usize = 2048;
 const FIRST_READ_BYTES: usize = 1024;

@@ -69,12 +69,12 @@ impl Passport {
         let answer = match request {
             Ok(Ok(head)) => self.answer(head, peer, local).await,
             Ok(Err(ReadError::TooLarge)) => {
-                tracing::debug!(%peer, "passport request too large");
+                tracing::debug!(address = %peer, "passport request too large");
                 bad_request()
             }
             Ok(Err(ReadError::Gone)) => return,
             Err(_) => {
-                tracing::debug!(%peer, "passport request not complete in time");
+                tracing::debug!(address = %peer, "passport request not complete in time");
                 return;
             }
         };
@@ -99,7 +99,7 @@ impl Passport {
         local: SocketAddr,
     ) -> Response {
         let Ok(request) = http1::parse(&mut head) else {
-            tracing::debug!(%peer, "passport request malformed");
+            tracing::debug!(address = %peer, "passport request malformed");
             return bad_request();
         };
         let host = self.site.login_host(request.host, local);
@@ -122,7 +122,7 @@ impl Passport {
         let user = address.as_ref().map_or("-", |address| address.as_str());
         match self.accounts.authenticate(address.as_ref(), candidates, peer.ip()).await {
             Ok(account) => {
-                tracing::info!(user, %peer, "passport ticket issued");
+                tracing::info!(user, address = %peer, "passport ticket issued");
                 let ticket =
                     self.tickets.issue(account.id, &account.address, account.credential_epoch);
                 login::success(&Zeroizing::new(ticket))
@@ -130,10 +130,10 @@ impl Passport {
             Err(error) => {
                 match error {
                     AuthError::Throttled | AuthError::Busy => {
-                        tracing::warn!(user, %peer, reason = %error, "passport sign-in refused");
+                        tracing::warn!(user, address = %peer, reason = %error, "passport sign-in refused");
                     }
                     AuthError::Refused | AuthError::Disabled | AuthError::Unavailable => {
-                        tracing::info!(user, %peer, reason = %error, "passport sign-in refused");
+                        tracing::info!(user, address = %peer, reason = %error, "passport sign-in refused");
                     }
                 }
                 login::failure(error, &self.site.url(host))

@@ -1,12 +1,10 @@
 //! The nexus: tells clients where to sign in and where the web pages are. The form of its answer
 //! is what all clients together can read, so every comma counts. Knows no account.
 
-use super::http1::{self, Response};
+use super::http1::Response;
 use crate::config;
 use std::net::{IpAddr, SocketAddr};
 
-/// Longest site address, in bytes; it appears five times in an answer of less than 2000.
-pub(super) const SITE_BYTES_MAX: usize = 240;
 /// To be raised when the addresses below change: WinInet keeps its copy until then.
 const CONFIG_VERSION: u32 = 3;
 
@@ -18,25 +16,19 @@ pub(super) struct Site {
 }
 
 impl Site {
-    /// Leaves out, with a warning, what would break the answer for everybody.
+    /// Leaves out, with a warning, what would break the answer for everybody. Options that were
+    /// checked hold nothing of the kind.
     pub(super) fn new(config: &config::Passport) -> Self {
-        let login_host = Some(&config.login_host).filter(|host| !host.is_empty());
-        let site_url = Some(config.site_url.trim_end_matches('/')).filter(|url| !url.is_empty());
-        let usable_host = login_host
-            .filter(|host| !host.contains(':') && http1::host_name(host.as_bytes()).is_some());
-        let usable_url = site_url.filter(|url| is_plain_url(url));
-        if login_host.is_some() && usable_host.is_none() {
-            tracing::warn!(
-                "passport.login_host is not used: give a host name without port and path"
-            );
-        }
-        if site_url.is_some() && usable_url.is_none() {
-            tracing::warn!(
-                "passport.site_url is not used: give an address of at most {SITE_BYTES_MAX} \
-                 characters without blanks, quotes and commas"
-            );
-        }
-        Self { login_host: usable_host.cloned(), site_url: usable_url.map(Into::into) }
+        let login_host =
+            Some(&*config.login_host).filter(|host| !host.is_empty()).and_then(|host| {
+                let unusable = |why| tracing::warn!("passport.login_host is not used: {why}");
+                config::login_host(host).map_err(unusable).ok().map(|()| host.to_owned())
+            });
+        let site_url = Some(&*config.site_url).filter(|url| !url.is_empty()).and_then(|url| {
+            let unusable = |why| tracing::warn!("passport.site_url is not used: {why}");
+            config::site_url(url).map_err(unusable).ok().map(str::to_owned)
+        });
+        Self { login_host, site_url }
     }
 
     /// The login host for a client which called us `asked` and reached us at `local`.
@@ -79,15 +71,10 @@ pub(super) fn answer_with_scheme(login_host: &str) -> Response {
         .header("Passporturls", &urls)
 }
 
-fn is_plain_url(url: &str) -> bool {
-    (url.starts_with("http://") || url.starts_with("https://"))
-        && url.len() <= SITE_BYTES_MAX
-        && url.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"',;<>\\".contains(&byte))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{config::SITE_URL_BYTES_MAX, passport::http1};
 
     fn site(login_host: &str, site_url: &str) -> Site {
         Site::new(&config::Passport {
@@ -151,14 +138,14 @@ mod tests {
         for bad in ["ftp://a.test", "http://a b", "http://a'b", "http://a,b", "http://a\r\nX: y"] {
             assert_eq!(site("", bad).url("a.test"), "http://a.test", "{bad}");
         }
-        let long = format!("http://{}", "x".repeat(SITE_BYTES_MAX));
+        let long = format!("http://{}", "x".repeat(SITE_URL_BYTES_MAX));
         assert_eq!(site("", &long).url("a.test"), "http://a.test");
     }
 
     #[test]
     fn the_longest_answer_fits_one_read_of_2000_bytes() {
         let host = "x".repeat(http1::HOST_BYTES_MAX);
-        let url = format!("http://{}", "y".repeat(SITE_BYTES_MAX - 7));
+        let url = format!("http://{}", "y".repeat(SITE_URL_BYTES_MAX - 7));
         assert!(text(answer(&site("", ""), &host)).len() < 2000);
         let both = text(answer(&site("", &url), &host));
         assert!(both.contains(&url) && both.len() < 2000, "{}", both.len());

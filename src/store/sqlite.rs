@@ -24,6 +24,7 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOp
 use std::{
     collections::HashMap,
     fmt,
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -137,9 +138,11 @@ impl SqliteStore {
         let connect = schema::connect_options(&path, synchronous, busy_timeout);
         let writing = schema::writing(&connect);
         let conn = schema::open_migrated(&path, &writing).await?;
+        let readers = Readers::open(schema::reading(&connect), readers).await.map_err(|error| {
+            OpenError::Unavailable { database: schema::name(&path), error: error.into() }
+        })?;
         let tasks = TaskTracker::new();
         let writer = Writer::start(&tasks, conn, writing, limits);
-        let readers = Readers::new(schema::reading(&connect), readers);
         Ok(Self { path, connect, readers, writer, tasks })
     }
 }
@@ -280,13 +283,24 @@ async fn copy_to(connect: SqliteConnectOptions, target: PathBuf) -> Result<(), S
     conn.close().await?;
     let kept = tokio::task::spawn_blocking(move || {
         copy.as_file().sync_all()?;
-        copy.persist_noclobber(&target).map(drop).map_err(|failed| failed.error)
+        copy.persist_noclobber(&target).map_err(|failed| failed.error)?;
+        sync_folder(schema::folder_of(&target))
     });
     match kept.await.context("the backup was interrupted")? {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             Err(StoreError::Conflict("the target appeared meanwhile".to_owned()))
         }
         kept => Ok(kept.context("the backup could not be kept")?),
+    }
+}
+
+/// Makes the names in a folder survive power loss, where the file system can.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    match std::fs::File::open(folder)?.sync_all() {
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => {
+            Ok(())
+        }
+        synced => synced,
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod cli;
 mod crowd;
+mod edge;
 mod fuzz;
 mod hub;
 mod matrix;

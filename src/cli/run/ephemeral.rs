@@ -5,6 +5,7 @@ use crate::{
     cli::backend,
     config::{Bind, Config, Synchronous},
     fixture,
+    model::roster::RosterLimits,
     net::tls::{KeyKind, TlsServer},
     server,
     store::{
@@ -13,8 +14,18 @@ use crate::{
     },
 };
 use anyhow::Context as _;
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{
+    io::ErrorKind,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tempfile::TempDir;
+
+/// How often removing the folder is tried, and how long to wait in between.
+const REMOVALS_MAX: u32 = 50;
+const REMOVAL_WAIT: Duration = Duration::from_millis(10);
 
 /// The defaults of the CI mode: every listener on a free loopback port.
 pub(super) fn defaults() -> Config {
@@ -27,16 +38,46 @@ pub(super) fn defaults() -> Config {
     config
 }
 
-/// Moves all data into a temporary folder, which goes when the returned guard is closed.
-pub(super) fn prepare(mut config: Config) -> Result<(Config, TempDir), Failure> {
-    let folder = tempfile::Builder::new()
-        .prefix("msnd-")
-        .tempdir()
-        .context("cannot make a temporary folder")?;
-    config.data.dir = folder.path().into();
-    config.store.file = Config::default().store.file;
-    config.store.synchronous = Synchronous::Off;
-    Ok((config, folder))
+/// A temporary folder. Must be removed when the server has ended.
+pub(super) struct Folder(TempDir);
+
+impl Folder {
+    /// Makes it.
+    pub(super) fn new() -> Result<Self, Failure> {
+        let folder = tempfile::Builder::new().prefix("msnd-").tempdir();
+        Ok(Self(folder.context("cannot make a temporary folder")?))
+    }
+
+    /// Moves all data of a server into it.
+    pub(super) fn hold(&self, mut config: Config) -> Config {
+        config.data.dir = self.0.path().into();
+        config.store.file = Config::default().store.file;
+        config.store.synchronous = Synchronous::Off;
+        config
+    }
+
+    /// Removes it with all that is in it. Threads of the database that are just ending may still
+    /// make a file in there, so it is tried again a few times.
+    pub(super) fn remove(self) -> Result<(), Failure> {
+        let path = self.0.keep();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match std::fs::remove_dir_all(&path) {
+                Err(error)
+                    if error.kind() == ErrorKind::DirectoryNotEmpty && tries < REMOVALS_MAX =>
+                {
+                    std::thread::sleep(REMOVAL_WAIT);
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+                removed => {
+                    return Ok(
+                        removed.with_context(|| format!("cannot remove {}", path.display()))?
+                    );
+                }
+            }
+        }
+    }
 }
 
 /// A server whose passwords are cheap to verify and whose certificate is quick to make.
@@ -45,34 +86,43 @@ pub(super) async fn build(
     fixture: Option<&Path>,
 ) -> Result<server::Options, Failure> {
     let passport = &config.passport;
-    let hasher =
-        PasswordHasher::new(Cost::Cheap, passport.password_workers, passport.password_queue_max);
+    let (workers, queue_max) = (passport.password_workers, passport.password_queue_max);
+    let hasher = Arc::new(PasswordHasher::new(Cost::Cheap, workers, queue_max));
     let accounts = match fixture {
-        Some(path) => read(path, config, &hasher)?,
+        Some(path) => {
+            // A large file takes its time, during which signals must be heard.
+            let (path, limits) = (path.to_path_buf(), backend::roster_limits(config));
+            let hasher = hasher.clone();
+            let read = tokio::task::spawn_blocking(move || read(path, limits, &hasher));
+            read.await.context("reading the fixture was interrupted")??
+        }
         None => Vec::new(),
     };
     let store = backend::open_for_server(config).await?;
     store.create_accounts(accounts).await.context("cannot store the fixture")?;
     let tls = match (passport.https_bind, passport.certificate_file.as_os_str().is_empty()) {
-        (Bind::Off, _) => None,
+        (Bind::Off | Bind::Notification, _) => None,
         (Bind::At(_), true) => {
             let tls = TlsServer::in_memory(&certificate_names(config), KeyKind::P256);
             Some(tls.map_err(anyhow::Error::new)?)
         }
         (Bind::At(_), false) => Some(super::certificate(config)?),
     };
-    let (config, hasher) = (config.clone(), Arc::new(hasher));
+    let config = config.clone();
     Ok(server::Options { config, store, hasher, tls, surroundings: server::Surroundings::Test })
 }
 
-fn read(path: &Path, config: &Config, hasher: &PasswordHasher) -> Result<Vec<NewAccount>, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::File {
-        path: path.into(),
+fn read(
+    path: PathBuf,
+    limits: RosterLimits,
+    hasher: &PasswordHasher,
+) -> Result<Vec<NewAccount>, Failure> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(&path).map_err(|error| Failure::File {
+        path,
         text: format!("the fixture cannot be read ({error}); name an existing file"),
     })?;
-    let limits = backend::roster_limits(config);
-    let users =
-        fixture::parse(&text, &path.display().to_string(), limits).map_err(Failure::Fixture)?;
+    let users = fixture::parse(&text, &name, limits).map_err(Failure::Fixture)?;
     fixture::into_new_accounts(users, |password| {
         Ok(hasher.hash_now(password).map_err(anyhow::Error::new)?)
     })

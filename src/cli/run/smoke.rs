@@ -28,7 +28,7 @@ const PASSWORD: &str = "smoke test";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Starts, signs in, signs out, shuts down. Of the options only those hold that do not decide
-/// where to listen and where data lives.
+/// where to listen.
 pub(super) async fn run(mut config: Config) -> Result<(), Failure> {
     let defaults = ephemeral::defaults();
     config.dispatch = defaults.dispatch;
@@ -37,7 +37,6 @@ pub(super) async fn run(mut config: Config) -> Result<(), Failure> {
     config.passport.http_bind = Bind::Off;
     config.passport.https_bind = defaults.passport.https_bind;
     config.passport.login_host.clear();
-    let (config, folder) = ephemeral::prepare(config)?;
     let options = ephemeral::build(&config, None).await?;
     let trusted = match &options.tls {
         Some(tls) => tls.certificate_pem().map_err(anyhow::Error::new)?,
@@ -54,7 +53,6 @@ pub(super) async fn run(mut config: Config) -> Result<(), Failure> {
     let signed_in = timeout(PATIENCE, sign_in(&running, &trusted)).await;
     let all_ended = running.shut_down().await;
     store.close().await;
-    folder.close().context("cannot remove the temporary folder")?;
     signed_in.context("the sign-in took too long")??;
     if !all_ended {
         return Err(anyhow::anyhow!("a connection outlived the shutdown").into());

@@ -9,6 +9,7 @@
 
 use crate::{
     dispatch::Dispatch,
+    model::Address,
     protocol::{ErrorCode, Event},
     session::{Call, Outbox, Reason, Reject},
 };
@@ -30,9 +31,13 @@ pub(super) fn handle(ds: &mut Dispatch, call: &Call, outbox: &mut Outbox) -> Res
     let addresses =
         referral.notification_server(user, ds.local).zip(referral.this_server(ds.local));
     let Some((to, from)) = addresses else {
+        let named = str::from_utf8(user).ok().and_then(|user| Address::parse(user).ok());
         tracing::warn!(
+            session.id = %ds.session,
+            user = named.as_ref().map_or("-", |user| user.as_str()),
             address = %ds.peer,
-            "a client came over IPv6, whose addresses the protocol cannot name: set \
+            reason = %Reason::NoReferral,
+            "not referred: the client came over IPv6, whose addresses the protocol cannot name: set \
              notification.advertised and dispatch.advertised to a host name"
         );
         return Err(Reject::Final(ErrorCode::ServerUnavailable, Reason::NoReferral));

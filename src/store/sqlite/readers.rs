@@ -1,5 +1,6 @@
 //! A few connections for reading, each lent to one read at a time. Knows nothing of what is read.
 
+use super::sql;
 use crate::store::StoreError;
 use parking_lot::Mutex;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -24,11 +25,19 @@ pub(super) struct Reader<'r> {
 }
 
 impl Readers {
-    /// Opens connections as they are needed, at most `size` (at least one).
-    pub(super) fn new(connect: SqliteConnectOptions, size: u32) -> Self {
+    /// Opens `size` connections (at least one), each with all the files it will ever need: later
+    /// the process may have no more to give.
+    pub(super) async fn open(
+        connect: SqliteConnectOptions,
+        size: u32,
+    ) -> Result<Self, sqlx::Error> {
         let size = size.max(1);
         let seats = Semaphore::new(usize::try_from(size).unwrap_or(Semaphore::MAX_PERMITS));
-        Self { connect, size, seats, idle: Mutex::new(Vec::new()) }
+        let mut idle = Vec::new();
+        for _ in 0..size {
+            idle.push(open_one(&connect).await?);
+        }
+        Ok(Self { connect, size, seats, idle: Mutex::new(idle) })
     }
 
     /// Waits for a free connection.
@@ -37,7 +46,8 @@ impl Readers {
         let idle = self.idle.lock().pop();
         let conn = match idle {
             Some(conn) => conn,
-            None => self.connect.connect().await?,
+            // One was closed after a failed or abandoned read.
+            None => open_one(&self.connect).await?,
         };
         Ok(Reader { readers: self, conn, _seat: seat })
     }
@@ -54,6 +64,13 @@ impl Readers {
             }
         }
     }
+}
+
+/// Only its first read makes a connection open the write-ahead log.
+async fn open_one(connect: &SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
+    let mut conn = connect.connect().await?;
+    sqlx::query(sql::MIGRATIONS_TABLE).execute(&mut conn).await?;
+    Ok(conn)
 }
 
 impl Reader<'_> {

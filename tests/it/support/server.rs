@@ -106,18 +106,7 @@ impl TestServer {
 
     /// A ticket from the login service, over HTTP as a client gets it.
     pub(crate) fn ticket(&self, user: &str) -> String {
-        let mut stream = TcpStream::connect(self.address(Role::PassportHttp)).unwrap();
-        let user = user.replace('@', "%40");
-        let request = format!(
-            "GET /login2.srf HTTP/1.1\r\nAuthorization: Passport1.4 OrgVerb=GET,\
-             OrgURL=http%3A%2F%2Fmessenger%2Emsn%2Ecom,sign-in={user},pwd={PASSWORD},lc=1033,\
-             id=507,tw=40,fs=1,ct=1,kpp=1,kv=11,ver=2.1.6000.1,tpf=0\r\nHost: login\r\n\r\n"
-        );
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut response = String::new();
-        stream.read_to_string(&mut response).unwrap();
-        let (_, rest) = response.split_once("from-PP='").unwrap_or_else(|| panic!("{response}"));
-        rest.split_once('\'').unwrap().0.to_owned()
+        ticket(self.address(Role::PassportHttp), user)
     }
 
     /// Begins a shutdown with an announced time, lets `meanwhile` look, and drops the rest of it.
@@ -142,6 +131,22 @@ impl Drop for TestServer {
             assert!(all_ended, "a connection outlived the shutdown");
         }
     }
+}
+
+/// A ticket from the login service at `address`, over HTTP as a client gets it.
+pub(crate) fn ticket(address: SocketAddr, user: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let user = user.replace('@', "%40");
+    let request = format!(
+        "GET /login2.srf HTTP/1.1\r\nAuthorization: Passport1.4 OrgVerb=GET,\
+         OrgURL=http%3A%2F%2Fmessenger%2Emsn%2Ecom,sign-in={user},pwd={PASSWORD},lc=1033,\
+         id=507,tw=40,fs=1,ct=1,kpp=1,kv=11,ver=2.1.6000.1,tpf=0\r\nHost: login\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    let (_, rest) = response.split_once("from-PP='").unwrap_or_else(|| panic!("{response}"));
+    rest.split_once('\'').unwrap().0.to_owned()
 }
 
 /// Options for loopback and kernel-chosen ports, Passport without TLS.

@@ -16,7 +16,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("fixture", &["model", "store"]),
     ("account", &["config", "model", "store"]),
     ("session", &["config", "hub", "model", "protocol"]),
-    ("dispatch", &["config", "hub", "protocol", "session"]),
+    ("dispatch", &["config", "hub", "model", "protocol", "session"]),
     ("notification", &["config", "hub", "model", "protocol", "session", "store"]),
     ("passport", &["account", "config", "hub", "model"]),
     (

@@ -1,0 +1,189 @@
+//! Which options are refused, and which of their neighbours are not.
+
+use super::*;
+
+/// The keys that are complained about after `change`.
+fn complaints(change: impl FnOnce(&mut Config)) -> Vec<&'static str> {
+    let mut config = Config::default();
+    change(&mut config);
+    check(&config).into_iter().map(|complaint| complaint.key).collect()
+}
+
+#[test]
+fn defaults_work() {
+    assert!(complaints(|_| {}).is_empty());
+}
+
+#[test]
+fn somebody_must_run_and_dispatch_needs_somebody_to_refer_to() {
+    let all_off = |config: &mut Config| {
+        config.dispatch.bind = Bind::Off;
+        config.notification.bind = Bind::Off;
+        config.passport.https_bind = Bind::Off;
+    };
+    assert_eq!(complaints(all_off), ["dispatch.bind"]);
+    assert_eq!(
+        complaints(|config| config.notification.bind = Bind::Off),
+        ["dispatch.notification_servers"]
+    );
+    let elsewhere = |config: &mut Config| {
+        config.notification.bind = Bind::Off;
+        config.dispatch.notification_servers = vec!["ns1.example.test:1864".into()];
+    };
+    assert!(complaints(elsewhere).is_empty());
+}
+
+fn at(text: &str) -> Bind {
+    Bind::At(text.parse().unwrap())
+}
+
+#[test]
+fn listeners_that_overlap_are_refused() {
+    assert_eq!(complaints(|c| c.notification.bind = c.dispatch.bind), ["notification.bind"]);
+    assert_eq!(complaints(|c| c.dispatch.bind = at("127.0.0.1:1864")), ["notification.bind"]);
+    assert_eq!(complaints(|c| c.dispatch.bind = at("[::]:1864")), ["notification.bind"]);
+    assert_eq!(
+        complaints(|c| c.passport.http_bind = c.passport.https_bind),
+        ["passport.http_bind"]
+    );
+    assert_eq!(
+        complaints(|c| c.passport.https_bind = at("10.0.0.1:1864")),
+        ["passport.https_bind"]
+    );
+    let chosen_by_kernel = |config: &mut Config| {
+        config.passport.http_bind = Bind::any(0);
+        config.passport.https_bind = Bind::any(0);
+    };
+    assert!(complaints(chosen_by_kernel).is_empty());
+    let side_by_side = |config: &mut Config| {
+        config.dispatch.bind = at("127.0.0.1:1863");
+        config.notification.bind = at("127.0.0.2:1863");
+    };
+    assert!(complaints(side_by_side).is_empty());
+    let mut config = Config::default();
+    config.dispatch.bind = config.notification.bind;
+    assert!(check(&config)[0].remedy.contains("set dispatch.bind to `notification`"));
+}
+
+#[test]
+fn only_dispatch_shares_the_port_of_notification() {
+    assert!(complaints(|c| c.dispatch.bind = Bind::Notification).is_empty());
+    assert_eq!(complaints(|c| c.notification.bind = Bind::Notification), ["notification.bind"]);
+    assert_eq!(complaints(|c| c.passport.http_bind = Bind::Notification), ["passport.http_bind"]);
+    let nobody_there = |config: &mut Config| {
+        config.dispatch.bind = Bind::Notification;
+        config.notification.bind = Bind::Off;
+    };
+    assert_eq!(complaints(nobody_there), ["dispatch.bind"]);
+    let referred_all_the_same = |config: &mut Config| {
+        config.dispatch.bind = Bind::Notification;
+        config.dispatch.notification_servers = vec!["ns1.example.test:1864".into()];
+    };
+    assert_eq!(complaints(referred_all_the_same), ["dispatch.bind"]);
+}
+
+#[test]
+fn an_ipv6_address_needs_a_name_to_refer_to() {
+    let notification = |c: &mut Config| c.notification.bind = at("[2001:db8::1]:1864");
+    assert_eq!(complaints(notification), ["notification.advertised"]);
+    let dispatch = |c: &mut Config| c.dispatch.bind = at("[2001:db8::1]:1863");
+    assert_eq!(complaints(dispatch), ["dispatch.advertised"]);
+    let named = |c: &mut Config| {
+        dispatch(c);
+        notification(c);
+        c.dispatch.advertised = "ds.example.test".into();
+        c.notification.advertised = "ns.example.test".into();
+    };
+    assert!(complaints(named).is_empty());
+    let not_referred = |c: &mut Config| {
+        notification(c);
+        c.dispatch.bind = Bind::Notification;
+    };
+    assert!(complaints(not_referred).is_empty());
+    let referred_by_others = |c: &mut Config| {
+        notification(c);
+        c.dispatch.bind = Bind::Off;
+    };
+    assert!(complaints(referred_by_others).is_empty());
+    assert!(complaints(|c| c.notification.bind = at("[::]:1864")).is_empty());
+}
+
+#[test]
+fn advertised_hosts_are_what_old_clients_can_read() {
+    let key = "notification.advertised";
+    assert_eq!(complaints(|c| c.notification.advertised = "a b".into()), [key]);
+    assert_eq!(complaints(|c| c.dispatch.advertised = "::1".into()), ["dispatch.advertised"]);
+}
+
+#[test]
+fn what_the_nexus_cannot_name_is_refused() {
+    for bad in ["a'b", "a;b", "a\\b", "a b", "a,b", "a\"b", "a<b", "é", &"x".repeat(234)] {
+        let url = format!("http://{bad}");
+        assert_eq!(complaints(|c| c.passport.site_url = url), ["passport.site_url"], "{bad}");
+    }
+    let long = vec!["x".repeat(60); 4].join(".");
+    for bad in ["a'b", "a b", "a:443", "a..b", "https://a", &long] {
+        let host = bad.to_owned();
+        assert_eq!(complaints(|c| c.passport.login_host = host), ["passport.login_host"], "{bad}");
+    }
+    assert!(complaints(|c| c.passport.site_url = "http://example.org/".into()).is_empty());
+    assert!(complaints(|c| c.passport.login_host = "login.example.org".into()).is_empty());
+}
+
+#[test]
+fn numbers_stay_in_their_ranges() {
+    for key in [
+        complaints(|c| c.passport.ticket_ttl_secs = 29),
+        complaints(|c| c.passport.ticket_ttl_secs = 601),
+    ] {
+        assert_eq!(key, ["passport.ticket_ttl_secs"]);
+    }
+    assert_eq!(complaints(|c| c.timers.login_secs = 0), ["timers.login_secs"]);
+    assert_eq!(complaints(|c| c.limits.line_bytes_max = 1023), ["limits.line_bytes_max"]);
+    assert_eq!(complaints(|c| c.limits.connections_max = 0), ["limits.connections_max"]);
+    assert_eq!(complaints(|c| c.challenge.repeat_secs = 50), ["challenge.repeat_secs"]);
+    assert_eq!(complaints(|c| c.store.readers = 0), ["store.readers"]);
+    let payload = "limits.payload_bytes_max";
+    assert!(complaints(|c| c.limits.payload_bytes_max = PAYLOAD_BYTES_MAX).is_empty());
+    assert_eq!(complaints(|c| c.limits.payload_bytes_max = PAYLOAD_BYTES_MAX + 1), [payload]);
+    let failures = "passport.failures_per_account_max";
+    assert_eq!(complaints(|c| c.passport.failures_per_account_max = 0), [failures]);
+    let failures = "passport.failures_per_address_max";
+    assert_eq!(complaints(|c| c.passport.failures_per_address_max = 0), [failures]);
+}
+
+#[test]
+fn certificate_and_key_come_together() {
+    let key = "passport.key_file";
+    assert_eq!(complaints(|c| c.passport.certificate_file = "cert.pem".into()), [key]);
+    let certificate = "passport.certificate_file";
+    assert_eq!(complaints(|c| c.passport.key_file = "key.pem".into()), [certificate]);
+}
+
+#[test]
+fn challenge_keys_are_not_shown() {
+    let mut config = Config::default();
+    config.challenge.clients[0].key = "not shown".into();
+    let shown = format!("{:?}", check(&config));
+    assert!(shown.contains("challenge.clients") && !shown.contains("not shown"), "{shown}");
+    assert_eq!(complaints(|c| c.challenge.clients.clear()), ["challenge.clients"]);
+}
+
+#[test]
+fn texts_that_go_on_the_wire_are_checked() {
+    assert_eq!(complaints(|c| c.notification.country = "usa".into()), ["notification.country"]);
+    let url = "http://example.org/a b";
+    assert_eq!(complaints(|c| c.notification.info_url = url.into()), ["notification.info_url"]);
+    assert_eq!(complaints(|c| c.passport.site_url = "example.org".into()), ["passport.site_url"]);
+    assert_eq!(complaints(|c| c.log.wire_trace = vec!["alice".into()]), ["log.wire_trace"]);
+}
+
+#[test]
+fn misspelt_log_levels_are_refused() {
+    for good in ["info", "off", "info,msnd::hub=trace", "warn, sqlx=debug"] {
+        assert!(log_filter(good).is_ok(), "{good}");
+    }
+    for bad in ["", "inf", "info,", "msnd::hub", "msnd::hub=loud", "=info", "a b=info", "9"] {
+        assert!(log_filter(bad).is_err(), "{bad}");
+    }
+}
