@@ -95,7 +95,7 @@ struct Connection<R: 'static, T> {
 /// What ended the wait for the transport.
 enum Wake {
     Received,
-    /// The outbox is empty again and reading may go on.
+    /// The outbox is empty and commands may be carried out and read again.
     Drained,
     Closed,
     Failed(io::ErrorKind),
@@ -106,9 +106,10 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         let mut drained = pin!(drain.cancelled());
         let mut timer = pin!(sleep_until(Instant::now()));
         loop {
-            if let Err(reason) = self.handle_frames().await {
-                return reason;
-            }
+            let has_more_frames = match self.handle_frames().await {
+                Ok(has_more) => has_more,
+                Err(reason) => return reason,
+            };
             if let Err(reason) = self.write_some().await {
                 return reason;
             }
@@ -118,7 +119,8 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
             {
                 timer.as_mut().reset(deadline);
             }
-            let can_read = self.outbox.len() < OUTBOX_HIGH_WATER_BYTES;
+            // Commands that were left aside come before anything new, and need no new bytes.
+            let can_read = !has_more_frames && self.outbox.len() < OUTBOX_HIGH_WATER_BYTES;
             let Self { role, io, decoder, outbox, written_at, .. } = self;
             let outcome = select! {
                 biased;
@@ -146,8 +148,9 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         }
     }
 
-    /// Carries out all complete commands, in order, as long as the peer takes the replies.
-    async fn handle_frames(&mut self) -> Result<(), Reason> {
+    /// Carries out all complete commands, in order, as long as the peer takes the replies. Returns
+    /// whether some may be left.
+    async fn handle_frames(&mut self) -> Result<bool, Reason> {
         while self.outbox.len() < OUTBOX_HIGH_WATER_BYTES {
             let Self { role, decoder, admitted, .. } = self;
             let payload_bytes_max = self.limits.payload_bytes_max;
@@ -160,11 +163,11 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
             });
             let Some(frame) = frame.inspect_err(|reason| trace_refused(&self.outbox, reason))?
             else {
-                return Ok(());
+                return Ok(false);
             };
             self.handle(frame).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn handle(&mut self, frame: Frame) -> Result<(), Reason> {
@@ -300,12 +303,10 @@ fn exchange<T: AsyncRead + AsyncWrite + Unpin>(
     can_read: bool,
     cx: &mut Context<'_>,
 ) -> Poll<Wake> {
-    if !outbox.is_empty() {
-        match outbox.poll_write(io, cx, || *written_at = Instant::now()) {
-            Poll::Ready(Err(error)) => return Poll::Ready(Wake::Failed(error.kind())),
-            Poll::Ready(Ok(())) if !can_read => return Poll::Ready(Wake::Drained),
-            Poll::Ready(Ok(())) | Poll::Pending => {}
-        }
+    match outbox.poll_write(io, cx, || *written_at = Instant::now()) {
+        Poll::Ready(Err(error)) => return Poll::Ready(Wake::Failed(error.kind())),
+        Poll::Ready(Ok(())) if !can_read => return Poll::Ready(Wake::Drained),
+        Poll::Ready(Ok(())) | Poll::Pending => {}
     }
     if !can_read {
         return Poll::Pending;
