@@ -20,7 +20,11 @@ pub(crate) struct Client {
 impl Client {
     /// Connects.
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
+        Self::over(TcpStream::connect(address).unwrap())
+    }
+
+    /// Takes a connection that is there already.
+    pub(crate) fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -29,7 +33,13 @@ impl Client {
 
     /// Connects to the notification role and signs `user` in: everything up to the profile.
     pub(crate) fn sign_in(server: &TestServer, dialect: &str, user: &str) -> Self {
-        let mut client = Self::connect(server.address(Role::Notification));
+        let client = Self::connect(server.address(Role::Notification));
+        client.signed_in(server, dialect, user)
+    }
+
+    /// Signs `user` in on a fresh connection to the notification role.
+    pub(crate) fn signed_in(mut self, server: &TestServer, dialect: &str, user: &str) -> Self {
+        let client = &mut self;
         client.send(&format!("VER 1 {dialect} CVR0"));
         assert!(client.line().starts_with(&format!("VER 1 {dialect}")));
         client.send(&format!("USR 2 TWN I {user}"));
@@ -38,7 +48,7 @@ impl Client {
         assert!(client.line().starts_with(&format!("USR 3 OK {user} ")));
         let (_, profile) = client.message();
         assert!(profile.contains("text/x-msmsgsprofile"));
-        client
+        self
     }
 
     /// Signs in, synchronises and shows `status`; `ILN`s and the challenge are read.
@@ -63,6 +73,22 @@ impl Client {
     /// Sends bytes to a server that may have closed already.
     pub(crate) fn try_send_bytes(&mut self, bytes: &[u8]) {
         let _ = self.stream.get_mut().write_all(bytes);
+    }
+
+    /// Sends bytes; whether the connection is still good for it.
+    pub(crate) fn can_send_bytes(&mut self, bytes: &[u8]) -> bool {
+        match self.stream.get_mut().write_all(bytes) {
+            Ok(()) => true,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                panic!("nothing could be sent for {PATIENCE:?}")
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Says that nothing more will be sent; still listens.
+    pub(crate) fn end_sending(&mut self) {
+        self.stream.get_mut().shutdown(std::net::Shutdown::Write).unwrap();
     }
 
     /// The next line without its end; panics at the end of the stream.
