@@ -18,7 +18,7 @@ use crate::{
 };
 use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
     select,
     time::{sleep, timeout},
 };
@@ -26,6 +26,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Where the login service listens if nobody chose and port 443 is reserved for root.
 const UNPRIVILEGED_HTTPS_PORT: u16 = 8443;
+
+/// Connections the kernel may complete before we accept them; it allows at most its own
+/// `net.core.somaxconn`. After a restart everybody comes back at once, and whoever finds the queue
+/// full waits for a second or more.
+const BACKLOG: u32 = 4096;
 
 /// What a listener is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,7 +69,8 @@ impl Role {
 
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        // Not `write_str`: columns are made with it.
+        f.pad(match self {
             Self::Dispatch => "dispatch",
             Self::Notification => "notification",
             Self::PassportHttp => "passport-http",
@@ -152,7 +158,7 @@ pub struct Running {
 pub async fn start(options: Options) -> Result<Running, StartError> {
     let Options { config, store, hasher, tls, surroundings } = options;
     let config = Arc::new(config);
-    let bound = Bound::bind(&config, tls.is_some()).await?;
+    let bound = Bound::bind(&config, tls.is_some())?;
     let parts = Parts::new(&config, store, &hasher, tls, &bound);
     let in_container = surroundings == Surroundings::Container;
     if surroundings != Surroundings::Test
@@ -229,7 +235,7 @@ struct Bound {
 }
 
 impl Bound {
-    async fn bind(config: &Config, has_certificate: bool) -> Result<Self, StartError> {
+    fn bind(config: &Config, has_certificate: bool) -> Result<Self, StartError> {
         let mut bound = Self { listeners: Vec::new(), addresses: Vec::new() };
         let shares_port = matches!((config.dispatch.bind, config.notification.bind),
             (Bind::At(one), Bind::At(other)) if one == other && one.port() != 0);
@@ -243,7 +249,7 @@ impl Bound {
                 bound.addresses.push(Listener { role, address });
                 continue;
             }
-            let listener = bind(role, address).await?;
+            let listener = bind(role, address)?;
             let address = listener.local_addr().map_err(|source| StartError::Bind {
                 role,
                 address,
@@ -260,8 +266,8 @@ impl Bound {
     }
 }
 
-async fn bind(role: Role, address: SocketAddr) -> Result<TcpListener, StartError> {
-    let error = match TcpListener::bind(address).await {
+fn bind(role: Role, address: SocketAddr) -> Result<TcpListener, StartError> {
+    let error = match listen(address) {
         Ok(listener) => return Ok(listener),
         Err(error) => error,
     };
@@ -277,13 +283,21 @@ async fn bind(role: Role, address: SocketAddr) -> Result<TcpListener, StartError
                 address.port(),
                 role.key()
             );
-            TcpListener::bind(other).await.map_err(|source| match source.kind() {
+            listen(other).map_err(|source| match source.kind() {
                 io::ErrorKind::AddrInUse => StartError::AddressTaken { role, address: other },
                 _ => StartError::Bind { role, address: other, source },
             })
         }
         _ => Err(StartError::Bind { role, address, source: error }),
     }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A restart need not wait until the last connections are forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// What connections are made of; clones share everything.
