@@ -8,7 +8,7 @@ use crate::{
     hub::{Hub, SessionId, ticket::Tickets},
     model::Address,
     net::{
-        listener::{Accepted, Admission, Permit, accept},
+        listener::{Accepted, Admission, accept},
         tls::TlsServer,
     },
     notification::{self, Notification},
@@ -376,11 +376,11 @@ impl Parts {
             Role::Dispatch => {
                 let Some(context) = self.dispatch.clone() else { return };
                 let connection = Dispatch::new(context, session, peer, local);
-                tasks.spawn(holding(permit, run(connection, stream, limits, draining)));
+                tasks.spawn(run(connection, stream, limits, draining, permit));
             }
             Role::Notification => {
                 let connection = Notification::new(self.notification.clone(), session, peer);
-                tasks.spawn(holding(permit, run(connection, stream, limits, draining)));
+                tasks.spawn(run(connection, stream, limits, draining, permit));
             }
             Role::PassportHttp | Role::PassportHttps => {
                 let (passport, tls) = (self.passport.clone(), self.tls.clone());
@@ -397,19 +397,14 @@ impl Parts {
                         Err(_) => tracing::debug!(address = %peer, "TLS handshake too slow"),
                     }
                 };
-                tasks.spawn(holding(permit, async move {
+                tasks.spawn(async move {
                     select! {
                         () = serve => {}
                         () = draining.cancelled() => {}
                     }
-                }));
+                    drop(permit);
+                });
             }
         }
     }
-}
-
-/// Serves a connection and gives its permit back afterwards.
-async fn holding(permit: Permit, connection: impl Future<Output = ()>) {
-    connection.await;
-    drop(permit);
 }
