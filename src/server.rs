@@ -10,7 +10,7 @@ use crate::{
     hub::{Hub, SessionId, ticket::Tickets},
     model::Address,
     net::{
-        listener::{Accepted, Admission, Permit, accept},
+        listener::{Accepted, Admission, accept},
         tls::TlsServer,
     },
     notification::{self, Notification},
@@ -20,7 +20,7 @@ use crate::{
 };
 use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
     select,
     time::{sleep, timeout},
 };
@@ -28,6 +28,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Where the login service listens if nobody chose and port 443 is reserved for root.
 const UNPRIVILEGED_HTTPS_PORT: u16 = 8443;
+
+/// Connections the kernel may complete before we accept them; it allows at most its own
+/// `net.core.somaxconn`. After a restart everybody comes back at once, and whoever finds the queue
+/// full waits for a second or more.
+const BACKLOG: u32 = 4096;
 
 /// What a listener is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,6 +71,7 @@ impl Role {
 
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not `write_str`: columns are made with it.
         f.pad(match self {
             Self::Dispatch => "dispatch",
             Self::Notification => "notification",
@@ -154,7 +160,7 @@ pub struct Running {
 pub async fn start(options: Options) -> Result<Running, StartError> {
     let Options { config, store, hasher, tls, surroundings } = options;
     let config = Arc::new(config);
-    let bound = Bound::bind(&config, tls.is_some()).await?;
+    let bound = Bound::bind(&config, tls.is_some())?;
     let parts = Parts::new(&config, store, &hasher, tls, &bound);
     if surroundings != Surroundings::Test {
         let roles = referral::Bound {
@@ -237,7 +243,7 @@ struct Bound {
 }
 
 impl Bound {
-    async fn bind(config: &Config, has_certificate: bool) -> Result<Self, StartError> {
+    fn bind(config: &Config, has_certificate: bool) -> Result<Self, StartError> {
         let mut bound = Self { listeners: Vec::new(), addresses: Vec::new() };
         for role in [Role::Notification, Role::Dispatch, Role::PassportHttp, Role::PassportHttps] {
             let address = match role.bind(config) {
@@ -253,7 +259,7 @@ impl Bound {
             if role == Role::PassportHttps && !has_certificate {
                 continue;
             }
-            let listener = bind(role, address).await?;
+            let listener = bind(role, address)?;
             let address = listener.local_addr().map_err(|source| StartError::Bind {
                 role,
                 address,
@@ -270,8 +276,8 @@ impl Bound {
     }
 }
 
-async fn bind(role: Role, address: SocketAddr) -> Result<TcpListener, StartError> {
-    let error = match TcpListener::bind(address).await {
+fn bind(role: Role, address: SocketAddr) -> Result<TcpListener, StartError> {
+    let error = match listen(address) {
         Ok(listener) => return Ok(listener),
         Err(error) => error,
     };
@@ -287,13 +293,21 @@ async fn bind(role: Role, address: SocketAddr) -> Result<TcpListener, StartError
                 address.port(),
                 role.key()
             );
-            TcpListener::bind(other).await.map_err(|source| match source.kind() {
+            listen(other).map_err(|source| match source.kind() {
                 io::ErrorKind::AddrInUse => StartError::AddressTaken { role, address: other },
                 _ => StartError::Bind { role, address: other, source },
             })
         }
         _ => Err(StartError::Bind { role, address, source: error }),
     }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A restart need not wait until the last connections are forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// What connections are made of; clones share everything.
@@ -377,16 +391,18 @@ impl Parts {
             Role::Dispatch => {
                 let Some(context) = self.dispatch.clone() else { return };
                 let connection = Dispatch::new(context, session, peer, local);
-                tasks.spawn(holding(permit, run(connection, stream, limits, draining)));
+                tasks.spawn(run(connection, stream, limits, draining, permit));
             }
             Role::Notification => {
                 let connection = Notification::new(self.notification.clone(), session, peer, local);
-                tasks.spawn(holding(permit, run(connection, stream, limits, draining)));
+                tasks.spawn(run(connection, stream, limits, draining, permit));
             }
             Role::PassportHttp | Role::PassportHttps => {
                 let (passport, tls) = (self.passport.clone(), self.tls.clone());
                 let deadline = Duration::from_secs(self.config.timers.http_request_secs);
-                tasks.spawn(holding(permit, async move {
+                tasks.spawn(async move {
+                    // Given back when this ends, wherever that is.
+                    let _permit = permit;
                     let Some(tls) = tls.filter(|_| role == Role::PassportHttps) else {
                         return passport.serve(stream, peer, local, deadline, &draining).await;
                     };
@@ -403,14 +419,8 @@ impl Parts {
                         }
                         Err(_) => tracing::debug!(address = %peer, "TLS handshake too slow"),
                     }
-                }));
+                });
             }
         }
     }
-}
-
-/// Serves a connection and gives its permit back afterwards.
-async fn holding(permit: Permit, connection: impl Future<Output = ()>) {
-    connection.await;
-    drop(permit);
 }

@@ -106,7 +106,7 @@ impl Default for Urls {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections_max: 20_000,
+            connections_max: 16_000,
             connections_per_address_max: 256,
             line_bytes_max: 8192,
             payload_bytes_max: 8192,

@@ -13,10 +13,10 @@ pub(super) enum Challenged {
     /// Not yet: before the first `CHG`.
     #[default]
     Never,
-    /// Asked, not answered as often as asked.
-    Asked { challenge: Box<str>, answer_by: Instant, answers_due: u32 },
-    /// Nothing outstanding; asked again then.
-    Answered { again_at: Instant },
+    /// Asked so many times, not answered.
+    Asked { challenge: Box<str>, answer_by: Instant, times: u32 },
+    /// Answered; asked again then. Who was asked more than once may answer as often.
+    Answered { again_at: Instant, challenge: Box<str>, answers_left: u32 },
 }
 
 impl Challenged {
@@ -27,15 +27,15 @@ impl Challenged {
         config: &Challenge,
         now: Instant,
     ) -> Result<String, getrandom::Error> {
-        if let Self::Asked { challenge, answers_due, .. } = self {
-            *answers_due = answers_due.saturating_add(1);
+        if let Self::Asked { challenge, times, .. } = self {
+            *times = times.saturating_add(1);
             return Ok(challenge.to_string());
         }
         let mut random = [0; CHALLENGE_DIGITS];
         getrandom::fill(&mut random)?;
         let challenge = digits(&random);
         let answer_by = now + Duration::from_secs(config.answer_secs);
-        *self = Self::Asked { challenge: challenge.clone().into(), answer_by, answers_due: 1 };
+        *self = Self::Asked { challenge: challenge.clone().into(), answer_by, times: 1 };
         Ok(challenge)
     }
 
@@ -47,20 +47,30 @@ impl Challenged {
         given: &[u8],
         now: Instant,
     ) -> bool {
-        let Self::Asked { challenge, answers_due, .. } = self else { return false };
-        let client = config.clients.iter().find(|known| known.id.as_bytes() == client_id);
-        let is_right =
-            client.is_some_and(|client| answer(challenge, &client.key).as_bytes() == given);
-        *answers_due -= 1;
-        if *answers_due == 0 {
-            self.settle(config, now);
+        let is_right = |challenge: &str| {
+            let client = config.clients.iter().find(|known| known.id.as_bytes() == client_id);
+            client.is_some_and(|client| answer(challenge, &client.key).as_bytes() == given)
+        };
+        match self {
+            Self::Never | Self::Answered { answers_left: 0, .. } => false,
+            Self::Answered { challenge, answers_left, .. } => {
+                *answers_left -= 1;
+                is_right(challenge)
+            }
+            Self::Asked { challenge, times, .. } => {
+                let is_right = is_right(challenge);
+                let (challenge, answers_left) = (std::mem::take(challenge), *times - 1);
+                let again_at = again_at(config, now);
+                *self = Self::Answered { again_at, challenge, answers_left };
+                is_right
+            }
         }
-        is_right
     }
 
-    /// Nothing is outstanding any more.
+    /// Nothing is outstanding any more, and nothing that was asked is good any more.
     pub(super) fn settle(&mut self, config: &Challenge, now: Instant) {
-        *self = Self::Answered { again_at: now + Duration::from_secs(config.repeat_secs) };
+        let again_at = again_at(config, now);
+        *self = Self::Answered { again_at, challenge: Box::default(), answers_left: 0 };
     }
 
     /// Whether an answer is due.
@@ -73,9 +83,13 @@ impl Challenged {
         match self {
             Self::Never => None,
             Self::Asked { answer_by, .. } => Some(*answer_by),
-            Self::Answered { again_at } => Some(*again_at),
+            Self::Answered { again_at, .. } => Some(*again_at),
         }
     }
+}
+
+fn again_at(config: &Challenge, now: Instant) -> Instant {
+    now + Duration::from_secs(config.repeat_secs)
 }
 
 /// Whether a wrong or missing answer ends the connection.

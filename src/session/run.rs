@@ -11,11 +11,11 @@ use std::{
     future::poll_fn,
     io,
     pin::{Pin, pin},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf},
     select,
     task::coop::consume_budget,
     time::{Instant, sleep_until, timeout},
@@ -59,13 +59,18 @@ impl From<&config::Config> for SessionLimits {
     }
 }
 
-/// Serves one connection until it ends. `drain` ends it with the role's goodbye.
-pub async fn run<R: Role, T: AsyncRead + AsyncWrite + Unpin>(
+/// Serves one connection until it ends. `drain` ends it with the role's goodbye; `held` is dropped
+/// when all is over.
+///
+/// Not an `async fn`, and nothing is moved inside: either would make the future, which is what an
+/// idle connection costs, several times as large.
+pub fn run<R: Role, T: AsyncRead + AsyncWrite + Unpin>(
     role: R,
     io: T,
     limits: SessionLimits,
     drain: CancellationToken,
-) {
+    held: impl Send,
+) -> impl Future<Output = ()> {
     let mut connection = Connection {
         decoder: Decoder::new(limits.line_bytes_max),
         outbox: Outbox::new(limits.output_queue_bytes_max),
@@ -76,8 +81,14 @@ pub async fn run<R: Role, T: AsyncRead + AsyncWrite + Unpin>(
         io,
         limits,
     };
-    let reason = connection.serve(&drain).await;
-    connection.finish(&reason).await;
+    async move {
+        let reason = connection.serve(&drain).await;
+        // Signs out at once; the peer may have its last lines afterwards.
+        connection.role.on_end(&reason);
+        finish(&mut connection.io, &mut connection.outbox, &reason).await;
+        drop(connection.io);
+        drop(held);
+    }
 }
 
 struct Connection<R: 'static, T> {
@@ -279,34 +290,45 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         self.role.on_shutdown(&mut self.outbox);
         Reason::Shutdown
     }
+}
 
-    /// Signs out at once, then lets the peer have its last lines.
-    async fn finish(mut self, reason: &Reason) {
-        self.role.on_end(reason);
-        if matches!(reason, Reason::PeerLost(_) | Reason::OutputOverflow | Reason::WriteStalled) {
-            return;
-        }
-        let last_lines = async {
-            poll_fn(|cx| self.outbox.poll_write(&mut self.io, cx, || ())).await?;
-            self.io.shutdown().await
-        };
-        if !matches!(timeout(CLOSE_WAIT, last_lines).await, Ok(Ok(()))) {
-            return;
-        }
-        if *reason != Reason::PeerClosed {
-            let discard = async {
-                let mut left = CLOSE_DISCARD_BYTES_MAX;
-                let mut waste = [0; 512];
-                while let Ok(bytes @ 1..) = self.io.read(&mut waste).await {
-                    left = left.saturating_sub(bytes);
-                    if left == 0 {
-                        break;
-                    }
-                }
-            };
-            let _ = timeout(CLOSE_WAIT, discard).await;
-        }
+/// Lets the peer have its last lines.
+async fn finish<T: AsyncRead + AsyncWrite + Unpin>(
+    io: &mut T,
+    outbox: &mut Outbox,
+    reason: &Reason,
+) {
+    if matches!(reason, Reason::PeerLost(_) | Reason::OutputOverflow | Reason::WriteStalled) {
+        return;
     }
+    let last_lines = async {
+        poll_fn(|cx| outbox.poll_write(io, cx, || ())).await?;
+        io.shutdown().await
+    };
+    if !matches!(timeout(CLOSE_WAIT, last_lines).await, Ok(Ok(()))) {
+        return;
+    }
+    if *reason != Reason::PeerClosed {
+        let mut left = CLOSE_DISCARD_BYTES_MAX;
+        // Running out of time only means that the peer keeps its end open.
+        let _ = timeout(CLOSE_WAIT, poll_fn(|cx| discard(io, &mut left, cx))).await;
+    }
+}
+
+/// Reads and throws away, up to the end or until `left` bytes are through.
+fn discard<T: AsyncRead + Unpin>(io: &mut T, left: &mut usize, cx: &mut Context<'_>) -> Poll<()> {
+    SCRATCH.with_borrow_mut(|scratch| {
+        while *left > 0 {
+            let mut buffer = ReadBuf::new(scratch);
+            match ready!(Pin::new(&mut *io).poll_read(cx, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => {
+                    *left = left.saturating_sub(buffer.filled().len());
+                }
+                Ok(()) | Err(_) => break,
+            }
+        }
+        Poll::Ready(())
+    })
 }
 
 /// Writes what waits and reads what came. No buffer of the connection's own is held while waiting.

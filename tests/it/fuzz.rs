@@ -93,7 +93,7 @@ fn runner(cases: u32) -> TestRunner {
 /// Sends `input`, hangs up, and reads whatever comes until the server hangs up too.
 fn throw(mut client: Client, input: &[u8]) {
     client.try_send_bytes(input);
-    client.hang_up();
+    client.finish_sending();
     while client.some_bytes() > 0 {}
 }
 

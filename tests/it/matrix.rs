@@ -12,7 +12,6 @@ use msnd::{
     store::{NewAccount, NewContact},
 };
 use rstest::rstest;
-use std::net::SocketAddr;
 
 const ALICE: &str = "alice@example.test";
 const BOB: &str = "bob@example.test";

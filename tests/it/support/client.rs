@@ -20,7 +20,11 @@ pub(crate) struct Client {
 impl Client {
     /// Connects.
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
+        Self::over(TcpStream::connect(address).unwrap())
+    }
+
+    /// Takes a connection that is there already.
+    pub(crate) fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -35,21 +39,31 @@ impl Client {
     /// Connects to the notification role and claims to be `user`: up to the policy.
     pub(crate) fn greet(server: &TestServer, dialect: &str, user: &str) -> Self {
         let mut client = Self::connect(server.address(Role::Notification));
-        client.send(&format!("VER 1 {dialect} CVR0"));
-        assert!(client.line().starts_with(&format!("VER 1 {dialect}")));
-        client.send(&format!("USR 2 TWN I {user}"));
-        assert!(client.line().starts_with("USR 2 TWN S lc="));
+        client.claim(dialect, user);
         client
     }
 
     /// Connects to the notification role and signs `user` in: everything up to the profile.
     pub(crate) fn sign_in(server: &TestServer, dialect: &str, user: &str) -> Self {
-        let mut client = Self::greet(server, dialect, user);
-        client.send(&format!("USR 3 TWN S {}", server.ticket(user)));
-        assert!(client.line().starts_with(&format!("USR 3 OK {user} ")));
-        let (_, profile) = client.message();
+        Self::connect(server.address(Role::Notification)).signed_in(server, dialect, user)
+    }
+
+    /// Signs `user` in on a fresh connection to the notification role.
+    pub(crate) fn signed_in(mut self, server: &TestServer, dialect: &str, user: &str) -> Self {
+        self.claim(dialect, user);
+        self.send(&format!("USR 3 TWN S {}", server.ticket(user)));
+        assert!(self.line().starts_with(&format!("USR 3 OK {user} ")));
+        let (_, profile) = self.message();
         assert!(profile.contains("text/x-msmsgsprofile"));
-        client
+        self
+    }
+
+    /// Agrees on a dialect and names an account.
+    fn claim(&mut self, dialect: &str, user: &str) {
+        self.send(&format!("VER 1 {dialect} CVR0"));
+        assert!(self.line().starts_with(&format!("VER 1 {dialect}")));
+        self.send(&format!("USR 2 TWN I {user}"));
+        assert!(self.line().starts_with("USR 2 TWN S lc="));
     }
 
     /// Signs in, synchronises and shows `status`; `ILN`s and the challenge are read.
@@ -71,19 +85,15 @@ impl Client {
         self.stream.get_mut().write_all(bytes).unwrap();
     }
 
-    /// Closes the sending direction only: what the server still says can be read.
+    /// Closes the sending direction only, if the server has not closed already: what it still says
+    /// can be read.
     pub(crate) fn finish_sending(&mut self) {
-        self.stream.get_mut().shutdown(std::net::Shutdown::Write).unwrap();
+        let _ = self.stream.get_mut().shutdown(std::net::Shutdown::Write);
     }
 
     /// Sends bytes to a server that may have closed already.
     pub(crate) fn try_send_bytes(&mut self, bytes: &[u8]) {
         let _ = self.stream.get_mut().write_all(bytes);
-    }
-
-    /// Says that nothing more will be sent.
-    pub(crate) fn hang_up(&mut self) {
-        let _ = self.stream.get_mut().shutdown(std::net::Shutdown::Write);
     }
 
     /// Reads whatever is there and throws it away; 0 at the end of the stream.
@@ -93,6 +103,17 @@ impl Client {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => 0,
             Err(error) => panic!("the server did not hang up: {error}"),
+        }
+    }
+
+    /// Sends bytes; whether the connection is still good for it.
+    pub(crate) fn can_send_bytes(&mut self, bytes: &[u8]) -> bool {
+        match self.stream.get_mut().write_all(bytes) {
+            Ok(()) => true,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                panic!("nothing could be sent for {PATIENCE:?}")
+            }
+            Err(_) => false,
         }
     }
 

@@ -1,0 +1,8 @@
+//! The binary as a process of its own: what it promises to whoever starts, watches and stops it.
+
+mod accounts;
+pub(crate) mod child;
+mod contract;
+mod lifecycle;
+mod roles;
+mod secrets;
