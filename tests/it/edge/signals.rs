@@ -116,3 +116,17 @@ fn a_second_signal_waits_for_nothing() {
     assert!(status.success() && took < AT_ONCE, "{status} after {took:?}: {log}");
     assert!(log.contains("ended at once by a second signal"), "{log}");
 }
+
+#[test]
+fn a_second_signal_still_removes_the_temporary_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = "run --ephemeral --ready-json --set timers.shutdown_notice_minutes=1";
+    let mut process = Process::start(folder.path(), line);
+    process.ready();
+    process.signal("TERM");
+    process.wait_for("shutting down; a second signal ends at once");
+    process.signal("HUP");
+    let (status, took, log) = process.end();
+    assert!(status.success() && took < AT_ONCE, "{status} after {took:?}: {log}");
+    assert_eq!(files(folder.path()), Vec::<String>::new());
+}
