@@ -43,7 +43,8 @@ mod tests {
 
     #[test]
     fn too_few_files_are_told_with_both_numbers() {
-        let config = Config::default();
+        let mut config = Config::default();
+        config.limits.connections_max = 20_000;
         assert_eq!(warning(&config, 20_072), None);
         let text = warning(&config, 20_071).unwrap();
         for part in ["connections_max is 20000,", "only 20071 files", "at most 19999"] {

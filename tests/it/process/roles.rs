@@ -10,12 +10,6 @@ email = \"alice@example.test\"
 password = \"secret\"
 ";
 
-/// An address of this machine that no other test uses, nor a test of another process.
-fn own_address(number: u8) -> String {
-    let [.., high, low] = std::process::id().to_be_bytes();
-    format!("127.{}.{high}.{low}", 100 + number)
-}
-
 /// To which notification server `user` is referred.
 fn referred(server: &Server, user: &str) -> String {
     let mut client = server.connect("dispatch");
