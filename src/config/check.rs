@@ -2,7 +2,7 @@
 //! where a value came from.
 
 use super::{
-    Bind, Challenge, ChallengePolicy, Config, Log,
+    Bind, Challenge, ChallengePolicy, Config, Log, Urls,
     names::{self, Port, host_and_port},
 };
 use crate::model::Address;
@@ -15,6 +15,8 @@ pub const PAYLOAD_BYTES_MAX: usize = 8192;
 const URL_BYTES_MAX: usize = 512;
 /// Longest client id or challenge key, bytes.
 const CLIENT_BYTES_MAX: usize = 64;
+/// What stands between braces in the addresses of `urls.services`.
+const PLACEHOLDERS: [&str; 3] = ["site", "user", "argument"];
 /// Longest time of any timer, seconds.
 const SECS_MAX: u64 = 86_400;
 
@@ -36,6 +38,7 @@ pub(super) fn check(config: &Config) -> Vec<Complaint> {
     notification(config, &mut found);
     passport(config, &mut found);
     challenge(&config.challenge, &mut found);
+    urls(&config.urls, &mut found);
     numbers(config, &mut found);
     paths(config, &mut found);
     log(&config.log, &mut found);
@@ -260,6 +263,48 @@ fn challenge(challenge: &Challenge, found: &mut Complaints) {
         );
         found.add("challenge.repeat_secs", challenge.repeat_secs, remedy);
     }
+}
+
+fn urls(urls: &Urls, found: &mut Complaints) {
+    const KEY: &str = "urls.services";
+    if !urls.site.is_empty() {
+        found.url("urls.site", &urls.site);
+    }
+    let mut names = BTreeSet::new();
+    for service in &urls.services {
+        let name = &service.name;
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()) {
+            found.add(KEY, name, "name a service as clients do: capitals and digits");
+        } else if !names.insert(name) {
+            found.add(KEY, name, "name each service once");
+        }
+        for address in [&service.page, &service.login] {
+            if let Some(unknown) = unknown_placeholder(address) {
+                let remedy = format!(
+                    "{{{unknown}}} is not replaced; use {{site}}, {{user}} or \
+                                      {{argument}}"
+                );
+                found.add(KEY, address, remedy);
+            }
+            let is_word = !address.is_empty() && address.bytes().all(|b| b.is_ascii_graphic());
+            if !is_word || address.len() > URL_BYTES_MAX {
+                found.add(KEY, address, "write an address without spaces");
+            }
+        }
+    }
+}
+
+/// What stands between braces and is none of the known words.
+fn unknown_placeholder(address: &str) -> Option<&str> {
+    let mut rest = address;
+    while let Some((_, after)) = rest.split_once('{') {
+        match after.split_once('}') {
+            Some((name, after)) if PLACEHOLDERS.contains(&name) => rest = after,
+            Some((name, _)) => return Some(name),
+            None => return Some(after),
+        }
+    }
+    None
 }
 
 fn numbers(config: &Config, found: &mut Complaints) {

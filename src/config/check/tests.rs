@@ -187,3 +187,22 @@ fn misspelt_log_levels_are_refused() {
         assert!(log_filter(bad).is_err(), "{bad}");
     }
 }
+
+#[test]
+fn web_addresses_are_one_word_with_known_placeholders() {
+    assert_eq!(complaints(|c| c.urls.site = "www example".into()), ["urls.site"]);
+    for (name, page) in [
+        ("INBOX", "{site}/in box"),
+        ("INBOX", ""),
+        ("INBOX", "{site}/{who}"),
+        ("INBOX", "{site}/{user"),
+        ("inbox", "{site}/"),
+        ("FOLDERS", "{site}/"),
+    ] {
+        let change = |c: &mut Config| {
+            c.urls.services[0].name = name.into();
+            c.urls.services[0].page = page.into();
+        };
+        assert_eq!(complaints(change), ["urls.services"], "{name} {page}");
+    }
+}
