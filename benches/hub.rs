@@ -52,7 +52,7 @@ fn measure(seers: u32, online: u32, blocked: u32) -> Duration {
         for round in 0..ROUNDS / 8 {
             let _ = busy.set_presence(presence(block * ROUNDS + round));
             for (_, inbox) in sessions.iter_mut().take(seers as usize) {
-                while let Ok(event) = inbox.try_recv() {
+                while let Some(event) = inbox.try_recv() {
                     if let Event::Online(card) = event {
                         black_box(nln(&card, Dialect::Msnp9));
                     }

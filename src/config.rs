@@ -211,7 +211,8 @@ pub struct Limits {
     pub line_bytes_max: usize,
     /// Bytes of one payload on dispatch and notification, at most [`PAYLOAD_BYTES_MAX`].
     pub payload_bytes_max: usize,
-    /// Bytes waiting to be sent to one peer; more end that connection.
+    /// Bytes waiting to be sent to one peer above which nothing is added: its commands stay unread
+    /// and its news wait in its inbox.
     pub output_queue_bytes_max: usize,
     /// Events waiting for one session; more end that session.
     pub inbox_events_max: usize,

@@ -407,6 +407,7 @@ impl Parts {
                         return passport.serve(stream, peer, local, deadline, &draining).await;
                     };
                     let accepted = select! {
+                        biased;
                         accepted = timeout(deadline, tls.accept(stream)) => accepted,
                         () = draining.cancelled() => return,
                     };

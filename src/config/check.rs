@@ -336,11 +336,7 @@ fn numbers(config: &Config, found: &mut Complaints) {
             wide(limits.payload_bytes_max),
             1024..=wide(PAYLOAD_BYTES_MAX),
         ),
-        (
-            "limits.output_queue_bytes_max",
-            wide(limits.output_queue_bytes_max),
-            65_536..=268_435_456,
-        ),
+        ("limits.output_queue_bytes_max", wide(limits.output_queue_bytes_max), 4096..=268_435_456),
         ("limits.inbox_events_max", wide(limits.inbox_events_max), 16..=1_000_000),
         ("limits.forward_list_max", limits.forward_list_max.into(), 1..=10_000),
         ("limits.allow_block_list_max", limits.allow_block_list_max.into(), 1..=10_000),

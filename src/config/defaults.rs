@@ -110,7 +110,7 @@ impl Default for Limits {
             connections_per_address_max: 256,
             line_bytes_max: 8192,
             payload_bytes_max: 8192,
-            output_queue_bytes_max: 1024 * 1024,
+            output_queue_bytes_max: 64 * 1024,
             inbox_events_max: 4096,
             forward_list_max: 600,
             allow_block_list_max: 1000,

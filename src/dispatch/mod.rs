@@ -86,7 +86,7 @@ impl Role for Dispatch {
 
     fn on_bytes(&mut self, _now: Instant) {}
 
-    async fn next_event(&mut self) -> Option<Event> {
+    async fn next_event(&mut self, _takes_news: bool) -> Option<Event> {
         std::future::pending().await
     }
 
@@ -96,10 +96,6 @@ impl Role for Dispatch {
 
     fn on_event(&mut self, _event: Event, _outbox: &mut Outbox) -> Result<(), Reject> {
         Ok(())
-    }
-
-    fn on_room(&mut self, _outbox: &mut Outbox) -> bool {
-        false
     }
 
     fn on_shutdown(&mut self, _outbox: &mut Outbox) {}

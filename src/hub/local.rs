@@ -3,36 +3,31 @@
 
 use super::{
     Card, Counts, Entered, Event, ListEvent, Outcome, Person, SessionId, SignIn, Stale,
-    event::Memo, watch::WatchIndex,
+    arrivals::Arrivals,
+    event::Memo,
+    inbox::{Full, Sender},
+    watch::WatchIndex,
 };
 use crate::model::{
-    AccountId, Applied, Change, Circle, List, Name, Presence, PropertyKey, roster::version_is_newer,
+    AccountId, Address, Applied, Change, Circle, List, Name, Presence, PropertyKey,
+    roster::version_is_newer,
 };
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
 };
-use tokio::sync::mpsc::{self, error::TrySendError};
 
 #[derive(Debug, Default)]
 pub(super) struct State {
     members: HashMap<AccountId, Member>,
-    /// Accounts whose lists are being read for a sign-in.
-    arriving: HashMap<AccountId, Arriving>,
+    /// The same people by handle.
+    by_address: HashMap<Address, AccountId>,
+    pub(super) arrivals: Arrivals,
     watch: WatchIndex,
     /// The announced shutdown, for whoever signs in after the announcement.
     shutdown_in_minutes: Option<u32>,
     /// Members whose inbox was full; removed before the current transition ends.
     overflowed: Vec<AccountId>,
-}
-
-/// Sign-ins of one account between reading its lists and registering.
-#[derive(Debug, Default)]
-struct Arriving {
-    /// How many there are at the moment.
-    count: usize,
-    /// The version of the last edit of the account's lists that was published meanwhile.
-    edited_at: Option<u32>,
 }
 
 /// One signed-in session.
@@ -47,7 +42,7 @@ struct Member {
     circle_version: u32,
     /// Whether changes others make to its lists are told.
     listening: bool,
-    inbox: mpsc::Sender<Event>,
+    inbox: Sender,
 }
 
 impl Member {
@@ -57,38 +52,28 @@ impl Member {
     }
 
     fn queued(&self) -> usize {
-        self.inbox.max_capacity() - self.inbox.capacity()
+        self.inbox.len()
     }
 }
 
 impl State {
-    pub(super) fn expect(&mut self, id: AccountId) {
-        self.arriving.entry(id).or_default().count += 1;
-    }
-
-    pub(super) fn unexpect(&mut self, id: AccountId) {
-        if let Some(arriving) = self.arriving.get_mut(&id) {
-            arriving.count -= 1;
-            if arriving.count == 0 {
-                self.arriving.remove(&id);
-            }
-        }
-    }
-
     pub(super) fn sign_in(
         &mut self,
         id: AccountId,
         sign_in: SignIn,
-        inbox: mpsc::Sender<Event>,
+        inbox: Sender,
     ) -> Result<(), Stale> {
-        let edited_at = self.arriving.get(&id).and_then(|arriving| arriving.edited_at);
-        if edited_at.is_some_and(|edited_at| version_is_newer(edited_at, sign_in.version)) {
-            return Err(Stale);
-        }
+        self.arrivals.check(id, sign_in.version)?;
         self.end(id, Event::Replaced);
+        let address = sign_in.person.address.clone();
+        if let Some(namesake) = self.by_address.insert(address, id).filter(|other| *other != id) {
+            // An account of this handle was removed, and another one made since.
+            self.forget(namesake);
+            self.by_address.insert(sign_in.person.address.clone(), id);
+        }
         if let Some(minutes) = self.shutdown_in_minutes {
             // A new inbox has room.
-            let _ = inbox.try_send(Event::ShutdownNotice { minutes });
+            let _ = inbox.send(Event::ShutdownNotice { minutes });
         }
         let member = Member {
             session: sign_in.session,
@@ -117,6 +102,17 @@ impl State {
             }
         }
         self.settle();
+    }
+
+    pub(super) fn reconcile(&mut self, id: AccountId, session: SessionId, forward: &[AccountId]) {
+        let Some(member) = self.member(id, session) else { return };
+        if member.circle.forward.len() > forward.len() {
+            let left: HashSet<_> = forward.iter().copied().collect();
+            let gone: Vec<_> =
+                member.circle.forward.extract_if(.., |contact| !left.contains(contact)).collect();
+            member.inbox.forget(&gone);
+            gone.into_iter().for_each(|contact| self.watch.remove(contact, id));
+        }
     }
 
     pub(super) fn online(&self) -> Vec<AccountId> {
@@ -180,9 +176,7 @@ impl State {
         let mut outcome = Outcome::default();
         let mut by = by.clone();
         let mut is_current = false;
-        if let Some(arriving) = self.arriving.get_mut(&owner) {
-            arriving.edited_at = Some(applied.version);
-        }
+        self.arrivals.edited(owner, applied.version);
         if let Some(member) = self.members.get_mut(&owner) {
             by = member.person.clone();
             is_current = version_is_newer(applied.version, member.circle_version);
@@ -265,16 +259,17 @@ impl State {
 
     /// Ends a session from our side, telling it why.
     fn end(&mut self, id: AccountId, why: Event) {
-        if let Some(member) = self.members.get(&id) {
-            // A full inbox ends the session all the same: its sender goes with the member.
-            let _ = member.inbox.try_send(why);
-            self.remove(id);
+        if let Some(member) = self.remove(id) {
+            member.inbox.farewell(why);
         }
     }
 
     /// Ends a session in whatever state it is: watchers lose sight, its own watching ends.
-    fn remove(&mut self, id: AccountId) {
-        let Some(member) = self.members.remove(&id) else { return };
+    fn remove(&mut self, id: AccountId) -> Option<Member> {
+        let member = self.members.remove(&id)?;
+        if self.by_address.get(&member.person.address) == Some(&id) {
+            self.by_address.remove(&member.person.address);
+        }
         if member.visible().is_some() {
             self.tell_seers(id, &Event::Offline(member.person.clone()));
         }
@@ -284,6 +279,7 @@ impl State {
                 self.watch.remove(*contact, id);
             }
         }
+        Some(member)
     }
 
     /// `owner` has `contact` on its forward list from now on.
@@ -424,8 +420,7 @@ fn sight(gained: bool, card: &Arc<Card>) -> Event {
 }
 
 fn deliver(member: &Member, id: AccountId, event: Event, overflowed: &mut Vec<AccountId>) {
-    // A closed inbox belongs to a session that is about to sign out.
-    if let Err(TrySendError::Full(_)) = member.inbox.try_send(event) {
+    if let Err(Full) = member.inbox.send(event) {
         overflowed.push(id);
     }
 }

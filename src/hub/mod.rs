@@ -6,18 +6,20 @@
 //! sessions see the changes of one person in the same order, and a change of status costs work
 //! only for those who may see it.
 
+mod arrivals;
 pub mod event;
+mod inbox;
 mod local;
 pub mod ticket;
 mod watch;
 
 pub use event::{Card, Event, ListEvent, Person};
+pub use inbox::Inbox;
 
 use crate::model::{AccountId, Applied, Circle, Name, Presence};
 use local::State;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use tokio::sync::mpsc;
 
 /// The number of a connection, unique in this process. Shown as `session.id` in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,10 +30,6 @@ impl std::fmt::Display for SessionId {
         self.0.fmt(f)
     }
 }
-
-/// The receiving end of a session's events. Ends (`None`) when the hub has dropped the session
-/// because its inbox was full.
-pub type Inbox = mpsc::Receiver<Event>;
 
 /// Everything the hub must know of a new session.
 #[derive(Debug)]
@@ -85,7 +83,8 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// A hub whose sessions may fall behind by `inbox_events_max` events before they are dropped.
+    /// A hub whose sessions may fall behind by `inbox_events_max` events before they are dropped;
+    /// of presence only the latest of each person counts for those who are far behind.
     #[must_use]
     pub fn new(inbox_events_max: usize) -> Self {
         Self { state: Arc::default(), inbox_events_max: inbox_events_max.max(1) }
@@ -96,7 +95,7 @@ impl Hub {
     /// whether what was read still holds.
     #[must_use]
     pub fn expect(&self, account: AccountId) -> Arrival {
-        self.state.lock().expect(account);
+        self.state.lock().arrivals.begin(account);
         Arrival { hub: self.clone(), account }
     }
 
@@ -109,6 +108,12 @@ impl Hub {
     /// The account is gone for good: nobody watches it any more, and its session ends.
     pub fn forget(&self, account: AccountId) {
         self.state.lock().forget(account);
+    }
+
+    /// The account's forward list holds only these people any more: others were removed by another
+    /// process, and nothing more is told about them.
+    pub fn reconcile(&self, account: AccountId, session: SessionId, forward: &[AccountId]) {
+        self.state.lock().reconcile(account, session, forward);
     }
 
     /// The accounts with a session.
@@ -155,7 +160,7 @@ impl Arrival {
     /// # Errors
     /// [`Stale`] if the account's lists were edited since they were read: read them again.
     pub fn sign_in(&self, sign_in: SignIn) -> Result<(Member, Inbox), Stale> {
-        let (sender, inbox) = mpsc::channel(self.hub.inbox_events_max);
+        let (sender, inbox) = inbox::inbox(self.hub.inbox_events_max);
         let (account, session) = (self.account, sign_in.session);
         self.hub.state.lock().sign_in(account, sign_in, sender)?;
         Ok((Member { hub: self.hub.clone(), account, session }, inbox))
@@ -164,7 +169,7 @@ impl Arrival {
 
 impl Drop for Arrival {
     fn drop(&mut self) {
-        self.hub.state.lock().unexpect(self.account);
+        self.hub.state.lock().arrivals.end(self.account);
     }
 }
 

@@ -4,7 +4,7 @@
 use super::SignedIn;
 use crate::{
     hub::Card,
-    model::{Applied, Change, Edit, Refusal},
+    model::{Applied, Edit, Refusal},
     protocol::ErrorCode,
     session::{Outbox, Reason, Reject},
     store::{EditError, StoreError},
@@ -35,16 +35,9 @@ impl SignedIn {
         let applied = edited.map_err(refused)?;
         let outcome = receiver.await.unwrap_or_default();
         for _ in 0..outcome.queued_before {
-            if let Ok(event) = self.inbox.try_recv() {
+            if let Some(event) = self.inbox.try_recv() {
                 self.tell(&event, outbox)?;
             }
-        }
-        match &applied.change {
-            Change::Unwatched { contact, .. } => self.held_back.forget(*contact),
-            Change::GroupRemoved { dropped } => {
-                dropped.iter().for_each(|(contact, _)| self.held_back.forget(*contact));
-            }
-            _ => {}
         }
         Ok(Edited { applied, now_visible: outcome.now_visible })
     }

@@ -5,7 +5,6 @@ mod commands;
 mod edit;
 mod events;
 mod handshake;
-mod held_back;
 mod signed_in;
 
 use crate::{
@@ -119,17 +118,17 @@ impl Role for Notification {
         }
     }
 
-    async fn next_event(&mut self) -> Option<Event> {
+    async fn next_event(&mut self, takes_news: bool) -> Option<Event> {
         match &mut self.state {
             State::Handshake(_) => std::future::pending().await,
-            State::SignedIn(session) => session.inbox.recv().await,
+            State::SignedIn(session) => session.inbox.recv(takes_news).await,
         }
     }
 
     fn ready_event(&mut self) -> Option<Event> {
         match &mut self.state {
             State::Handshake(_) => None,
-            State::SignedIn(session) => session.inbox.try_recv().ok(),
+            State::SignedIn(session) => session.inbox.try_recv(),
         }
     }
 
@@ -137,13 +136,6 @@ impl Role for Notification {
         match &mut self.state {
             State::Handshake(_) => Ok(()),
             State::SignedIn(session) => session.tell(&event, outbox),
-        }
-    }
-
-    fn on_room(&mut self, outbox: &mut Outbox) -> bool {
-        match &mut self.state {
-            State::Handshake(_) => false,
-            State::SignedIn(session) => session.held_back.release(session.dialect, outbox),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{
     Context,
     challenge::{Challenged, is_enforced},
-    held_back::HeldBack,
+    events,
 };
 use crate::{
     hub::{Event, Inbox, ListEvent, Member, Person, ticket::WebTicket},
@@ -37,8 +37,6 @@ pub(super) struct SignedIn {
     /// The list version of the last `SYN` answer.
     pub(super) synchronised_at: Option<u32>,
     pub(super) challenged: Challenged,
-    /// Presence that a client which does not keep up has still to hear of.
-    pub(super) held_back: HeldBack,
     /// When the last byte arrived.
     pub(super) heard_at: Instant,
     /// When to look whether the client has fallen silent; set by its first `PNG`.
@@ -54,7 +52,10 @@ impl SignedIn {
 
     pub(super) fn on_deadline(&mut self, now: Instant, outbox: &mut Outbox) -> Result<(), Reject> {
         if self.idle_check_at.is_some_and(|check_at| now >= check_at) {
-            let silent_until = self.heard_at + self.idle();
+            // While lines wait for the client, we may not be reading either: whether it is still
+            // there is then for the write stall to tell.
+            let waits = !outbox.is_empty();
+            let silent_until = if waits { now } else { self.heard_at } + self.idle();
             if now >= silent_until {
                 return Err(Reason::Idle.into());
             }
@@ -63,8 +64,13 @@ impl SignedIn {
         if self.challenged.deadline().is_none_or(|deadline| now < deadline) {
             return Ok(());
         }
-        if let Challenged::Asked { .. } = self.challenged {
+        if let Challenged::Asked { answer_by, .. } = &mut self.challenged {
             let config = &self.context.config.challenge;
+            if !outbox.is_empty() {
+                // The challenge may be among what waits: nobody can answer what has not arrived.
+                *answer_by = now + Duration::from_secs(config.answer_secs);
+                return Ok(());
+            }
             if is_enforced(config) {
                 return Err(Reason::ChallengeMissed.into());
             }
@@ -92,9 +98,8 @@ impl SignedIn {
     /// Turns an event into lines.
     pub(super) fn tell(&mut self, event: &Event, outbox: &mut Outbox) -> Result<(), Reject> {
         match event {
-            Event::Online(_) | Event::Offline(_) => {
-                self.held_back.send_or_hold(event, self.dialect, outbox);
-            }
+            Event::Online(card) => outbox.share(events::nln(card, self.dialect)),
+            Event::Offline(person) => outbox.share(events::fln(person)),
             Event::List(event) => self.tell_list(event, outbox),
             Event::Replaced => {
                 outbox.send(&protocol::Event::OutOther);

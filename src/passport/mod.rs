@@ -63,6 +63,8 @@ impl Passport {
         T: AsyncRead + AsyncWrite + Unpin,
     {
         let request = select! {
+            // What has arrived is answered.
+            biased;
             request = timeout(deadline, http1::read(&mut io)) => request,
             () = draining.cancelled() => return,
         };

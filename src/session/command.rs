@@ -166,8 +166,8 @@ pub trait Role: Send + Sized + 'static {
     fn on_bytes(&mut self, now: Instant);
 
     /// The next event from the hub; pending for ever if this role has none, `None` if the hub
-    /// dropped the session. Cancellation safe.
-    fn next_event(&mut self) -> impl Future<Output = Option<Event>> + Send;
+    /// dropped the session. Without `takes_news` only what ends the session. Cancellation safe.
+    fn next_event(&mut self, takes_news: bool) -> impl Future<Output = Option<Event>> + Send;
 
     /// An event that is already there.
     fn ready_event(&mut self) -> Option<Event>;
@@ -177,10 +177,6 @@ pub trait Role: Send + Sized + 'static {
     /// # Errors
     /// The end of the connection.
     fn on_event(&mut self, event: Event, outbox: &mut Outbox) -> Result<(), Reject>;
-
-    /// Sends what was held back, as far as there is room in the outbox. Returns whether something
-    /// is left.
-    fn on_room(&mut self, outbox: &mut Outbox) -> bool;
 
     /// Says goodbye because the server goes down.
     fn on_shutdown(&mut self, outbox: &mut Outbox);

@@ -13,54 +13,39 @@ use std::{
 };
 use tokio::io::AsyncWrite;
 
-/// Bytes waiting for a peer above which its commands are left unread and news are held back.
-const HIGH_WATER_BYTES: usize = 64 * 1024;
 /// Pieces handed to one vectored write.
 const SLICES_MAX: usize = 64;
 
-/// The bounded send queue of one connection. What the peer asked for is bounded by leaving its
-/// further commands unread; what others cause is bounded by a limit.
+/// The send queue of one connection. Bounded by whoever fills it: above its limit a peer's further
+/// commands stay unread and news for it stay in its inbox.
 pub struct Outbox {
-    chunks: VecDeque<Chunk>,
+    chunks: VecDeque<Bytes>,
     tail: BytesMut,
-    /// All that waits, and what of it others have caused.
     bytes: usize,
-    pushed_bytes: usize,
-    pushed_bytes_max: usize,
-    /// Whether what is sent now is caused by others.
-    is_pushing: bool,
+    bytes_max: usize,
+    /// Everything is handed over, but the transport may still hold it.
+    needs_flush: bool,
     dialect: Dialect,
     trace: Option<Trace>,
-}
-
-/// Some bytes with one owner, or shared with other queues.
-struct Chunk {
-    bytes: Bytes,
-    is_pushed: bool,
 }
 
 /// Shows sizes only: lines may hold secrets.
 impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outbox")
-            .field("bytes", &self.bytes)
-            .field("pushed_bytes", &self.pushed_bytes)
-            .finish_non_exhaustive()
+        f.debug_struct("Outbox").field("bytes", &self.bytes).finish_non_exhaustive()
     }
 }
 
 impl Outbox {
-    /// An empty queue that is over its limit when more than `pushed_bytes_max` bytes wait that the
-    /// peer did not ask for.
+    /// An empty queue that is behind when `bytes_max` bytes wait.
     #[must_use]
-    pub fn new(pushed_bytes_max: usize) -> Self {
+    pub fn new(bytes_max: usize) -> Self {
         Self {
             chunks: VecDeque::new(),
             tail: BytesMut::new(),
             bytes: 0,
-            pushed_bytes: 0,
-            pushed_bytes_max,
-            is_pushing: false,
+            bytes_max,
+            needs_flush: false,
             dialect: Dialect::Msnp9,
             trace: None,
         }
@@ -89,19 +74,11 @@ impl Outbox {
         self.trace.as_ref()
     }
 
-    /// Says whether what is sent from now on is caused by others, and not an answer.
-    pub(crate) fn set_pushing(&mut self, is_pushing: bool) {
-        if self.is_pushing != is_pushing {
-            self.seal_tail();
-            self.is_pushing = is_pushing;
-        }
-    }
-
     /// Appends one line.
     pub fn send(&mut self, event: &Event<'_>) {
         let before = self.tail.len();
         event.encode(self.dialect, &mut self.tail);
-        self.count(self.tail.len() - before);
+        self.bytes += self.tail.len() - before;
         if let Some(trace) = &self.trace {
             trace.sent(self.tail.get(before..).unwrap_or_default());
         }
@@ -113,8 +90,8 @@ impl Outbox {
             trace.sent(&lines);
         }
         self.seal_tail();
-        self.count(lines.len());
-        self.chunks.push_back(Chunk { bytes: lines, is_pushed: self.is_pushing });
+        self.bytes += lines.len();
+        self.chunks.push_back(lines);
     }
 
     /// Bytes waiting.
@@ -123,22 +100,16 @@ impl Outbox {
         self.bytes
     }
 
-    /// Whether nothing waits.
+    /// Whether nothing waits, here or in the transport.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.bytes == 0
+        self.bytes == 0 && !self.needs_flush
     }
 
-    /// Whether more waits than is allowed: the peer does not read.
-    #[must_use]
-    pub const fn is_over_limit(&self) -> bool {
-        self.pushed_bytes > self.pushed_bytes_max
-    }
-
-    /// Whether so much waits that nothing should be added that can wait or be left out.
+    /// Whether so much waits that nothing more should be added.
     #[must_use]
     pub const fn is_behind(&self) -> bool {
-        self.bytes >= HIGH_WATER_BYTES
+        self.bytes >= self.bytes_max
     }
 
     /// Writes until nothing is left (`Ready(Ok)`), the peer takes no more (`Pending`) or fails.
@@ -149,15 +120,16 @@ impl Outbox {
         cx: &mut Context<'_>,
         mut progress: impl FnMut(),
     ) -> Poll<io::Result<()>> {
-        if self.bytes == 0 {
+        if self.is_empty() {
             return Poll::Ready(Ok(()));
         }
         self.seal_tail();
+        self.needs_flush = true;
         while self.bytes > 0 {
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
             let mut count = 0;
             for (slice, chunk) in slices.iter_mut().zip(&self.chunks) {
-                *slice = IoSlice::new(&chunk.bytes);
+                *slice = IoSlice::new(chunk);
                 count += 1;
             }
             let slices = slices.get(..count).unwrap_or_default();
@@ -170,37 +142,26 @@ impl Outbox {
         }
         // TLS and the like hold bytes back until they are flushed.
         ready!(Pin::new(io).poll_flush(cx))?;
+        self.needs_flush = false;
         Poll::Ready(Ok(()))
     }
 
     fn advance(&mut self, mut written: usize) {
         self.bytes = self.bytes.saturating_sub(written);
         while let Some(chunk) = self.chunks.front_mut() {
-            let taken = written.min(chunk.bytes.len());
-            if chunk.is_pushed {
-                self.pushed_bytes = self.pushed_bytes.saturating_sub(taken);
-            }
-            if taken < chunk.bytes.len() {
-                chunk.bytes.advance(taken);
+            if written < chunk.len() {
+                chunk.advance(written);
                 return;
             }
-            written -= taken;
+            written -= chunk.len();
             self.chunks.pop_front();
         }
         self.chunks = VecDeque::new();
     }
 
-    fn count(&mut self, bytes: usize) {
-        self.bytes += bytes;
-        if self.is_pushing {
-            self.pushed_bytes += bytes;
-        }
-    }
-
     fn seal_tail(&mut self) {
         if !self.tail.is_empty() {
-            let bytes = std::mem::take(&mut self.tail).freeze();
-            self.chunks.push_back(Chunk { bytes, is_pushed: self.is_pushing });
+            self.chunks.push_back(std::mem::take(&mut self.tail).freeze());
         }
     }
 }
@@ -215,29 +176,55 @@ mod tests {
     async fn keeps_order_and_gives_memory_back() {
         let mut outbox = Outbox::new(1000);
         outbox.send(&Event::Qry { trid: TrId::ZERO });
-        outbox.set_pushing(true);
         for _ in 0..100 {
             outbox.share(Bytes::from_static(b"FLN a@b.c\r\n"));
         }
-        outbox.set_pushing(false);
         outbox.send(&Event::Out);
-        assert!(outbox.is_over_limit());
+        assert!(outbox.is_behind());
         let mut written = Vec::new();
         poll_fn(|cx| outbox.poll_write(&mut written, cx, || ())).await.unwrap();
         let text = String::from_utf8(written).unwrap();
         assert_eq!(text, format!("QRY 0\r\n{}OUT\r\n", "FLN a@b.c\r\n".repeat(100)));
-        assert!(outbox.is_empty() && !outbox.is_over_limit());
-        assert_eq!(outbox.pushed_bytes, 0);
+        assert!(outbox.is_empty() && !outbox.is_behind());
         assert_eq!((outbox.chunks.capacity(), outbox.tail.capacity()), (0, 0));
     }
 
-    #[test]
-    fn a_long_answer_is_within_the_limit() {
-        let mut outbox = Outbox::new(10);
-        outbox.send(&Event::Msg { payload: &"x".repeat(1000) });
-        assert!(!outbox.is_over_limit());
-        outbox.set_pushing(true);
-        outbox.share(Bytes::from_static(b"FLN a@b.cc\r\n"));
-        assert!(outbox.is_over_limit());
+    /// Takes everything at once and keeps it until the second flush.
+    #[derive(Default)]
+    struct Reluctant {
+        flushes: usize,
+    }
+
+    impl AsyncWrite for Reluctant {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _cx: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.flushes += 1;
+            if self.flushes < 2 { Poll::Pending } else { Poll::Ready(Ok(())) }
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_flush_that_must_wait_is_not_forgotten() {
+        let mut outbox = Outbox::new(1000);
+        outbox.send(&Event::Out);
+        let mut io = Reluctant::default();
+        let mut attempt = async || {
+            poll_fn(|cx| Poll::Ready(outbox.poll_write(&mut io, cx, || ()).is_ready())).await
+        };
+        assert!(!attempt().await);
+        assert!(attempt().await);
+        assert!(outbox.is_empty());
+        assert_eq!(io.flushes, 2);
     }
 }

@@ -61,8 +61,6 @@ pub enum Reason {
     Idle,
     #[error("nothing could be sent for too long")]
     WriteStalled,
-    #[error("output queue full: the client does not read")]
-    OutputOverflow,
     #[error("event queue full: the session fell behind")]
     InboxOverflow,
     #[error("challenge answer wrong")]

@@ -123,22 +123,23 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
                 Ok(has_more) => has_more,
                 Err(reason) => return reason,
             };
-            let has_more_news = match self.write_some().await {
-                Ok(has_more) => has_more,
-                Err(reason) => return reason,
-            };
+            if let Err(reason) = self.write_some().await {
+                return reason;
+            }
             let deadline = self.next_deadline();
             if let Some(deadline) = deadline
                 && timer.deadline() != deadline
             {
                 timer.as_mut().reset(deadline);
             }
-            // What was left aside comes before anything new, and needs no new bytes.
-            let can_read = !has_more_frames && !has_more_news && !self.outbox.is_behind();
+            // Who takes nothing is given nothing more: its commands stay unread, its news in the
+            // inbox. Commands that were left aside come before new ones, and need no new bytes.
+            let takes_more = !self.outbox.is_behind();
+            let can_read = takes_more && !has_more_frames;
             let Self { role, io, decoder, outbox, written_at, .. } = self;
             let outcome = select! {
                 () = &mut drained => return self.shut_down(),
-                event = role.next_event() => match event {
+                event = role.next_event(takes_more) => match event {
                     Some(event) => self.handle_events(event),
                     None => Err(Reason::InboxOverflow),
                 },
@@ -227,6 +228,9 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
     /// Only so many, or a flood of events would keep commands waiting for ever.
     fn handle_ready_events(&mut self) -> Result<(), Reason> {
         for _ in 0..EVENTS_PER_TURN {
+            if self.outbox.is_behind() {
+                break;
+            }
             let Some(event) = self.role.ready_event() else { break };
             self.handle_event(event)?;
         }
@@ -234,9 +238,7 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
     }
 
     fn handle_event(&mut self, event: crate::hub::Event) -> Result<(), Reason> {
-        self.outbox.set_pushing(true);
         let outcome = self.role.on_event(event, &mut self.outbox);
-        self.outbox.set_pushing(false);
         outcome.or_else(|reject| self.reject(reject, TrId::ZERO))
     }
 
@@ -254,16 +256,12 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         self.role.deadline().into_iter().chain(stall).min()
     }
 
-    /// Hands the transport what it takes without waiting. Returns whether the role still holds
-    /// something back.
-    async fn write_some(&mut self) -> Result<bool, Reason> {
-        self.outbox.set_pushing(true);
-        let has_more = self.role.on_room(&mut self.outbox);
-        self.outbox.set_pushing(false);
+    /// Hands the transport what it takes without waiting.
+    async fn write_some(&mut self) -> Result<(), Reason> {
         let Self { io, outbox, written_at, waits, .. } = self;
         if outbox.is_empty() {
             *waits = false;
-            return Ok(has_more);
+            return Ok(());
         }
         if !*waits {
             // The first try: how long nothing was to be sent says nothing about the peer.
@@ -277,8 +275,7 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
                 Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
             })
         });
-        result.await?;
-        if outbox.is_over_limit() { Err(Reason::OutputOverflow) } else { Ok(has_more) }
+        result.await
     }
 
     fn shut_down(&mut self) -> Reason {
@@ -298,7 +295,7 @@ async fn finish<T: AsyncRead + AsyncWrite + Unpin>(
     outbox: &mut Outbox,
     reason: &Reason,
 ) {
-    if matches!(reason, Reason::PeerLost(_) | Reason::OutputOverflow | Reason::WriteStalled) {
+    if matches!(reason, Reason::PeerLost(_) | Reason::WriteStalled) {
         return;
     }
     let last_lines = async {

@@ -62,9 +62,20 @@ fn masked(line: &[u8]) -> String {
     let mut words: Vec<_> =
         String::from_utf8_lossy(line).split_whitespace().map(str::to_owned).collect();
     let secret_at = match words.first().map(String::as_str) {
-        // USR n TWN S ticket; on a switchboard USR n email cookie.
-        Some("USR") if words.get(3).is_some_and(|word| word == "S") => Some(4),
-        Some("USR") if words.get(2).is_some_and(|word| word.contains('@')) => Some(3),
+        // USR n OK …; USR n TWN I email. Everything else may hold a ticket or a cookie.
+        Some("USR") if words.get(2).is_some_and(|word| word == "OK") => None,
+        Some("USR") if words.get(3).is_some_and(|word| word == "I") && words.len() == 5 => None,
+        Some("USR") => {
+            let is_step = words.get(2).is_some_and(|word| word == "TWN");
+            let known = match words.get(3) {
+                Some(word) if is_step && word == "S" => 4,
+                _ if is_step => 3,
+                _ => 2,
+            };
+            words.truncate(known);
+            words.push("***".into());
+            None
+        }
         Some("ANS") => Some(3),
         // XFR n SB address CKI cookie; RNG session address CKI cookie email name.
         Some("XFR" | "RNG") => words.iter().position(|word| word == "CKI").map(|at| at + 1),
@@ -85,7 +96,11 @@ mod tests {
         for (line, expected) in [
             ("USR 7 TWN S t=4tQ9&p=5X", "USR 7 TWN S ***"),
             ("USR 6 TWN I maya@example.org", "USR 6 TWN I maya@example.org"),
-            ("USR 1 maya@example.org 107.20", "USR 1 maya@example.org ***"),
+            ("USR 7 TWN s t=4tQ9&p=5X", "USR 7 TWN ***"),
+            ("USR 7 TWN I a@b.c t=4tQ9&p=5X", "USR 7 TWN ***"),
+            ("USR 7 t=4tQ9&p=5X", "USR 7 ***"),
+            ("USR 4 OK maya@example.org Maya 1 0", "USR 4 OK maya@example.org Maya 1 0"),
+            ("USR 1 maya@example.org 107.20", "USR 1 ***"),
             ("ANS 1 maya@example.org 107.20 18", "ANS 1 maya@example.org *** 18"),
             ("XFR 12 SB 192.0.2.10:1865 CKI 1.2", "XFR 12 SB 192.0.2.10:1865 CKI ***"),
             ("CHG 9 NLN", "CHG 9 NLN"),

@@ -47,6 +47,32 @@ fn a_flood_of_status_changes_throws_nobody_off_who_reads() {
     });
 }
 
+/// While a command of hers waits for the database, nobody takes her news out.
+#[test]
+fn a_flood_throws_nobody_off_who_is_busy_with_commands() {
+    let server = TestServer::start();
+    alice_watches_bob(&server);
+    let mut alice = Client::present(&server, "MSNP9", ALICE, "NLN 0");
+    let mut bob = Client::present(&server, "MSNP9", BOB, "NLN 0");
+    let flood: String = (1..=20_000).map(|n| format!("CHG 9 BSY {n}\r\n")).collect();
+    let mut sender = bob.second_hand();
+    let mut commands = alice.second_hand();
+    std::thread::scope(|scope| {
+        scope.spawn(move || sender.send_bytes(flood.as_bytes()));
+        scope.spawn(|| (1..=20_000).for_each(|n| bob.expect(&format!("CHG 9 BSY {n}"))));
+        scope.spawn(move || commands.send_bytes("SYN 7 0\r\nGTC 8 A\r\n".repeat(300).as_bytes()));
+        let (mut errors, mut last) = (0, String::new());
+        while errors < 300 || last != "NLN BSY bob@example.test Bob 20000" {
+            let line = alice.line_but_challenge();
+            if line == "218 8" {
+                errors += 1;
+            } else if line.starts_with("NLN ") {
+                last = line;
+            }
+        }
+    });
+}
+
 #[test]
 fn who_does_not_keep_up_hears_the_latest_and_stays_connected() {
     let server = TestServer::start_with(|config| config.limits.output_queue_bytes_max = 100_000);

@@ -9,6 +9,7 @@
 //! Quirks: nothing may stand between the lines of the block: libpurple and aMSN count them.
 
 use crate::{
+    model::{Contact, ListBits},
     notification::SignedIn,
     protocol::{ErrorCode, Event},
     session::{Call, Outbox, Reason, Reject},
@@ -30,6 +31,12 @@ pub(super) async fn handle(
             StoreError::NotFound => Reason::AccountGone.into(),
             error => Reject::Internal(ErrorCode::DatabaseUnavailable, error.into()),
         })?;
+    // Somebody whose account was removed by another process is in no block; nothing may be said
+    // about them after it.
+    let on_forward = |contact: &&Contact| contact.lists.has(ListBits::FORWARD);
+    let forward: Vec<_> = roster.contacts.iter().filter(on_forward).map(|c| c.id).collect();
+    let (hub, id) = (session.member.hub(), session.member.session());
+    hub.reconcile(session.account, id, &forward);
     let version = roster.version;
     session.synchronised_at = Some(version);
     if known == version {

@@ -1,0 +1,278 @@
+//! What waits for one session: all of it for a session that keeps up, of presence only the latest
+//! of each person for one that does not. So nobody can fill another's inbox by changing status.
+
+use super::Event;
+use crate::model::AccountId;
+use parking_lot::Mutex;
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+use tokio::sync::Notify;
+
+/// Waiting entries from which on presence is merged.
+const MERGE_FROM: usize = 1024;
+/// Entries an empty inbox may keep room for.
+const IDLE_ENTRIES_MAX: usize = 8;
+
+/// The receiving end. Ends (`None`) when the hub has dropped the session because its inbox was
+/// full.
+#[derive(Debug)]
+pub struct Inbox(Arc<Shared>);
+
+/// The hub's end. Dropping it closes the inbox.
+#[derive(Debug)]
+pub(super) struct Sender {
+    shared: Arc<Shared>,
+    events_max: usize,
+}
+
+/// The inbox has no room.
+#[derive(Debug)]
+pub(super) struct Full;
+
+#[derive(Debug, Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    arrived: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    entries: VecDeque<Entry>,
+    /// The events of [`Entry::Latest`].
+    latest: HashMap<AccountId, Event>,
+    /// Why the session ends; needs no room and comes after everything else.
+    farewell: Option<Event>,
+    is_closed: bool,
+}
+
+#[derive(Debug)]
+enum Entry {
+    Event(Event),
+    /// The place of this person's latest presence.
+    Latest(AccountId),
+}
+
+/// An inbox with room for `events_max` entries.
+pub(super) fn inbox(events_max: usize) -> (Sender, Inbox) {
+    let shared = Arc::<Shared>::default();
+    (Sender { shared: shared.clone(), events_max }, Inbox(shared))
+}
+
+impl Sender {
+    /// Puts an event in.
+    pub(super) fn send(&self, event: Event) -> Result<(), Full> {
+        let result = self.shared.queue.lock().push(event, self.events_max);
+        self.shared.arrived.notify_one();
+        result
+    }
+
+    /// Ends the session with a last event, which it gets however full the inbox is.
+    pub(super) fn farewell(self, event: Event) {
+        self.shared.queue.lock().farewell = Some(event);
+    }
+
+    /// Takes presence of these people out again.
+    pub(super) fn forget(&self, people: &[AccountId]) {
+        let mut queue = self.shared.queue.lock();
+        queue.entries.retain(|entry| {
+            let id = match entry {
+                Entry::Event(event) => presence_of(event),
+                Entry::Latest(id) => Some(*id),
+            };
+            id.is_none_or(|id| !people.contains(&id))
+        });
+        people.iter().for_each(|id| drop(queue.latest.remove(id)));
+    }
+
+    /// Entries waiting.
+    pub(super) fn len(&self) -> usize {
+        self.shared.queue.lock().entries.len()
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.shared.queue.lock().is_closed = true;
+        self.shared.arrived.notify_one();
+    }
+}
+
+impl Inbox {
+    /// The next event. Who has no room for news (`takes_news` is false) gets only the farewell and
+    /// the end. Cancellation safe.
+    pub async fn recv(&mut self, takes_news: bool) -> Option<Event> {
+        loop {
+            let arrived = self.0.arrived.notified();
+            {
+                let mut queue = self.0.queue.lock();
+                let event = if takes_news { queue.pop() } else { queue.farewell.take() };
+                if event.is_some() || queue.is_closed {
+                    return event;
+                }
+            }
+            arrived.await;
+        }
+    }
+
+    /// An event that is already there.
+    pub fn try_recv(&mut self) -> Option<Event> {
+        self.0.queue.lock().pop()
+    }
+
+    /// Whether nothing more will come after what waits.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.queue.lock().is_closed
+    }
+
+    /// Entries waiting.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.queue.lock().entries.len()
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Queue {
+    fn push(&mut self, event: Event, events_max: usize) -> Result<(), Full> {
+        let is_full = self.entries.len() >= events_max;
+        if let Some(id) = presence_of(&event) {
+            if let Some(waiting) = self.latest.get_mut(&id) {
+                *waiting = event;
+                return Ok(());
+            }
+            if !is_full && self.entries.len() >= MERGE_FROM {
+                self.latest.insert(id, event);
+                self.entries.push_back(Entry::Latest(id));
+                return Ok(());
+            }
+        }
+        if is_full {
+            return Err(Full);
+        }
+        self.entries.push_back(Entry::Event(event));
+        Ok(())
+    }
+
+    fn pop(&mut self) -> Option<Event> {
+        let event = match self.entries.pop_front() {
+            Some(Entry::Event(event)) => Some(event),
+            Some(Entry::Latest(id)) => self.latest.remove(&id),
+            None => self.farewell.take(),
+        };
+        if self.entries.is_empty() && self.entries.capacity() > IDLE_ENTRIES_MAX {
+            self.entries = VecDeque::new();
+            self.latest = HashMap::new();
+        }
+        event
+    }
+}
+
+/// Whose presence the event is about.
+fn presence_of(event: &Event) -> Option<AccountId> {
+    match event {
+        Event::Online(card) => Some(card.person.id),
+        Event::Offline(person) => Some(person.id),
+        Event::List(_) | Event::Replaced | Event::Expelled | Event::ShutdownNotice { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        hub::{Card, Person, event::Memo},
+        model::{Address, Name, Presence, Status},
+    };
+    use proptest::prelude::*;
+
+    fn online(id: u64, client_id: u32) -> Event {
+        let address = Address::parse(&format!("user{id}@example.test")).unwrap();
+        let name = Name::from(&address);
+        let person = Person::new(AccountId(id), address, name);
+        let presence = Presence { status: Status::Online, client_id, object: None };
+        Event::Online(Arc::new(Card { person, presence, memo: Memo::default() }))
+    }
+
+    fn seen(event: &Event) -> (u64, u32) {
+        match event {
+            Event::Online(card) => (card.person.id.0, card.presence.client_id),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn who_keeps_up_hears_everything_and_who_does_not_the_latest() {
+        let (sender, mut inbox) = inbox(2 * MERGE_FROM);
+        for client_id in 0..100_000 {
+            sender.send(online(1, client_id)).unwrap();
+            sender.send(online(2, client_id)).unwrap();
+        }
+        assert_eq!(inbox.len(), MERGE_FROM + 2);
+        let events: Vec<_> = std::iter::from_fn(|| inbox.try_recv()).collect();
+        assert_eq!(seen(&events[MERGE_FROM]), (1, 99_999));
+        assert_eq!(seen(&events[MERGE_FROM + 1]), (2, 99_999));
+        let queue = inbox.0.queue.lock();
+        assert_eq!((queue.entries.capacity(), queue.latest.capacity()), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn a_farewell_needs_no_room_and_no_reader() {
+        let (sender, mut inbox) = inbox(1);
+        sender.send(Event::ShutdownNotice { minutes: 1 }).unwrap();
+        assert!(sender.send(Event::ShutdownNotice { minutes: 2 }).is_err());
+        sender.farewell(Event::Replaced);
+        assert!(matches!(inbox.recv(false).await, Some(Event::Replaced)));
+        assert!(matches!(inbox.recv(true).await, Some(Event::ShutdownNotice { minutes: 1 })));
+        assert!(inbox.recv(true).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_woken() {
+        let (sender, mut inbox) = inbox(1);
+        let waiting = async { inbox.recv(true).await };
+        let sending = async { sender.send(Event::ShutdownNotice { minutes: 7 }).unwrap() };
+        let (event, ()) = tokio::join!(waiting, sending);
+        assert!(matches!(event, Some(Event::ShutdownNotice { minutes: 7 })));
+        drop(sender);
+        assert!(inbox.recv(false).await.is_none());
+    }
+
+    proptest! {
+        /// However sending and receiving interleave: of every person the changes come in order,
+        /// and the last one comes.
+        #[test]
+        fn nobodys_changes_are_reordered_or_end_early(
+            steps in proptest::collection::vec((1u64..6, 0usize..1500, 0usize..1500), 1..12),
+        ) {
+            let (sender, mut inbox) = inbox(1 << 20);
+            let (mut sent, mut heard) = (HashMap::new(), HashMap::new());
+            let mut client_id = 0;
+            let mut take = |inbox: &mut Inbox, count: usize| {
+                for event in std::iter::from_fn(|| inbox.try_recv()).take(count) {
+                    let (id, client_id) = seen(&event);
+                    if let Some(before) = heard.insert(id, client_id) {
+                        assert!(before < client_id);
+                    }
+                }
+                heard.clone()
+            };
+            for (people, sends, receives) in steps {
+                for n in 0..sends as u64 {
+                    client_id += 1;
+                    sent.insert(n % people, client_id);
+                    sender.send(online(n % people, client_id)).unwrap();
+                }
+                take(&mut inbox, receives);
+            }
+            prop_assert_eq!(take(&mut inbox, usize::MAX), sent);
+        }
+    }
+}
