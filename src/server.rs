@@ -25,6 +25,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument as _;
 
 /// Where the login service listens if nobody chose and port 443 is reserved for root.
 const UNPRIVILEGED_HTTPS_PORT: u16 = 8443;
@@ -400,7 +401,8 @@ impl Parts {
             Role::PassportHttp | Role::PassportHttps => {
                 let (passport, tls) = (self.passport.clone(), self.tls.clone());
                 let deadline = Duration::from_secs(self.config.timers.http_request_secs);
-                tasks.spawn(async move {
+                let span = tracing::info_span!("passport", session.id = %session);
+                let serve = async move {
                     // Given back when this ends, wherever that is.
                     let _permit = permit;
                     let Some(tls) = tls.filter(|_| role == Role::PassportHttps) else {
@@ -420,7 +422,8 @@ impl Parts {
                         }
                         Err(_) => tracing::debug!(address = %peer, "TLS handshake too slow"),
                     }
-                });
+                };
+                tasks.spawn(serve.instrument(span));
             }
         }
     }

@@ -2,7 +2,10 @@
 
 use super::{Failure, output};
 use crate::{
-    dispatch::Dispatch, notification::Notification, protocol::Dialect, session::command::RowInfo,
+    dispatch::Dispatch,
+    notification::Notification,
+    protocol::{Dialect, event::SENT},
+    session::command::RowInfo,
 };
 use clap::Args;
 use serde_json::json;
@@ -20,7 +23,10 @@ pub(super) fn run(args: &ProtocolArgs) -> Result<(), Failure> {
     let tables = [("dispatch", Dispatch::table()), ("notification", Notification::table())];
     if args.json {
         let tables = tables.map(|(role, rows)| {
-            let rows: Vec<_> = rows.iter().map(document).collect();
+            let sent = sent(role).map(|(verb, purpose)| {
+                json!({ "verb": verb, "direction": TO_CLIENT, "purpose": purpose })
+            });
+            let rows: Vec<_> = rows.iter().map(document).chain(sent).collect();
             (role.to_owned(), rows.into())
         });
         return output::print_json(&serde_json::Value::Object(tables.into_iter().collect()));
@@ -32,7 +38,7 @@ pub(super) fn run(args: &ProtocolArgs) -> Result<(), Failure> {
             let payload = row.payload_bytes_max.map(|bytes| format!("≤ {bytes}"));
             [
                 row.verb.into(),
-                DIRECTION.into(),
+                FROM_CLIENT.into(),
                 row.states.into(),
                 row.dialect.map_or("all", Dialect::name).into(),
                 arguments(row),
@@ -40,15 +46,27 @@ pub(super) fn run(args: &ProtocolArgs) -> Result<(), Failure> {
                 row.purpose.into(),
             ]
         });
-        let lines: Vec<_> = std::iter::once(heading.map(String::from)).chain(lines).collect();
+        let sent = sent(role).map(|(verb, purpose)| {
+            [verb, TO_CLIENT, "-", "all", "-", "-", purpose].map(String::from)
+        });
+        let heading = std::iter::once(heading.map(String::from));
+        let lines: Vec<_> = heading.chain(lines).chain(sent).collect();
         text += &format!("{}{role}\n", if text.is_empty() { "" } else { "\n" });
         text += &output::table(&lines);
     }
     output::print(&text)
 }
 
-/// The tables hold what clients may send; what servers send is no command of theirs.
-const DIRECTION: &str = "from client";
+const FROM_CLIENT: &str = "from client";
+const TO_CLIENT: &str = "to client";
+/// What a dispatch server says of all that servers can say.
+const SENT_BY_DISPATCH: [&str; 5] = ["NNN", "VER", "CVR", "CVQ", "XFR"];
+
+/// What the role sends, with what it says.
+fn sent(role: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let is_dispatch = role == "dispatch";
+    SENT.into_iter().filter(move |(verb, _)| !is_dispatch || SENT_BY_DISPATCH.contains(verb))
+}
 
 fn arguments(row: &RowInfo) -> String {
     let (fewest, most) = row.arity;
@@ -59,7 +77,7 @@ fn arguments(row: &RowInfo) -> String {
 fn document(row: &RowInfo) -> serde_json::Value {
     json!({
         "verb": row.verb,
-        "direction": DIRECTION,
+        "direction": FROM_CLIENT,
         "states": row.states,
         "dialect": row.dialect.map(Dialect::name),
         "trid": row.has_trid,

@@ -10,6 +10,44 @@ use crate::model::{
 use bytes::{BufMut, BytesMut};
 use std::fmt::Display;
 
+/// Every verb the server sends, with what it says; `NNN` stands for the numeric errors.
+pub const SENT: [(&str, &str); 34] = [
+    ("NNN", "error, see the reference"),
+    ("VER", "the chosen dialect"),
+    ("CVR", "recommended and least version"),
+    ("CVQ", "recommended and least version, update check form"),
+    ("USR", "sign-in policy, then success"),
+    ("XFR", "go to this notification server"),
+    ("MSG", "profile, system message; with payload"),
+    ("SYN", "list version, and whether the lists follow"),
+    ("GTC", "setting, in a list or as a reply"),
+    ("BLP", "setting, in a list or as a reply"),
+    ("PRP", "own property, in a list or as a reply"),
+    ("LSG", "a group, in a list"),
+    ("LST", "a contact, in a list"),
+    ("BPR", "a contact's property, in a list or when it changes"),
+    ("CHG", "own status as set"),
+    ("ILN", "a contact's status at sign-in or when added"),
+    ("NLN", "a contact's new status"),
+    ("FLN", "a contact is no longer visible"),
+    ("CHL", "challenge"),
+    ("QRY", "answer to a challenge accepted"),
+    ("QNG", "answer to a ping, seconds until the next (MSNP9)"),
+    ("ADD", "added; with TrID 0: somebody added me"),
+    ("REM", "removed; with TrID 0: somebody removed me"),
+    ("ADG", "group made"),
+    ("REG", "group renamed"),
+    ("RMG", "group removed"),
+    ("REA", "renamed"),
+    ("URL", "a web address"),
+    ("SND", "invitation taken"),
+    ("SDC", "invitation taken"),
+    ("IMS", "conversations on or off"),
+    ("OUT", "goodbye"),
+    ("OUT OTH", "signed in elsewhere"),
+    ("OUT SSD", "server shutting down"),
+];
+
 /// One line, borrowed from whoever sends it. `token` fields repeat the client's own word byte for
 /// byte; names are encoded anew.
 #[derive(Clone)]

@@ -42,7 +42,7 @@ pub struct SessionLimits {
     pub line_bytes_max: usize,
     /// Bytes of one payload; a row may allow less.
     pub payload_bytes_max: usize,
-    /// Bytes waiting to be sent.
+    /// Bytes waiting to be sent above which nothing is added.
     pub output_queue_bytes_max: usize,
     /// How long sending may stand still.
     pub write_stall: Duration,

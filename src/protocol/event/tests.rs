@@ -114,6 +114,8 @@ fn lines_stand_exactly_as_documented() {
         (Event::Msg { payload: "a\r\n\r\n" }, Msnp9, "MSG Hotmail Hotmail 5\r\na\r\n\r\n"),
     ] {
         assert_eq!(line(&event, dialect), expected);
+        let verb = if expected.as_bytes()[0].is_ascii_digit() { "NNN" } else { &expected[..3] };
+        assert!(SENT.iter().any(|(sent, _)| *sent == verb), "{verb} is not in the table");
     }
 }
 

@@ -55,7 +55,9 @@ fn a_flood_of_connections_above_the_limit_costs_one_line() {
     process.signal("TERM");
     let (_, _, log) = process.end();
     let told: Vec<_> = log.lines().filter(|line| line.contains("connection refused")).collect();
-    let [line] = told.as_slice() else { panic!("{log}") };
+    // One for each ten seconds, and even a very slow machine does not take minutes.
+    assert!((1..10).contains(&told.len()), "{log}");
+    let line = told[0];
     assert!(line.contains("WARN") && line.contains("address=127.0.0.1:"), "{line}");
     assert!(line.contains("connections_per_address_max") && line.contains("left_out=0"), "{line}");
 }
