@@ -2,7 +2,7 @@
 
 use super::{Failure, certificate_names};
 use crate::{
-    cli::backend,
+    cli::{backend, fixture_file},
     config::{Bind, Config, Synchronous},
     fixture,
     net::tls::{KeyKind, TlsServer},
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 use anyhow::Context as _;
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{collections::HashMap, net::SocketAddr, path::Path, sync::Arc};
 use tempfile::TempDir;
 
 /// The defaults of the CI mode: every listener on a free loopback port.
@@ -66,13 +66,7 @@ pub(super) async fn build(
 }
 
 fn read(path: &Path, config: &Config, hasher: &PasswordHasher) -> Result<Vec<NewAccount>, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::File {
-        path: path.into(),
-        text: format!("the fixture cannot be read ({error}); name an existing file"),
-    })?;
-    let limits = backend::roster_limits(config);
-    let users =
-        fixture::parse(&text, &path.display().to_string(), limits).map_err(Failure::Fixture)?;
+    let users = fixture_file::read(path, backend::roster_limits(config), &HashMap::new())?;
     fixture::into_new_accounts(users, |password| {
         Ok(hasher.hash_now(password).map_err(anyhow::Error::new)?)
     })
