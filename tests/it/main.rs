@@ -7,6 +7,7 @@ mod crowd;
 mod fuzz;
 mod hub;
 mod matrix;
+mod moving;
 mod passport;
 mod sessions;
 mod store;
