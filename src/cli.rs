@@ -6,6 +6,7 @@ mod config;
 mod db;
 mod docs;
 mod failure;
+mod fixture_file;
 mod options;
 mod output;
 mod password;

@@ -31,6 +31,11 @@ pub enum Failure {
         /// The database.
         path: PathBuf,
     },
+    /// A server works on the database, and would not notice what the command does: exit code 69.
+    DatabaseServed {
+        /// The database.
+        path: PathBuf,
+    },
     /// Anything else: exit code 1.
     Other(anyhow::Error),
 }
@@ -44,7 +49,9 @@ impl Failure {
     pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Other(_) => 1,
-            Self::AddressTaken { .. } | Self::DatabaseInUse { .. } => 69,
+            Self::AddressTaken { .. }
+            | Self::DatabaseInUse { .. }
+            | Self::DatabaseServed { .. } => 69,
             Self::Config(_) | Self::File { .. } | Self::Fixture(_) => 78,
         }
     }
@@ -65,6 +72,12 @@ impl fmt::Display for Failure {
                 f,
                 "another msnd serves from {} already; stop it, or choose another data folder with \
                  --data-dir: people on two servers with one database would not see each other",
+                path.display()
+            ),
+            Self::DatabaseServed { path } => write!(
+                f,
+                "a server works on {}, and its sessions would go on with what is to be replaced; \
+                 stop it first, or keep the accounts that are there with --skip-existing",
                 path.display()
             ),
             Self::Other(error) => write!(f, "{error:#}"),

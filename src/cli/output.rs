@@ -1,10 +1,14 @@
 //! Standard output that survives a reader who has seen enough, and the few forms in which we print.
 
 use super::Failure;
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use jiff::Timestamp;
 use serde_json::Value;
-use std::io::{self, ErrorKind, Write as _};
+use std::{
+    fmt::Display,
+    io::{self, ErrorKind, Write as _},
+    path::Path,
+};
 
 /// Prints `text` as it is. A closed pipe is no failure: the reader has what it wanted.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
@@ -12,6 +16,45 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written.context("cannot write to standard output")?),
+    }
+}
+
+/// Writes `text` to a new file that only its owner may read, whole or not at all; without a file it
+/// is printed. Whether there is a file.
+pub(super) fn write(file: Option<&Path>, text: &str) -> Result<bool, Failure> {
+    let Some(file) = file else {
+        print(text)?;
+        return Ok(false);
+    };
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let written =
+        tempfile::Builder::new().prefix(".msnd-").tempfile_in(folder).and_then(|mut new| {
+            new.write_all(text.as_bytes())?;
+            new.as_file().sync_all()?;
+            Ok(new.persist_noclobber(file)?)
+        });
+    match written {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            Err(anyhow!("{} exists already; name a new file", file.display()).into())
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot write {}", file.display()))?,
+    }
+}
+
+/// `1 account`, `2 accounts`.
+pub(super) fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The first few of them, and how many more there are.
+pub(super) fn some<T: Display>(all: &[T]) -> String {
+    const SHOWN_MAX: usize = 10;
+    let shown: Vec<String> = all.iter().take(SHOWN_MAX).map(T::to_string).collect();
+    match all.len().saturating_sub(SHOWN_MAX) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 
@@ -63,6 +106,17 @@ mod tests {
         ] {
             assert_eq!(utc(secs), text);
         }
+    }
+
+    #[test]
+    fn long_lists_of_names_are_cut() {
+        let names: Vec<usize> = (1..=12).collect();
+        assert_eq!(some(&names[..2]), "1, 2");
+        assert_eq!(some(&names), "1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more");
+        assert_eq!(
+            (counted(1, "account"), counted(2, "account")),
+            ("1 account".into(), "2 accounts".into())
+        );
     }
 
     #[test]

@@ -54,7 +54,8 @@ pub struct RunArgs {
     /// without an address in the options get a free port on 127.0.0.1, Passport without TLS too
     #[arg(long, conflicts_with = "data_dir")]
     pub ephemeral: bool,
-    /// Start with the accounts, lists, groups and properties of this TOML file
+    /// Start with the accounts, lists, groups and properties of this TOML file; `msnd user export`
+    /// writes one
     #[arg(long, value_name = "FILE", requires = "ephemeral")]
     pub fixture: Option<PathBuf>,
     /// When every listener accepts, print one line of JSON with roles and addresses
@@ -193,7 +194,7 @@ async fn build(loaded: Loaded) -> Result<(server::Options, Option<File>), Failur
 
 /// Keeps a second notification role away from the database as long as the file is open: the hub
 /// knows only the sessions and edits of its own process. Other commands may work beside it.
-fn lock(config: &Config) -> Result<Option<File>, Failure> {
+pub(super) fn lock(config: &Config) -> Result<Option<File>, Failure> {
     let database = config.database_file();
     let mut path = database.clone().into_os_string();
     path.push(".lock");

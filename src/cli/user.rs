@@ -1,12 +1,17 @@
 //! `msnd user`: makes, lists, shows and changes accounts. Safe while a server runs on the same
 //! database.
 
+mod contacts;
+mod export;
+mod import;
+
 use super::{
     ConfigArgs, Failure,
     backend::{Backend, block_on},
     output, password,
 };
 use crate::{
+    config::Config,
     model::{Address, Contact, List, ListBits, Name, Roster},
     store::{Account, Store as _, StoreError},
 };
@@ -18,12 +23,14 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 const EXAMPLES: &str = "\
 Passwords are asked for at a terminal, or read as one line from standard input; only their first
 16 characters count, as with the clients of that time, and only printable ASCII is allowed. Every
-change may be made while the server runs and holds from the next sign-in on.
+change but `import --replace` may be made while the server runs, and holds from the next sign-in on.
 
 Examples:
   msnd user add alice@example.test --name Alice
   echo \"$PASSWORD\" | msnd user add bob@example.test
-  msnd user list --json";
+  msnd user list --json
+  msnd user export --out network.toml       # all accounts, to move them to another server
+  msnd user import network.toml --data-dir /var/lib/msnd";
 
 /// Make, list, show and change accounts
 #[derive(Debug, Args)]
@@ -84,13 +91,19 @@ enum Action {
         #[arg(long)]
         yes: bool,
     },
+    Export(export::ExportArgs),
+    Import(import::ImportArgs),
+    Contacts(contacts::ContactsArgs),
 }
 
 /// Does it.
 pub(super) fn run(args: &UserArgs) -> Result<(), Failure> {
     let config = args.config.load()?.config;
+    if let Action::Import(import) = &args.action {
+        import::check(import, &config)?;
+    }
     block_on(async {
-        let create = matches!(args.action, Action::Add { .. });
+        let create = matches!(args.action, Action::Add { .. } | Action::Import(_));
         let database = config.database_file();
         let is_new = create && !database.exists();
         let backend = Backend::open(&config, create).await?;
@@ -101,13 +114,13 @@ pub(super) fn run(args: &UserArgs) -> Result<(), Failure> {
                 database.display()
             ))?;
         }
-        let outcome = act(&backend, &args.action).await;
+        let outcome = act(&config, &backend, &args.action).await;
         backend.store.close().await;
         outcome
     })
 }
 
-async fn act(backend: &Backend, action: &Action) -> Result<(), Failure> {
+async fn act(config: &Config, backend: &Backend, action: &Action) -> Result<(), Failure> {
     let Backend { store, accounts } = backend;
     match action {
         Action::Add { address, name } => {
@@ -153,6 +166,9 @@ async fn act(backend: &Backend, action: &Action) -> Result<(), Failure> {
             accounts.remove(address).await.map_err(anyhow::Error::new)?;
             output::print(&format!("removed {address}\n"))
         }
+        Action::Export(args) => export::run(args, backend).await,
+        Action::Contacts(args) => contacts::run(args, backend).await,
+        Action::Import(args) => import::run(args, config, backend).await,
     }
 }
 

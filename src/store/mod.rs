@@ -52,6 +52,10 @@ pub struct NewAccount {
     pub name: Name,
     /// Its password.
     pub password: PasswordHash,
+    /// Whether it may sign in.
+    pub enabled: bool,
+    /// When it was made, Unix seconds; `None` for now.
+    pub created_at_secs: Option<i64>,
     /// Its list version, at least 1.
     pub list_version: u32,
     /// `BLP`
@@ -74,6 +78,8 @@ impl NewAccount {
             address,
             name,
             password,
+            enabled: true,
+            created_at_secs: None,
             list_version: 1,
             privacy: Privacy::default(),
             prompt: Prompt::default(),
@@ -149,6 +155,24 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// # Errors
     /// [`StoreError::Conflict`] if an address is taken or a contact does not exist.
     async fn create_accounts(&self, accounts: Vec<NewAccount>) -> Result<(), StoreError>;
+
+    /// Makes accounts with their lists, or gives those that exist already all that `accounts` say
+    /// in place of what they had; all or none. Their numbers stay, and so do they on the lists of
+    /// others; reverse lists follow. The list version of an account that was there rises beyond
+    /// both its own and the given one.
+    ///
+    /// Sessions are not told: no server may be running on the database.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if a contact does not exist.
+    async fn replace_accounts(&self, accounts: Vec<NewAccount>) -> Result<(), StoreError>;
+
+    /// All accounts with their lists, by handle, as of one moment. Of the `only` ones if given;
+    /// holds all of it in memory. Contacts come without their properties.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if one of `only` does not exist.
+    async fn export(&self, only: Option<&[Address]>) -> Result<Vec<(Account, Roster)>, StoreError>;
 
     /// One account by its handle.
     ///

@@ -1,10 +1,13 @@
 //! Argon2id password hashes: made and verified off the async threads, behind a bounded queue.
 //! Knows no account and no protocol.
 
+mod phc;
+
 use argon2::{
     Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version,
     password_hash::Error as HashError,
 };
+pub use phc::{HASH_LANES_MAX, HASH_MEMORY_KIB_MAX, HASH_WORK_KIB_MAX, HashFormError};
 use secrecy::{ExposeSecret, SecretString};
 use std::{
     fmt,

@@ -6,6 +6,7 @@ mod desk;
 mod edit;
 mod read;
 mod readers;
+mod replace;
 mod schema;
 mod sql;
 mod writer;
@@ -157,6 +158,16 @@ impl fmt::Debug for SqliteStore {
 impl Store for SqliteStore {
     async fn create_accounts(&self, accounts: Vec<NewAccount>) -> Result<(), StoreError> {
         self.writer.accounts(Write::Create(accounts)).await
+    }
+
+    async fn replace_accounts(&self, accounts: Vec<NewAccount>) -> Result<(), StoreError> {
+        self.writer.accounts(Write::Replace(accounts)).await
+    }
+
+    async fn export(&self, only: Option<&[Address]>) -> Result<Vec<(Account, Roster)>, StoreError> {
+        let mut reader = self.readers.take().await?;
+        let outcome = read::export(reader.conn(), only).await;
+        reader.settle(outcome)
     }
 
     async fn account(&self, address: &Address) -> Result<Account, StoreError> {

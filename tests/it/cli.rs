@@ -12,30 +12,31 @@ use std::{
 use tempfile::TempDir;
 
 /// A folder to start the binary in, with nothing of the outside in its environment.
-struct Home(TempDir);
+pub(crate) struct Home(TempDir);
 
+/// How a run of it went.
 #[derive(Debug)]
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Home {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
-    fn run(&self, line: &str) -> Ran {
+    pub(crate) fn run(&self, line: &str) -> Ran {
         self.run_with(line, &[], "")
     }
 
     /// Runs `line`, split at spaces, with these variables and this standard input.
-    fn run_with(&self, line: &str, env: &[(&str, &str)], stdin: &str) -> Ran {
+    pub(crate) fn run_with(&self, line: &str, env: &[(&str, &str)], stdin: &str) -> Ran {
         let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_msnd"))
             .args(line.split_whitespace())
             .current_dir(self.path())
@@ -53,13 +54,13 @@ impl Home {
     }
 
     /// Runs `line`, which must succeed without a complaint.
-    fn ok(&self, line: &str, stdin: &str) -> String {
+    pub(crate) fn ok(&self, line: &str, stdin: &str) -> String {
         let ran = self.run_with(line, &[], stdin);
         assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{line}: {ran:?}");
         ran.out
     }
 
-    fn json(&self, line: &str) -> Value {
+    pub(crate) fn json(&self, line: &str) -> Value {
         serde_json::from_str(&self.ok(line, "")).unwrap()
     }
 }
@@ -78,6 +79,11 @@ fn help_reads_as_agreed() {
         "user disable",
         "user enable",
         "user remove",
+        "user export",
+        "user import",
+        "user contacts",
+        "user contacts export",
+        "user contacts import",
         "config",
         "config example",
         "config check",

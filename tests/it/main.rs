@@ -9,6 +9,7 @@ mod fuzz;
 mod hostile;
 mod hub;
 mod matrix;
+mod moving;
 mod passport;
 mod process;
 mod sessions;

@@ -2,7 +2,7 @@
 
 use super::{Failure, certificate_names};
 use crate::{
-    cli::backend,
+    cli::{backend, fixture_file},
     config::{Bind, Config, Synchronous},
     fixture,
     model::roster::RosterLimits,
@@ -15,11 +15,7 @@ use crate::{
 };
 use anyhow::Context as _;
 use std::{
-    io::ErrorKind,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
+    collections::HashMap, io::ErrorKind, net::SocketAddr, path::Path, sync::Arc, time::Duration,
 };
 use tempfile::TempDir;
 
@@ -96,7 +92,7 @@ pub(super) async fn build(
             // A large file takes its time, during which signals must be heard.
             let (path, limits) = (path.to_path_buf(), backend::roster_limits(config));
             let hasher = hasher.clone();
-            let read = tokio::task::spawn_blocking(move || read(path, limits, &hasher));
+            let read = tokio::task::spawn_blocking(move || read(&path, limits, &hasher));
             read.await.context("reading the fixture was interrupted")??
         }
         None => Vec::new(),
@@ -116,16 +112,11 @@ pub(super) async fn build(
 }
 
 fn read(
-    path: PathBuf,
+    path: &Path,
     limits: RosterLimits,
     hasher: &PasswordHasher,
 ) -> Result<Vec<NewAccount>, Failure> {
-    let name = path.display().to_string();
-    let text = std::fs::read_to_string(&path).map_err(|error| Failure::File {
-        path,
-        text: format!("the fixture cannot be read ({error}); name an existing file"),
-    })?;
-    let users = fixture::parse(&text, &name, limits).map_err(Failure::Fixture)?;
+    let users = fixture_file::read(path, limits, &HashMap::new())?;
     fixture::into_new_accounts(users, |password| {
         Ok(hasher.hash_now(password).map_err(anyhow::Error::new)?)
     })

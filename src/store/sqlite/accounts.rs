@@ -22,21 +22,25 @@ pub(super) async fn create(
 ) -> Result<(), StoreError> {
     check(accounts)?;
     let last: i64 = sqlx::query_scalar(sql::LAST_ACCOUNT).fetch_one(&mut *conn).await?;
-    insert_accounts(conn, accounts).await?;
+    insert_accounts(conn, &accounts.iter().collect::<Vec<_>>()).await?;
     insert_belongings(conn, accounts).await?;
     insert_contacts(conn, accounts).await?;
     for statement in [sql::MARK_NEW_REVERSE, sql::BUMP_NEWLY_WATCHED] {
         sqlx::query(statement).bind(last).execute(&mut *conn).await?;
     }
-    let false_reverse: Option<(String, String)> =
+    let first: Option<(String, String)> =
         sqlx::query_as(sql::FIRST_FALSE_REVERSE).bind(last).fetch_optional(&mut *conn).await?;
-    match false_reverse {
-        Some((owner, contact)) => Err(StoreError::Conflict(format!(
-            "{contact} is on the reverse list of {owner} but does not have {owner} on the forward \
-             list"
-        ))),
+    match first {
+        Some((owner, contact)) => Err(false_reverse(&owner, &contact)),
         None => Ok(()),
     }
+}
+
+/// What an entry of a reverse list is refused with that no forward list causes.
+pub(super) fn false_reverse(owner: &str, contact: &str) -> StoreError {
+    StoreError::Conflict(format!(
+        "{contact} is on the reverse list of {owner} but does not have {owner} on the forward list"
+    ))
 }
 
 /// Replaces a password.
@@ -81,7 +85,7 @@ pub(super) async fn remove(
 }
 
 /// Refuses what contradicts itself, before the database would with less helpful words.
-fn check(accounts: &[NewAccount]) -> Result<(), StoreError> {
+pub(super) fn check(accounts: &[NewAccount]) -> Result<(), StoreError> {
     let mut seen = HashSet::with_capacity(accounts.len());
     for account in accounts {
         let address = &account.address;
@@ -125,9 +129,10 @@ fn check(accounts: &[NewAccount]) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn insert_accounts(
+/// The accounts alone.
+pub(super) async fn insert_accounts(
     conn: &mut SqliteConnection,
-    accounts: &[NewAccount],
+    accounts: &[&NewAccount],
 ) -> Result<(), StoreError> {
     for chunk in accounts.chunks(ROWS_PER_STATEMENT) {
         let rows = rows(chunk.iter().map(|account| {
@@ -138,6 +143,8 @@ async fn insert_accounts(
                 account.list_version,
                 account.privacy.code(),
                 account.prompt.code(),
+                account.enabled,
+                account.created_at_secs,
             )
         }))?;
         let taken: Option<String> = sqlx::query_scalar(sql::FIRST_TAKEN)
@@ -153,7 +160,7 @@ async fn insert_accounts(
 }
 
 /// Groups and properties.
-async fn insert_belongings(
+pub(super) async fn insert_belongings(
     conn: &mut SqliteConnection,
     accounts: &[NewAccount],
 ) -> Result<(), StoreError> {
@@ -173,7 +180,8 @@ async fn insert_belongings(
     Ok(())
 }
 
-async fn insert_contacts(
+/// Everybody on their lists, without the reverse lists that follow.
+pub(super) async fn insert_contacts(
     conn: &mut SqliteConnection,
     accounts: &[NewAccount],
 ) -> Result<(), StoreError> {

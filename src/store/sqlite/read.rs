@@ -10,7 +10,7 @@ use crate::{
 };
 use anyhow::{Context, anyhow};
 use sqlx::{Connection, SqliteConnection};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// One account by its handle.
 pub(super) async fn account(
@@ -75,26 +75,61 @@ pub(super) async fn roster(
     conn: &mut SqliteConnection,
     id: AccountId,
 ) -> Result<Roster, StoreError> {
-    let owner = key(id);
     let mut tx = conn.begin().await?;
     let row = account_row(&mut tx, id).await?;
-    let own: Vec<(String, String)> =
-        sqlx::query_as(sql::PROPERTIES).bind(owner).fetch_all(&mut *tx).await?;
-    let groups: Vec<(u32, String)> =
-        sqlx::query_as(sql::GROUPS).bind(owner).fetch_all(&mut *tx).await?;
-    let contacts: Vec<(i64, String, String, u8, u32)> =
-        sqlx::query_as(sql::CONTACTS).bind(owner).fetch_all(&mut *tx).await?;
+    let mut roster = own_roster(&mut tx, &row).await?;
     let theirs: Vec<(i64, String, String)> =
-        sqlx::query_as(sql::CONTACT_PROPERTIES).bind(owner).fetch_all(&mut *tx).await?;
+        sqlx::query_as(sql::CONTACT_PROPERTIES).bind(row.id).fetch_all(&mut *tx).await?;
     tx.commit().await?;
 
-    let mut shared: HashMap<i64, Properties> = HashMap::new();
+    let mut shared: HashMap<AccountId, Properties> = HashMap::new();
     for (contact, code, value) in theirs {
         let code = property_key(&code)?;
         if code.is_shared() {
-            shared.entry(contact).or_default().insert(code, value);
+            shared.entry(account_id(contact)?).or_default().insert(code, value);
         }
     }
+    for contact in &mut roster.contacts {
+        contact.properties = shared.remove(&contact.id).unwrap_or_default();
+    }
+    Ok(roster)
+}
+
+/// Accounts with their lists, by handle; all of them without `only`.
+pub(super) async fn export(
+    conn: &mut SqliteConnection,
+    only: Option<&[Address]>,
+) -> Result<Vec<(Account, Roster)>, StoreError> {
+    let mut tx = conn.begin().await?;
+    let rows: Vec<AccountRow> = match only {
+        None => sqlx::query_as(sql::ACCOUNTS).fetch_all(&mut *tx).await?,
+        Some(only) => {
+            let mut rows = Vec::with_capacity(only.len());
+            for address in only.iter().collect::<BTreeSet<_>>() {
+                let query = sqlx::query_as(sql::ACCOUNT_BY_ADDRESS).bind(address.as_str());
+                let row: Option<AccountRow> = query.fetch_optional(&mut *tx).await?;
+                rows.push(row.ok_or(StoreError::NotFound)?);
+            }
+            rows
+        }
+    };
+    let mut exported = Vec::with_capacity(rows.len());
+    for row in rows {
+        let roster = own_roster(&mut tx, &row).await?;
+        exported.push((row.account()?, roster));
+    }
+    tx.commit().await?;
+    Ok(exported)
+}
+
+/// What is the owner's own: all but the properties of contacts.
+async fn own_roster(conn: &mut SqliteConnection, row: &AccountRow) -> Result<Roster, StoreError> {
+    let own: Vec<(String, String)> =
+        sqlx::query_as(sql::PROPERTIES).bind(row.id).fetch_all(&mut *conn).await?;
+    let groups: Vec<(u32, String)> =
+        sqlx::query_as(sql::GROUPS).bind(row.id).fetch_all(&mut *conn).await?;
+    let contacts: Vec<(i64, String, String, u8, u32)> =
+        sqlx::query_as(sql::CONTACTS).bind(row.id).fetch_all(&mut *conn).await?;
     Ok(Roster {
         version: row.list_version,
         prompt: row.prompt()?,
@@ -116,7 +151,7 @@ pub(super) async fn roster(
                     name: stored_name(&name)?,
                     lists: ListBits(lists),
                     groups: GroupSet(groups),
-                    properties: shared.remove(&contact).unwrap_or_default(),
+                    properties: Properties::new(),
                 })
             })
             .collect::<anyhow::Result<_>>()?,

@@ -159,8 +159,10 @@ pub(super) const FIRST_TAKEN: &str = "
     SELECT a.address FROM json_each($1) AS j CROSS JOIN accounts AS a ON a.address = j.value ->> 0
     LIMIT 1";
 pub(super) const INSERT_ACCOUNTS: &str = "
-    INSERT INTO accounts (address, name, password, list_version, privacy, prompt, created_at)
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, unixepoch()
+    INSERT INTO accounts
+        (address, name, password, list_version, privacy, prompt, enabled, created_at)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+           value ->> 6, COALESCE(value ->> 7, unixepoch())
     FROM json_each($1)";
 pub(super) const INSERT_GROUPS: &str = "
     INSERT INTO contact_groups (account_id, group_id, name)
@@ -200,6 +202,61 @@ pub(super) const FIRST_FALSE_REVERSE: &str = "
          WHERE f.owner_id = r.contact_id AND f.contact_id = r.owner_id AND f.list_bits & 1 <> 0)
     LIMIT 1";
 
+// Replacing the account `$1`: its own rows go, those of the file come, and the reverse lists of
+// others are made to agree. These run for each account in turn.
+pub(super) const REPLACED: &str = "SELECT id, list_version FROM accounts WHERE address = $1";
+pub(super) const DROP_GROUPS: &str = "DELETE FROM contact_groups WHERE account_id = $1";
+pub(super) const DROP_PROPERTIES: &str = "DELETE FROM properties WHERE account_id = $1";
+pub(super) const DROP_CONTACTS: &str = "DELETE FROM contacts WHERE owner_id = $1";
+pub(super) const FALSE_REVERSE: &str = "
+    SELECT c.address
+    FROM contacts AS r JOIN accounts AS c ON c.id = r.contact_id
+    WHERE r.owner_id = $1 AND r.list_bits & 8 <> 0 AND NOT EXISTS
+        (SELECT 1 FROM contacts AS f
+         WHERE f.owner_id = r.contact_id AND f.contact_id = r.owner_id AND f.list_bits & 1 <> 0)
+    LIMIT 1";
+pub(super) const BUMP_NO_LONGER_WATCHED: &str = "
+    UPDATE accounts SET list_version = list_version % 4294967295 + 1
+    WHERE id <> $1 AND id IN
+        (SELECT r.owner_id FROM contacts AS r
+         WHERE r.contact_id = $1 AND r.list_bits & 8 <> 0 AND NOT EXISTS
+             (SELECT 1 FROM contacts AS f
+              WHERE f.owner_id = $1 AND f.contact_id = r.owner_id AND f.list_bits & 1 <> 0))";
+pub(super) const FORGET_NO_LONGER_WATCHED: &str = "
+    DELETE FROM contacts WHERE contact_id = $1 AND list_bits = 8 AND NOT EXISTS
+        (SELECT 1 FROM contacts AS f
+         WHERE f.owner_id = $1 AND f.contact_id = contacts.owner_id AND f.list_bits & 1 <> 0)";
+pub(super) const UNMARK_NO_LONGER_WATCHED: &str = "
+    UPDATE contacts SET list_bits = list_bits & ~8
+    WHERE contact_id = $1 AND list_bits & 8 <> 0 AND NOT EXISTS
+        (SELECT 1 FROM contacts AS f
+         WHERE f.owner_id = $1 AND f.contact_id = contacts.owner_id AND f.list_bits & 1 <> 0)";
+pub(super) const BUMP_NOW_WATCHED: &str = "
+    UPDATE accounts SET list_version = list_version % 4294967295 + 1
+    WHERE id <> $1 AND id IN
+        (SELECT f.contact_id FROM contacts AS f
+         WHERE f.owner_id = $1 AND f.list_bits & 1 <> 0 AND NOT EXISTS
+             (SELECT 1 FROM contacts AS r
+              WHERE r.owner_id = f.contact_id AND r.contact_id = $1 AND r.list_bits & 8 <> 0))";
+pub(super) const MARK_NOW_WATCHED: &str = "
+    INSERT INTO contacts (owner_id, contact_id, name, list_bits, group_bits)
+    SELECT f.contact_id, f.owner_id, o.name, 8, 0
+    FROM contacts AS f JOIN accounts AS o ON o.id = f.owner_id
+    WHERE f.owner_id = $1 AND f.list_bits & 1 <> 0 ORDER BY +f.id
+    ON CONFLICT (owner_id, contact_id) DO UPDATE SET list_bits = list_bits | 8";
+pub(super) const MARK_WATCHERS: &str = "
+    INSERT INTO contacts (owner_id, contact_id, name, list_bits, group_bits)
+    SELECT f.contact_id, f.owner_id, o.name, 8, 0
+    FROM contacts AS f JOIN accounts AS o ON o.id = f.owner_id
+    WHERE f.contact_id = $1 AND f.list_bits & 1 <> 0 ORDER BY +f.id
+    ON CONFLICT (owner_id, contact_id) DO UPDATE SET list_bits = list_bits | 8";
+pub(super) const REPLACE_ACCOUNT: &str = "
+    UPDATE accounts
+    SET name = $2, password = $3, enabled = $4, list_version = $5, privacy = $6, prompt = $7,
+        created_at = COALESCE($8, created_at),
+        credential_epoch = credential_epoch % 4294967295 + 1
+    WHERE id = $1";
+
 #[cfg(test)]
 mod tests {
     use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
@@ -227,6 +284,7 @@ mod tests {
             ("edit.rs", include_str!("edit.rs")),
             ("read.rs", include_str!("read.rs")),
             ("readers.rs", include_str!("readers.rs")),
+            ("replace.rs", include_str!("replace.rs")),
             ("schema.rs", include_str!("schema.rs")),
             ("writer.rs", include_str!("writer.rs")),
         ] {

@@ -1,7 +1,7 @@
 //! The one writer: takes all waiting jobs, commits them together, then publishes and answers each
 //! in order. One wait for the disk thus serves many callers. Knows nothing of what a job does.
 
-use super::{accounts, edit, sql};
+use super::{accounts, edit, replace, sql};
 use crate::{
     model::{AccountId, Address, Applied, Edit, roster::RosterLimits},
     store::{EditError, NewAccount, PasswordHash, Publish, StoreError},
@@ -30,6 +30,8 @@ pub(super) enum Write {
     Edit(AccountId, Edit),
     /// All or none.
     Create(Vec<NewAccount>),
+    /// All or none.
+    Replace(Vec<NewAccount>),
     /// With the credential epoch.
     SetPassword(Address, PasswordHash),
     /// With the credential epoch.
@@ -231,6 +233,7 @@ impl Write {
                 return edit::apply(conn, limits, *owner, edit).await.map(Some);
             }
             Self::Create(accounts) => accounts::create(conn, accounts).await,
+            Self::Replace(accounts) => replace::replace(conn, accounts).await,
             Self::SetPassword(address, hash) => accounts::set_password(conn, address, hash).await,
             Self::SetEnabled(address, enabled) => {
                 accounts::set_enabled(conn, address, *enabled).await

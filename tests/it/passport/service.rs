@@ -107,6 +107,14 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    async fn replace_accounts(&self, _: Vec<NewAccount>) -> Result<(), StoreError> {
+        unavailable()
+    }
+
+    async fn export(&self, _: Option<&[Address]>) -> Result<Vec<(Account, Roster)>, StoreError> {
+        unavailable()
+    }
+
     async fn account(&self, address: &Address) -> Result<Account, StoreError> {
         if self.broken.load(Ordering::Relaxed) {
             return unavailable();

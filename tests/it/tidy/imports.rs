@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Each module of the crate root and the others it uses, tests aside.
 const IMPORTS: &[(&str, &[&str])] = &[
+    ("ctt", &[]),
     ("model", &[]),
     ("net", &[]),
     ("config", &["model"]),
@@ -39,6 +40,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         &[
             "account",
             "config",
+            "ctt",
             "dispatch",
             "fixture",
             "model",
