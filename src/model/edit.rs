@@ -58,6 +58,8 @@ pub enum Edit {
     SetPrivacy(Privacy),
     /// `GTC`
     SetPrompt(Prompt),
+    /// Nothing but a new list version: the list that the client keeps is out of date.
+    Touch,
     /// `PRP`
     SetProperty {
         /// Which.

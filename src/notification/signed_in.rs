@@ -36,6 +36,8 @@ pub(super) struct SignedIn {
     pub(super) takes_calls: bool,
     /// The list version of the last `SYN` answer.
     pub(super) synchronised_at: Option<u32>,
+    /// The last list version that the client has seen, once it has a list.
+    pub(super) told_version: Option<u32>,
     pub(super) challenged: Challenged,
     /// When the last byte arrived.
     pub(super) heard_at: Instant,
@@ -114,7 +116,7 @@ impl SignedIn {
         Ok(())
     }
 
-    fn tell_list(&self, event: &ListEvent, outbox: &mut Outbox) {
+    fn tell_list(&mut self, event: &ListEvent, outbox: &mut Outbox) {
         // What the last SYN answer contained already is not told again.
         let is_news =
             self.synchronised_at.is_none_or(|known| version_is_newer(event.version(), known));
@@ -140,6 +142,7 @@ impl SignedIn {
             }
         };
         outbox.send(&line);
+        self.told_version = self.told_version.map(|_| event.version());
     }
 
     fn idle(&self) -> Duration {

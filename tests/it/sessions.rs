@@ -172,6 +172,24 @@ fn a_removed_account_is_signed_out_and_seen_by_nobody() {
 }
 
 #[test]
+fn a_list_changed_behind_the_clients_back_is_fetched_anew() {
+    let server = TestServer::start();
+    alice_watches_bob(&server);
+    let mut alice = Client::present(&server, "MSNP9", ALICE, "NLN 0");
+    alice.ask("GTC 7 N", "GTC 7 2 N");
+    server.block_on(server.store().remove_account(&Address::parse(BOB).unwrap())).unwrap();
+    // The client will keep its list, which still has Bob, under this number.
+    alice.ask("GTC 8 A", "GTC 8 4 A");
+    alice.send("OUT");
+    let mut again = Client::sign_in(&server, "MSNP9", ALICE);
+    again.ask("SYN 9 4", "SYN 9 5 0 1");
+    again.drain();
+    again.ask("GTC 10 N", "GTC 10 6 N");
+    let mut once_more = Client::sign_in(&server, "MSNP9", ALICE);
+    once_more.ask("SYN 11 6", "SYN 11 6");
+}
+
+#[test]
 fn a_disabled_account_is_signed_out_and_does_not_come_back() {
     let server = TestServer::start_with(|config| config.timers.account_check_secs = 1);
     server.add(vec![new_account(BOB)]);

@@ -39,6 +39,7 @@ pub(super) async fn handle(
     hub.reconcile(session.account, id, &forward);
     let version = roster.version;
     session.synchronised_at = Some(version);
+    session.told_version = Some(version);
     if known == version {
         outbox.send(&Event::SynCurrent { trid: call.trid, version });
         return Ok(());

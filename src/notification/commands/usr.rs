@@ -116,6 +116,7 @@ async fn sign_in(
         status: None,
         takes_calls: true,
         synchronised_at: None,
+        told_version: None,
         challenged: Challenged::default(),
         heard_at: Instant::now(),
         idle_check_at: None,

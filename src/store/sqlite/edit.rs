@@ -30,6 +30,7 @@ pub(super) async fn apply(
         Edit::RenameContact { contact, name } => desk.rename_contact(contact, name).await,
         Edit::SetPrivacy(privacy) => desk.set_privacy(*privacy).await,
         Edit::SetPrompt(prompt) => desk.set_prompt(*prompt).await,
+        Edit::Touch => Ok(Change::Private),
         Edit::SetProperty { key, value } => desk.set_property(*key, value.as_deref()).await,
     }?;
     let version = if change == Change::None {

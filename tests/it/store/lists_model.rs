@@ -163,6 +163,7 @@ impl Model {
                 self.0[owner].prompt = *mode;
                 Ok(Change::Private)
             }
+            Edit::Touch => Ok(Change::Private),
             Edit::SetProperty { key, value } => {
                 // The switches for mobile devices have tests of their own.
                 let properties = &mut self.0[owner].properties;
