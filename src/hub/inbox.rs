@@ -5,12 +5,12 @@ use super::Event;
 use crate::model::AccountId;
 use parking_lot::Mutex;
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 use tokio::sync::Notify;
 
-/// Waiting entries from which on presence is merged.
+/// Waiting entries from which on presence is merged, unless half of a small inbox is less.
 const MERGE_FROM: usize = 1024;
 /// Entries an empty inbox may keep room for.
 const IDLE_ENTRIES_MAX: usize = 8;
@@ -73,17 +73,17 @@ impl Sender {
         self.shared.queue.lock().farewell = Some(event);
     }
 
-    /// Takes presence of these people out again.
-    pub(super) fn forget(&self, people: &[AccountId]) {
+    /// Takes presence of everybody else out again.
+    pub(super) fn keep_only(&self, people: &HashSet<AccountId>) {
         let mut queue = self.shared.queue.lock();
         queue.entries.retain(|entry| {
             let id = match entry {
                 Entry::Event(event) => presence_of(event),
                 Entry::Latest(id) => Some(*id),
             };
-            id.is_none_or(|id| !people.contains(&id))
+            id.is_none_or(|id| people.contains(&id))
         });
-        people.iter().for_each(|id| drop(queue.latest.remove(id)));
+        queue.latest.retain(|id, _| people.contains(id));
     }
 
     /// Entries waiting.
@@ -148,7 +148,7 @@ impl Queue {
                 *waiting = event;
                 return Ok(());
             }
-            if !is_full && self.entries.len() >= MERGE_FROM {
+            if !is_full && self.entries.len() >= MERGE_FROM.min(events_max / 2) {
                 self.latest.insert(id, event);
                 self.entries.push_back(Entry::Latest(id));
                 return Ok(());
@@ -221,6 +221,16 @@ mod tests {
         assert_eq!(seen(&events[MERGE_FROM + 1]), (2, 99_999));
         let queue = inbox.0.queue.lock();
         assert_eq!((queue.entries.capacity(), queue.latest.capacity()), (0, 0));
+    }
+
+    #[test]
+    fn a_small_inbox_merges_too() {
+        let (sender, mut inbox) = inbox(16);
+        for client_id in 0..1000 {
+            sender.send(online(1, client_id)).unwrap();
+        }
+        let events: Vec<_> = std::iter::from_fn(|| inbox.try_recv()).collect();
+        assert_eq!((events.len(), seen(&events[8])), (9, (1, 999)));
     }
 
     #[tokio::test]

@@ -104,15 +104,23 @@ impl State {
         self.settle();
     }
 
-    pub(super) fn reconcile(&mut self, id: AccountId, session: SessionId, forward: &[AccountId]) {
-        let Some(member) = self.member(id, session) else { return };
-        if member.circle.forward.len() > forward.len() {
-            let left: HashSet<_> = forward.iter().copied().collect();
-            let gone: Vec<_> =
-                member.circle.forward.extract_if(.., |contact| !left.contains(contact)).collect();
-            member.inbox.forget(&gone);
-            gone.into_iter().for_each(|contact| self.watch.remove(contact, id));
+    pub(super) fn reconcile(
+        &mut self,
+        id: AccountId,
+        session: SessionId,
+        forward: &HashSet<AccountId>,
+        version: u32,
+    ) -> Result<(), Stale> {
+        let Some(member) = self.member(id, session) else { return Ok(()) };
+        if version_is_newer(member.circle_version, version) {
+            return Err(Stale);
         }
+        // Also who has left the circle already may still have something waiting.
+        member.inbox.keep_only(forward);
+        let gone: Vec<_> =
+            member.circle.forward.extract_if(.., |contact| !forward.contains(contact)).collect();
+        gone.into_iter().for_each(|contact| self.watch.remove(contact, id));
+        Ok(())
     }
 
     pub(super) fn online(&self) -> Vec<AccountId> {

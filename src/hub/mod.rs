@@ -19,7 +19,7 @@ pub use inbox::Inbox;
 use crate::model::{AccountId, Applied, Circle, Name, Presence};
 use local::State;
 use parking_lot::Mutex;
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 /// The number of a connection, unique in this process. Shown as `session.id` in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -111,9 +111,18 @@ impl Hub {
     }
 
     /// The account's forward list holds only these people any more: others were removed by another
-    /// process, and nothing more is told about them.
-    pub fn reconcile(&self, account: AccountId, session: SessionId, forward: &[AccountId]) {
-        self.state.lock().reconcile(account, session, forward);
+    /// process, and nothing more is told about them. `version` is the one at which that was read.
+    ///
+    /// # Errors
+    /// [`Stale`] if an edit has been published since: read again.
+    pub fn reconcile(
+        &self,
+        account: AccountId,
+        session: SessionId,
+        forward: &HashSet<AccountId>,
+        version: u32,
+    ) -> Result<(), Stale> {
+        self.state.lock().reconcile(account, session, forward, version)
     }
 
     /// The accounts with a session.

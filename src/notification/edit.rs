@@ -25,6 +25,7 @@ impl SignedIn {
     /// sent when this returns, so the reply can follow.
     pub(super) async fn edit(&mut self, edit: Edit, outbox: &mut Outbox) -> Result<Edited, Reject> {
         let (applied, outcome) = self.commit(edit).await.map_err(refused)?;
+        self.end_if_parted(outbox)?;
         for _ in 0..outcome.queued_before {
             if let Some(event) = self.inbox.try_recv() {
                 self.tell(&event, outbox)?;

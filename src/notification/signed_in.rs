@@ -104,6 +104,8 @@ impl SignedIn {
             Event::Offline(person) => outbox.share(events::fln(person)),
             Event::List(event) => self.tell_list(event, outbox),
             Event::Replaced => {
+                // A bare close instead would make both clients sign in again and again.
+                outbox.make_room();
                 outbox.send(&protocol::Event::OutOther);
                 return Err(Reason::SignedInElsewhere.into());
             }
@@ -114,6 +116,18 @@ impl SignedIn {
             }
         }
         Ok(())
+    }
+
+    /// Ends the session if the hub has parted from it: nothing it does is told to others any more,
+    /// and its inbox no longer tells it what it must know before a reply.
+    pub(super) fn end_if_parted(&mut self, outbox: &mut Outbox) -> Result<(), Reject> {
+        if !self.inbox.is_closed() {
+            return Ok(());
+        }
+        while let Some(event) = self.inbox.try_recv() {
+            self.tell(&event, outbox)?;
+        }
+        Err(Reason::InboxOverflow.into())
     }
 
     fn tell_list(&mut self, event: &ListEvent, outbox: &mut Outbox) {

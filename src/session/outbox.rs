@@ -23,6 +23,8 @@ pub struct Outbox {
     tail: BytesMut,
     bytes: usize,
     bytes_max: usize,
+    /// A part of the first chunk is handed over.
+    is_front_begun: bool,
     /// Everything is handed over, but the transport may still hold it.
     needs_flush: bool,
     dialect: Dialect,
@@ -45,6 +47,7 @@ impl Outbox {
             tail: BytesMut::new(),
             bytes: 0,
             bytes_max,
+            is_front_begun: false,
             needs_flush: false,
             dialect: Dialect::Msnp9,
             trace: None,
@@ -92,6 +95,14 @@ impl Outbox {
         self.seal_tail();
         self.bytes += lines.len();
         self.chunks.push_back(lines);
+    }
+
+    /// Drops what waits and has not been begun, so that a last word is heard soon.
+    pub fn make_room(&mut self) {
+        let begun = self.chunks.pop_front().filter(|_| self.is_front_begun);
+        self.bytes = begun.as_ref().map_or(0, Bytes::len);
+        self.chunks = begun.into_iter().collect();
+        self.tail = BytesMut::new();
     }
 
     /// Bytes waiting.
@@ -151,10 +162,12 @@ impl Outbox {
         while let Some(chunk) = self.chunks.front_mut() {
             if written < chunk.len() {
                 chunk.advance(written);
+                self.is_front_begun |= written > 0;
                 return;
             }
             written -= chunk.len();
             self.chunks.pop_front();
+            self.is_front_begun = false;
         }
         self.chunks = VecDeque::new();
     }
@@ -187,6 +200,21 @@ mod tests {
         assert_eq!(text, format!("QRY 0\r\n{}OUT\r\n", "FLN a@b.c\r\n".repeat(100)));
         assert!(outbox.is_empty() && !outbox.is_behind());
         assert_eq!((outbox.chunks.capacity(), outbox.tail.capacity()), (0, 0));
+    }
+
+    #[test]
+    fn room_is_made_without_tearing_a_line() {
+        let mut outbox = Outbox::new(1000);
+        for _ in 0..3 {
+            outbox.share(Bytes::from_static(b"FLN a@b.c\r\n"));
+        }
+        outbox.advance(11 + 4);
+        outbox.make_room();
+        assert_eq!((outbox.len(), outbox.chunks.len()), (7, 1));
+        outbox.advance(7);
+        outbox.share(Bytes::from_static(b"FLN a@b.c\r\n"));
+        outbox.make_room();
+        assert!(outbox.is_empty());
     }
 
     /// Takes everything at once and keeps it until the second flush.

@@ -75,8 +75,7 @@ pub fn run<R: Role, T: AsyncRead + AsyncWrite + Unpin>(
         decoder: Decoder::new(limits.line_bytes_max),
         outbox: Outbox::new(limits.output_queue_bytes_max),
         admitted: None,
-        written_at: Instant::now(),
-        waits: false,
+        waiting_since: None,
         role,
         io,
         limits,
@@ -98,10 +97,8 @@ struct Connection<R: 'static, T> {
     outbox: Outbox,
     /// The row of the line whose payload is on its way.
     admitted: Option<&'static Row<R>>,
-    /// When sending last made progress.
-    written_at: Instant,
-    /// Whether something waited to be sent at the last look.
-    waits: bool,
+    /// Since when nothing of what waits could be sent; `None` if nothing waits.
+    waiting_since: Option<Instant>,
     limits: SessionLimits,
 }
 
@@ -136,14 +133,14 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
             // inbox. Commands that were left aside come before new ones, and need no new bytes.
             let takes_more = !self.outbox.is_behind();
             let can_read = takes_more && !has_more_frames;
-            let Self { role, io, decoder, outbox, written_at, .. } = self;
+            let Self { role, io, decoder, outbox, waiting_since, .. } = self;
             let outcome = select! {
                 () = &mut drained => return self.shut_down(),
                 event = role.next_event(takes_more) => match event {
                     Some(event) => self.handle_events(event),
                     None => Err(Reason::InboxOverflow),
                 },
-                wake = poll_fn(|cx| exchange(io, decoder, outbox, written_at, can_read, cx)) => {
+                wake = poll_fn(|cx| exchange(io, decoder, outbox, waiting_since, can_read, cx)) => {
                     match wake {
                         Wake::Received => {
                             self.role.on_bytes(Instant::now());
@@ -244,7 +241,7 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
 
     fn handle_deadline(&mut self) -> Result<(), Reason> {
         let now = Instant::now();
-        if !self.outbox.is_empty() && now >= self.written_at + self.limits.write_stall {
+        if self.waiting_since.is_some_and(|since| now >= since + self.limits.write_stall) {
             return Err(Reason::WriteStalled);
         }
         let outcome = self.role.on_deadline(now, &mut self.outbox);
@@ -252,30 +249,18 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        let stall = (!self.outbox.is_empty()).then(|| self.written_at + self.limits.write_stall);
+        let stall = self.waiting_since.map(|since| since + self.limits.write_stall);
         self.role.deadline().into_iter().chain(stall).min()
     }
 
     /// Hands the transport what it takes without waiting.
     async fn write_some(&mut self) -> Result<(), Reason> {
-        let Self { io, outbox, written_at, waits, .. } = self;
-        if outbox.is_empty() {
-            *waits = false;
-            return Ok(());
+        let Self { io, outbox, waiting_since, .. } = self;
+        let attempt = poll_fn(|cx| Poll::Ready(write_out(io, outbox, waiting_since, cx)));
+        match attempt.await {
+            Poll::Ready(Err(error)) => Err(Reason::PeerLost(error.kind())),
+            Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
         }
-        if !*waits {
-            // The first try: how long nothing was to be sent says nothing about the peer.
-            *written_at = Instant::now();
-            *waits = true;
-        }
-        let result = poll_fn(|cx| {
-            let result = outbox.poll_write(io, cx, || *written_at = Instant::now());
-            Poll::Ready(match result {
-                Poll::Ready(Err(error)) => Err(Reason::PeerLost(error.kind())),
-                Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
-            })
-        });
-        result.await
     }
 
     fn shut_down(&mut self) -> Reason {
@@ -328,16 +313,33 @@ fn discard<T: AsyncRead + Unpin>(io: &mut T, left: &mut usize, cx: &mut Context<
     })
 }
 
+/// Writes what the transport takes, and notes since when it has taken nothing of what waits.
+fn write_out<T: AsyncWrite + Unpin>(
+    io: &mut T,
+    outbox: &mut Outbox,
+    waiting_since: &mut Option<Instant>,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    if !outbox.is_empty() {
+        waiting_since.get_or_insert_with(Instant::now);
+    }
+    let result = outbox.poll_write(io, cx, || *waiting_since = Some(Instant::now()));
+    if result.is_ready() {
+        *waiting_since = None;
+    }
+    result
+}
+
 /// Writes what waits and reads what came. No buffer of the connection's own is held while waiting.
 fn exchange<T: AsyncRead + AsyncWrite + Unpin>(
     io: &mut T,
     decoder: &mut Decoder,
     outbox: &mut Outbox,
-    written_at: &mut Instant,
+    waiting_since: &mut Option<Instant>,
     can_read: bool,
     cx: &mut Context<'_>,
 ) -> Poll<Wake> {
-    if let Poll::Ready(Err(error)) = outbox.poll_write(io, cx, || *written_at = Instant::now()) {
+    if let Poll::Ready(Err(error)) = write_out(io, outbox, waiting_since, cx) {
         return Poll::Ready(Wake::Failed(error.kind()));
     }
     if !can_read {

@@ -413,7 +413,9 @@ fn who_is_not_in_the_list_just_fetched_is_not_seen_any_more() {
     let (bob, _bob_inbox, _) = join(&hub, 2, &[]);
     let _ = bob.set_presence(online(1));
     assert_eq!(alice_inbox.len(), 1);
-    hub.reconcile(id(1), alice.session(), &[id(3)]);
+    let left = [id(3)].into();
+    assert_eq!(hub.reconcile(id(1), alice.session(), &left, 6), Err(Stale));
+    assert_eq!(hub.reconcile(id(1), alice.session(), &left, 8), Ok(()));
     let _ = bob.set_presence(online(2));
     drop(bob);
     assert!(alice_inbox.try_recv().is_none());

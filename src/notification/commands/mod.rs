@@ -34,6 +34,8 @@ use crate::{
     },
 };
 
+/// How often lists are read again because they changed while they were read.
+const STALE_READS_MAX: usize = 16;
 /// Payload of `QRY`; a longer one is refused unread.
 const QRY_PAYLOAD_BYTES_MAX: usize = 8192;
 /// Payload of `SDC`: what the sender writes to the invited person.

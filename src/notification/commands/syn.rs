@@ -8,8 +8,9 @@
 //! Source: reference `ns-commands.md` SYN; README §2.4; `presence-rules.md` §6
 //! Quirks: nothing may stand between the lines of the block: libpurple and aMSN count them.
 
+use super::STALE_READS_MAX;
 use crate::{
-    model::{Contact, ListBits},
+    model::{Contact, ListBits, Roster},
     notification::SignedIn,
     protocol::{ErrorCode, Event},
     session::{Call, Outbox, Reason, Reject},
@@ -26,17 +27,8 @@ pub(super) async fn handle(
     args.finish()?;
     // Listen first, read then: a change in between is told, and dropped if the block has it.
     session.member.listen();
-    let roster =
-        session.context.store.roster(session.account).await.map_err(|error| match error {
-            StoreError::NotFound => Reason::AccountGone.into(),
-            error => Reject::Internal(ErrorCode::DatabaseUnavailable, error.into()),
-        })?;
-    // Somebody whose account was removed by another process is in no block; nothing may be said
-    // about them after it.
-    let on_forward = |contact: &&Contact| contact.lists.has(ListBits::FORWARD);
-    let forward: Vec<_> = roster.contacts.iter().filter(on_forward).map(|c| c.id).collect();
-    let (hub, id) = (session.member.hub(), session.member.session());
-    hub.reconcile(session.account, id, &forward);
+    let roster = read(session).await?;
+    session.end_if_parted(outbox)?;
     let version = roster.version;
     session.synchronised_at = Some(version);
     session.told_version = Some(version);
@@ -61,4 +53,24 @@ pub(super) async fn handle(
         }
     }
     Ok(())
+}
+
+/// The roster, with which the hub agrees about whom the session watches: nothing may be said after
+/// the block about somebody whose account was removed by another process.
+async fn read(session: &SignedIn) -> Result<Roster, Reject> {
+    for _ in 0..STALE_READS_MAX {
+        let read = session.context.store.roster(session.account).await;
+        let roster = read.map_err(|error| match error {
+            StoreError::NotFound => Reason::AccountGone.into(),
+            error => Reject::Internal(ErrorCode::DatabaseUnavailable, error.into()),
+        })?;
+        let on_forward = |contact: &&Contact| contact.lists.has(ListBits::FORWARD);
+        let forward = roster.contacts.iter().filter(on_forward).map(|contact| contact.id).collect();
+        let (hub, id) = (session.member.hub(), session.member.session());
+        if hub.reconcile(session.account, id, &forward, roster.version).is_ok() {
+            return Ok(roster);
+        }
+    }
+    let error = anyhow::anyhow!("the lists changed faster than they could be read");
+    Err(Reject::Internal(ErrorCode::DatabaseUnavailable, error))
 }

@@ -10,6 +10,7 @@
 //! Quirks: `TWN I` never tells whether the account exists. The older session of an account ends
 //! here and not before, or anybody could throw out anybody.
 
+use super::STALE_READS_MAX;
 use crate::{
     hub::{Inbox, Member, Person, SignIn, ticket::Grant},
     model::Address,
@@ -29,9 +30,6 @@ use std::{
     sync::Arc,
 };
 use tokio::time::Instant;
-
-/// How often the lists are read again because they changed while they were read.
-const STALE_READS_MAX: usize = 16;
 
 pub(super) async fn handle(
     role: &mut Notification,
