@@ -54,7 +54,7 @@ pub struct NewAccount {
     pub password: PasswordHash,
     /// Whether it may sign in.
     pub enabled: bool,
-    /// When it was made, Unix seconds; `None` for now.
+    /// When it was made, Unix seconds; `None` stands for the present.
     pub created_at_secs: Option<i64>,
     /// Its list version, at least 1.
     pub list_version: u32,
