@@ -37,6 +37,13 @@ pub fn decode(word: &[u8]) -> Result<String, EscapeError> {
 /// Encodes a text of at most `wire_bytes_max` bytes: everything but letters, digits and `-._~@`
 /// is escaped. Should that grow too long, only what would break the line is escaped, which is
 /// never longer than any form in which a client can have sent the text.
+///
+/// ```
+/// use msnd::protocol::escape::{decode, encode};
+///
+/// assert_eq!(encode("Greta (new)", 387), "Greta%20%28new%29");
+/// assert_eq!(decode(b"%4b%69%6d%20%C3%A9").as_deref(), Ok("Kim é"));
+/// ```
 #[must_use]
 pub fn encode(text: &str, wire_bytes_max: usize) -> Cow<'_, str> {
     let escaped = text.bytes().filter(|byte| !is_plain(*byte)).count();

@@ -91,6 +91,22 @@ pub fn payload_bytes(word: &[u8], max: usize) -> Result<usize, FrameError> {
 }
 
 /// Cuts a byte stream into frames.
+///
+/// ```
+/// use msnd::protocol::{Decoder, FrameError, frame::payload_bytes};
+///
+/// let mut decoder = Decoder::new(8192);
+/// decoder.feed(b"QRY 51 msmsgs@msnmsgr.com 4\r\nab");
+/// let length = |line: &msnd::protocol::Line| {
+///     payload_bytes(line.words().last().unwrap_or_default(), 8192).map(Some)
+/// };
+/// assert_eq!(decoder.next(length)?, None); // half of the payload is still on its way
+/// decoder.feed(b"cdPNG\r\n");
+/// let frame = decoder.next(length)?.expect("a whole frame");
+/// assert_eq!(frame.line.verb(), b"QRY");
+/// assert_eq!(frame.payload.as_deref(), Some(&b"abcd"[..]));
+/// # Ok::<(), FrameError>(())
+/// ```
 pub struct Decoder {
     buffer: BytesMut,
     /// Bytes of `buffer` known to hold no line feed.
