@@ -65,12 +65,12 @@ impl State {
     ) -> Result<(), Stale> {
         self.arrivals.check(id, sign_in.version)?;
         self.end(id, Event::Replaced);
-        let address = sign_in.person.address.clone();
-        if let Some(namesake) = self.by_address.insert(address, id).filter(|other| *other != id) {
+        let address = &sign_in.person.address;
+        if let Some(namesake) = self.by_address.get(address).copied() {
             // An account of this handle was removed, and another one made since.
             self.forget(namesake);
-            self.by_address.insert(sign_in.person.address.clone(), id);
         }
+        self.by_address.insert(address.clone(), id);
         if let Some(minutes) = self.shutdown_in_minutes {
             // A new inbox has room.
             let _ = inbox.send(Event::ShutdownNotice { minutes });

@@ -104,8 +104,11 @@ impl SignedIn {
             Event::Offline(person) => outbox.share(events::fln(person)),
             Event::List(event) => self.tell_list(event, outbox),
             Event::Replaced => {
-                // A bare close instead would make both clients sign in again and again.
-                outbox.make_room();
+                // A bare close instead would make both clients sign in again and again, so who is
+                // behind gets this line in place of older ones.
+                if outbox.is_behind() {
+                    outbox.make_room();
+                }
                 outbox.send(&protocol::Event::OutOther);
                 return Err(Reason::SignedInElsewhere.into());
             }

@@ -191,7 +191,7 @@ fn a_burst_is_answered_to_the_end_without_another_byte() {
     let server = server(|_| {});
     let mut client = Client::connect(server.address(Role::Notification));
     client.ask("VER 1 MSNP9", "VER 1 MSNP9");
-    // The answers to one segment are several times the high-water mark.
+    // The answers to one segment are several times what may wait in the outbox.
     client.send_bytes(&b"CVR 2\r\n".repeat(REQUESTS));
     for _ in 0..REQUESTS {
         assert!(client.line().starts_with("CVR 2 1.0.0000 "));
