@@ -1,6 +1,10 @@
 //! TLS for listeners: certificate and key from files or self-signed, TLS 1.2 and 1.3. The only
 //! file that knows OpenSSL.
 
+pub mod authority;
+pub mod inspect;
+pub mod probe;
+
 use openssl::{
     asn1::Asn1Time,
     bn::{BigNum, MsbOption},
