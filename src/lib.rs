@@ -14,6 +14,7 @@ pub mod account;
 pub mod ctt;
 pub mod fixture;
 pub mod hub;
+pub mod setup;
 pub mod store;
 
 pub mod dispatch;
