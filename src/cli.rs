@@ -2,13 +2,17 @@
 //! protocol; each command is one file.
 
 mod backend;
+mod cert;
+mod client_setup;
 mod config;
 mod db;
 mod docs;
+mod doctor;
 mod failure;
 mod fixture_file;
 mod options;
 mod output;
+mod own_names;
 mod password;
 mod probe;
 mod protocol;
@@ -54,6 +58,9 @@ enum Command {
     User(user::UserArgs),
     Config(config::ConfigCommandArgs),
     Db(db::DbArgs),
+    Cert(cert::CertArgs),
+    ClientSetup(client_setup::ClientSetupArgs),
+    Doctor(doctor::DoctorArgs),
     Protocol(protocol::ProtocolArgs),
     Completions(docs::CompletionsArgs),
     Man(docs::ManArgs),
@@ -83,6 +90,9 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::User(args) => user::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Db(args) => db::run(&args),
+        Command::Cert(args) => cert::run(&args),
+        Command::ClientSetup(args) => client_setup::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Protocol(args) => protocol::run(&args),
         Command::Completions(args) => docs::completions(&args),
         Command::Man(args) => docs::man(&args),

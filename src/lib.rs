@@ -24,4 +24,5 @@ pub mod passport;
 pub mod session;
 
 pub mod cli;
+pub mod doctor;
 pub mod server;
