@@ -10,7 +10,7 @@ use crate::{
         authority::{self, CA_FILE, CA_KEY_FILE, CERTIFICATE_FOLDER, CaKey, Names},
         inspect::{Certificate, Facts},
     },
-    setup::SERVICE_NAMES,
+    setup::{CERTIFIED_NAMES, SERVICE_NAMES},
 };
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
@@ -120,7 +120,8 @@ fn init(
         names.hosts.insert(0, NEXUS.into());
     }
     names.add(&given.names());
-    names.add(&Names { hosts: SERVICE_NAMES.map(String::from).into(), ..Names::default() });
+    let services = SERVICE_NAMES.iter().take(CERTIFIED_NAMES).map(ToString::to_string);
+    names.add(&Names { hosts: services.collect(), ..Names::default() });
     make_folder(&config.data.dir)?;
     authority::init(&config.data.dir, &names, permit, key, force).map_err(anyhow::Error::new)?;
 

@@ -140,8 +140,8 @@ pub(super) async fn every_name(options: &Options) -> Finding {
     ))
 }
 
-/// The authority can be fetched without TLS, its fingerprint is on the page before it, and it is the
-/// one whose certificates are in use.
+/// The authority can be fetched without TLS, its fingerprint is on the page before it, and it
+/// issued the certificates that are in use.
 pub(super) async fn authority(options: &Options, seen: &Seen) -> Finding {
     const REMEDY: &str = "make an authority with `msnd cert init`, restart the server, and let its \
          web services listen on port 80 (web.bind)";

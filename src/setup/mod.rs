@@ -29,14 +29,17 @@ pub const SERVICE_NAMES: [&str; 13] = [
     "login.passport.com",
     "loginnet.passport.com",
     "config.messenger.msn.com",
+    "g.msn.com",
+    "rad.msn.com",
     "messenger.msn.com",
     "status.messenger.msn.com",
     "members.msn.com",
     "services.msn.com",
     "svcs.microsoft.com",
-    "g.msn.com",
-    "rad.msn.com",
 ];
+/// How many of them, from the first on, certificates are made for. The others are asked for plain
+/// web pages only, and an authority should not vouch for more than it must.
+pub const CERTIFIED_NAMES: usize = 9;
 
 /// Longest name that is put into a hosts file, bytes: the batch file must stay within the lines
 /// that Windows 98 can read.

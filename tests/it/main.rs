@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod certificates;
 mod cli;
 mod crowd;
+mod doctor;
 mod edge;
 mod fuzz;
 mod hostile;

@@ -95,8 +95,8 @@ pub enum AuthorityError {
     },
     /// The authority may not vouch for a name.
     #[error(
-        "this authority was made for other names and cannot vouch for all of {0}; make a new one \
-         with `msnd cert init --force`, which every user has to install anew"
+        "this authority was made for other names and cannot vouch for {0}; leave that out, or make \
+         a new one with `msnd cert init --force`, which every user has to install anew"
     )]
     NotPermitted(String),
     /// A name that no certificate can hold.
@@ -196,13 +196,21 @@ pub fn renew(data: &Path, added: &Names, ca_key: Option<&Path>) -> Result<Names,
             names.add(&read_certificate(&file)?.facts()?.names());
         }
     }
+    let known = names.all();
     names.add(added);
     let new = Draft::new(data)?;
     new.certificate(CA_FILE, &issuer.certificate)?;
     if kept_key.exists() {
         new.key(CA_KEY_FILE, &issuer.key)?;
     }
-    new.leaves(&issuer, &names)?;
+    new.leaves(&issuer, &names).map_err(|error| match error {
+        AuthorityError::NotPermitted(_) => {
+            let added: Vec<String> =
+                names.all().into_iter().filter(|name| !known.contains(name)).collect();
+            AuthorityError::NotPermitted(added.join(", "))
+        }
+        other => other,
+    })?;
     new.put_in_place(&folder)?;
     Ok(names)
 }
