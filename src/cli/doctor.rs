@@ -19,7 +19,8 @@ Points:
    4  version-less nexus request                9  certificate authority for download
    5  passwords and tickets                    10  clock
 Run it where clients are, not on the server. With --user it signs in as this account, which ends a
-session that the account has. Its password is asked for, or read from standard input.
+session that the account has; its password is asked for, or read from standard input, and sent like
+an old client sends it, before anybody has checked the certificate: use an account made for this.
 
 Examples:
   msnd doctor chat.example.org

@@ -8,7 +8,10 @@ mod smoke;
 use super::{ConfigArgs, Failure, backend, output};
 use crate::{
     config::{Bind, Config, Loaded},
-    net::tls::{CERTIFICATE_FILE, KeyKind, TlsServer},
+    net::tls::{
+        CERTIFICATE_FILE, KeyKind, TlsServer,
+        authority::{CERTIFICATE_FOLDER, MODERN_FILE, MODERN_KEY_FILE},
+    },
     server::{self, Running, StartError, Surroundings},
     store::{
         Store,
@@ -210,15 +213,24 @@ pub(super) fn lock(config: &Config) -> Result<Option<File>, Failure> {
     }
 }
 
-/// The configured certificate, or a self-signed one that is made at the first start.
+/// The configured certificate, or that of `msnd cert`, or a self-signed one that is made at the
+/// first start.
 fn certificate(config: &Config) -> Result<TlsServer, Failure> {
     let passport = &config.passport;
-    let tls = if passport.certificate_file.as_os_str().is_empty() {
-        TlsServer::self_signed(&config.data.dir, &certificate_names(config), KeyKind::Rsa2048)
-    } else {
+    let tls = if !passport.certificate_file.as_os_str().is_empty() {
         TlsServer::from_files(&passport.certificate_file, &passport.key_file)
+    } else if let Some(folder) = authority_folder(config) {
+        TlsServer::from_files(&folder.join(MODERN_FILE), &folder.join(MODERN_KEY_FILE))
+    } else {
+        TlsServer::self_signed(&config.data.dir, &certificate_names(config), KeyKind::Rsa2048)
     };
     Ok(tls.map_err(anyhow::Error::new)?)
+}
+
+/// Where `msnd cert init` made a set, if it did.
+fn authority_folder(config: &Config) -> Option<PathBuf> {
+    let folder = config.data.dir.join(CERTIFICATE_FOLDER);
+    folder.join(MODERN_FILE).exists().then_some(folder)
 }
 
 fn certificate_names(config: &Config) -> Vec<String> {
@@ -283,11 +295,16 @@ fn next_steps(config: &Config) -> String {
     );
     let is_self_made = config.passport.certificate_file.as_os_str().is_empty();
     if config.passport.https_bind != Bind::Off && is_self_made {
-        let certificate = config.data.dir.join(CERTIFICATE_FILE);
-        text += &format!(
-            "  3. let the client's machine trust {}, unless the client does not check\n",
-            certificate.display()
-        );
+        text += &match authority_folder(config) {
+            Some(_) => {
+                format!("  3. give users of Windows what `{program} client-setup{flag}` writes\n")
+            }
+            None => format!(
+                "  3. let the client's machine trust {}, unless the client does not check\n     \
+                 (`{program} cert init{flag}` makes certificates that are easier to trust)\n",
+                config.data.dir.join(CERTIFICATE_FILE).display()
+            ),
+        };
     }
     text + "Ctrl-C ends the server.\n"
 }

@@ -113,12 +113,12 @@ where
     io.flush().await?;
     let (mut bytes, mut answer) = (Vec::new(), Answer::default());
     loop {
-        if answer.head.is_empty() {
-            if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
-                answer.body = bytes.split_off(end + 4);
-                answer.head = String::from_utf8_lossy(&bytes).into_owned();
-                bytes = std::mem::take(&mut answer.body);
-            }
+        if answer.head.is_empty()
+            && let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n")
+        {
+            let body = bytes.split_off(end + 4);
+            answer.head = String::from_utf8_lossy(&bytes).into_owned();
+            bytes = body;
         }
         let complete = answer.length().is_some_and(|length| bytes.len() >= length);
         if !answer.head.is_empty() && complete && !to_end {

@@ -9,9 +9,11 @@ use openssl::{
     hash::MessageDigest,
     pkey::PKey,
     rsa::Rsa,
+    ssl::{SslConnector, SslMethod},
     x509::{X509, X509NameBuilder, extension::SubjectAlternativeName},
 };
 use serde_json::Value;
+use std::net::TcpStream;
 
 const PEOPLE: &str = "\
 [[user]]
@@ -159,6 +161,25 @@ fn a_certificate_must_be_for_today_and_for_the_nexus() {
     let server = home.keeping(&options.each_ref().map(String::as_str));
     let ran = examine(&home, &server, &["--only", "3", "--json"], "");
     assert_eq!((ran.code, point(&ran, 3).0.as_str()), (0, "pass"), "{ran:?}");
+}
+
+#[test]
+fn a_client_that_trusts_the_authority_believes_the_server() {
+    let home = Home::new();
+    home.manage("cert init --name chat.example.test", "");
+    let server = home.keeping(&[]);
+    let ran = examine(&home, &server, &["--only", "3,4"], "");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let ca = std::fs::read(home.data_dir().join("certificates/ca.pem")).unwrap();
+    for (name, believed) in
+        [("nexus.passport.com", true), ("chat.example.test", true), ("www.example.test", false)]
+    {
+        let mut connector = SslConnector::builder(SslMethod::tls_client()).unwrap();
+        connector.cert_store_mut().add_cert(X509::from_pem(&ca).unwrap()).unwrap();
+        let stream = TcpStream::connect(server.address("passport-https")).unwrap();
+        let connected = connector.build().connect(name, stream);
+        assert_eq!(connected.is_ok(), believed, "{name}: {:?}", connected.err());
+    }
 }
 
 #[test]
