@@ -10,6 +10,7 @@ mod rehearsal;
 mod self_signed;
 mod source;
 #[cfg(test)]
+#[cfg(feature = "legacy-tls")]
 mod tests;
 
 pub use client::connect;

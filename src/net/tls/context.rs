@@ -88,8 +88,8 @@ fn context(policy: Policy, pair: &Pair) -> Result<SslContextBuilder, TlsError> {
     Ok(builder)
 }
 
-/// RC4 has moved to a part of OpenSSL that is not there unless asked for. It stays until the process
-/// ends: connections may use it to the last, and unloading it at exit crashes.
+/// RC4 has moved to a part of OpenSSL that is not there unless asked for. It stays until the
+/// process ends: connections may use it to the last, and unloading it at exit crashes.
 fn load_legacy_provider() -> Result<(), ErrorStack> {
     static PROVIDERS: OnceLock<Result<[Provider; 2], ErrorStack>> = OnceLock::new();
     let load = || Ok([Provider::load(None, "legacy")?, Provider::load(None, "default")?]);

@@ -11,7 +11,7 @@ use openssl::{
     nid::Nid,
     pkey::PKey,
     rsa::Rsa,
-    ssl::{SslConnector, SslMethod, SslVerifyMode, SslVersion},
+    ssl::{SslConnector, SslMethod, SslOptions, SslVerifyMode, SslVersion},
     x509::X509,
 };
 use std::{
@@ -64,6 +64,18 @@ fn p256(folder: &Path) -> PairFiles {
     files
 }
 
+/// Says nothing but its life, in days from now.
+fn bare(key_bits: u32, from: i64, until: i64) -> Pair {
+    let day = |offset: i64| Asn1Time::from_unix(now_secs() + offset * DAY_SECS).unwrap();
+    let key = PKey::from_rsa(Rsa::generate(key_bits).unwrap()).unwrap();
+    let mut builder = X509::builder().unwrap();
+    builder.set_pubkey(&key).unwrap();
+    builder.set_not_before(&day(from)).unwrap();
+    builder.set_not_after(&day(until)).unwrap();
+    builder.sign(&key, MessageDigest::sha256()).unwrap();
+    Pair::new(builder.build(), key, "a.pem".into())
+}
+
 fn origins(tls: &TlsServer) -> Vec<PathBuf> {
     tls.certificates().unwrap().into_iter().map(|info| info.origin.into()).collect()
 }
@@ -78,6 +90,7 @@ async fn presented(
     let mut connector = SslConnector::builder(SslMethod::tls_client()).unwrap();
     connector.set_verify(SslVerifyMode::NONE);
     connector.set_cipher_list("ALL:@SECLEVEL=0").unwrap();
+    connector.clear_options(SslOptions::NO_SSLV3);
     connector.set_min_proto_version(Some(versions.0)).unwrap();
     connector.set_max_proto_version(Some(versions.1)).unwrap();
     let mut client = connector.build().configure().unwrap();
@@ -188,8 +201,11 @@ fn errors_name_the_file_and_the_remedy() {
     fs::write(&locked, pem).unwrap();
     assert!(matches!(error(&certificate, &locked), TlsError::NoKey(file) if file == locked));
 
-    let shown = error(&legacy().certificate, &legacy().key).to_string();
-    assert!(shown.contains(LEGACY_CERTIFICATE_FILE) && shown.contains("SHA-1"), "{shown}");
+    let short = PairFiles::named(folder.path(), "short");
+    let pair = bare(1024, -1, 30);
+    short.write(folder.path(), &pair).unwrap();
+    let shown = error(&short.certificate, &short.key).to_string();
+    assert!(shown.contains("short.pem") && shown.contains("lower floor"), "{shown}");
 
     let nowhere = folder.path().join("no such folder");
     let shown = TlsServer::open(folder_source(&nowhere), Policy::default()).unwrap_err();
@@ -199,16 +215,7 @@ fn errors_name_the_file_and_the_remedy() {
 
 #[test]
 fn an_expired_certificate_is_a_warning() {
-    let day = |offset: i64| Asn1Time::from_unix(now_secs() + offset * DAY_SECS).unwrap();
-    let warning = |from: i64, until: i64| {
-        let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
-        let mut builder = X509::builder().unwrap();
-        builder.set_pubkey(&key).unwrap();
-        builder.set_not_before(&day(from)).unwrap();
-        builder.set_not_after(&day(until)).unwrap();
-        builder.sign(&key, MessageDigest::sha256()).unwrap();
-        Pair::new(builder.build(), key, "a.pem".into()).warning()
-    };
+    let warning = |from, until| bare(2048, from, until).warning();
     assert!(warning(-3, -1).unwrap().contains("a.pem: the certificate has expired on"));
     assert!(warning(-3, 5).unwrap().contains("expires on"));
     assert!(warning(2, 50).unwrap().contains("clock"));
