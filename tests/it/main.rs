@@ -16,4 +16,6 @@ mod sessions;
 mod store;
 mod support;
 mod tidy;
+#[cfg(feature = "legacy-tls")]
+mod tls;
 mod transcripts;
