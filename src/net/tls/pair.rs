@@ -62,6 +62,14 @@ impl PairFiles {
         self.certificate.exists() && self.key.exists()
     }
 
+    /// What can be told of the certificate, whether it is in use or not.
+    ///
+    /// # Errors
+    /// [`TlsError`] names the file at fault; a pair that does not belong together is one.
+    pub fn info(&self) -> Result<CertificateInfo, TlsError> {
+        self.read()?.info()
+    }
+
     pub(super) fn read(&self) -> Result<Pair, TlsError> {
         let Self { certificate, key } = self;
         let chain = X509::stack_from_pem(&read(certificate)?)

@@ -260,11 +260,17 @@ fn pairs_of_a_private_ca_come_before_self_signed_ones() {
     let named = |name| PairFiles::named(&issued, name);
     let open = |policy| origins(&TlsServer::open(folder_source(folder.path()), policy).unwrap());
     copy(&legacy(), &named(LEGACY_NAME));
-    assert_eq!(open(WEAK), [issued.join("legacy.pem")]);
+    let running = TlsServer::open(folder_source(folder.path()), WEAK).unwrap();
+    assert_eq!(origins(&running), [issued.join("legacy.pem")]);
     copy(&modern(), &named(MODERN_NAME));
     assert_eq!(open(WEAK), [issued.join("modern.pem"), issued.join("legacy.pem")]);
     assert_eq!(open(Policy::default()), [issued.join("modern.pem")]);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is made");
+    running.reload().unwrap();
+    assert_eq!(
+        running.certificates().unwrap(),
+        [MODERN_NAME, LEGACY_NAME].map(|name| { named(name).info().unwrap() })
+    );
 
     let given =
         Source::Folder { folder: folder.path().into(), names: Vec::new(), legacy: Some(modern()) };
