@@ -320,7 +320,7 @@ struct Parts {
     dispatch: Option<Arc<dispatch::Context>>,
     notification: Arc<notification::Context>,
     passport: Arc<Passport>,
-    tls: Option<TlsServer>,
+    tls: Option<Arc<TlsServer>>,
     /// Cancelled when the server no longer lets anybody in.
     closing: CancellationToken,
     limits: SessionLimits,
@@ -356,7 +356,7 @@ impl Parts {
                 tickets,
                 traced: traced.collect(),
             }),
-            tls,
+            tls: tls.map(Arc::new),
             closing,
             limits: SessionLimits::from(&**config),
             config: config.clone(),
