@@ -7,7 +7,8 @@ use super::{ConfigArgs, Failure, backend::make_folder, output, own_names};
 use crate::{
     config::{Config, login_host},
     net::tls::{
-        authority::{self, CA_FILE, CA_KEY_FILE, CERTIFICATE_FOLDER, CaKey, Names},
+        CA_NAME, CERTIFICATES_FOLDER, PairFiles,
+        authority::{self, CaKey, Names},
         inspect::{Certificate, Facts},
     },
     setup::{CERTIFIED_NAMES, SERVICE_NAMES},
@@ -125,14 +126,14 @@ fn init(
     make_folder(&config.data.dir)?;
     authority::init(&config.data.dir, &names, permit, key, force).map_err(anyhow::Error::new)?;
 
-    let folder = config.data.dir.join(CERTIFICATE_FOLDER);
+    let folder = config.data.dir.join(CERTIFICATES_FOLDER);
     let ca = facts(config)?;
     let whereabouts = match key {
         CaKey::InFolder => format!(
             "Its key is {}. Whoever has it can pose as these names to all who trust the \
              authority:\nkeep it off this machine if you can, and name it to `msnd cert renew \
              --ca-key FILE`.\n",
-            folder.join(CA_KEY_FILE).display()
+            PairFiles::named(&folder, CA_NAME).key.display()
         ),
         CaKey::At(file) => {
             format!("Its key is {}; `msnd cert renew --ca-key` needs it.\n", file.display())
@@ -142,7 +143,7 @@ fn init(
     output::print(&format!(
         "made {}: an authority and certificates for {}\n\
          SHA-1    {}\nSHA-256  {}\n{whereabouts}\
-         A server that runs takes them when it is started again.\n\
+         A server that runs takes them within ten seconds, or at once on SIGHUP.\n\
          What users need is written by `msnd client-setup`.\n",
         folder.display(),
         output::counted(names.all().len(), "name"),
@@ -158,15 +159,16 @@ fn renew(config: &Config, given: &NameArgs, key: Option<&PathBuf>) -> Result<(),
         .map_err(anyhow::Error::new)?;
     output::print(&format!(
         "renewed the certificates in {} for {}; the authority is the same\n\
-         A server that runs takes them when it is started again.\n",
-        config.data.dir.join(CERTIFICATE_FOLDER).display(),
+         A server that runs takes them within ten seconds, or at once on SIGHUP.\n",
+        config.data.dir.join(CERTIFICATES_FOLDER).display(),
         output::counted(names.all().len(), "name"),
     ))
 }
 
 /// What the authority's certificate says.
 fn facts(config: &Config) -> Result<Facts, Failure> {
-    let file = config.data.dir.join(CERTIFICATE_FOLDER).join(CA_FILE);
+    let folder = config.data.dir.join(CERTIFICATES_FOLDER);
+    let file = PairFiles::named(&folder, CA_NAME).certificate;
     let certificate = Certificate::from_file(&file).map_err(anyhow::Error::new)?;
     Ok(certificate.facts().context("the certificate that was made cannot be read")?)
 }

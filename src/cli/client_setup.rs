@@ -3,10 +3,7 @@
 use super::{ConfigArgs, Failure, output, own_names};
 use crate::{
     config::{Config, login_host},
-    net::tls::{
-        authority::{CA_FILE, CERTIFICATE_FOLDER},
-        inspect::Certificate,
-    },
+    net::tls::{CA_NAME, CERTIFICATES_FOLDER, PairFiles, inspect::Certificate},
     setup::{self, Authority, Item},
 };
 use anyhow::{Context as _, anyhow};
@@ -76,7 +73,8 @@ pub(super) fn run(args: &ClientSetupArgs) -> Result<(), Failure> {
 
 /// The authority that `msnd cert init` made.
 fn authority(config: &Config) -> Result<Authority, Failure> {
-    let file = config.data.dir.join(CERTIFICATE_FOLDER).join(CA_FILE);
+    let folder = config.data.dir.join(CERTIFICATES_FOLDER);
+    let file = PairFiles::named(&folder, CA_NAME).certificate;
     if !file.exists() {
         return Err(anyhow!(
             "there is no certificate authority for users to install, {}; make one with `msnd cert \

@@ -2,13 +2,14 @@
 //! where a value came from.
 
 mod switchboard;
+mod tls;
 
 use super::{
     Bind, Challenge, ChallengePolicy, Config, Log, Urls,
     names::{self, Port, host_and_port},
 };
 use crate::model::Address;
-use std::{collections::BTreeSet, fmt::Display, ops::RangeInclusive, path::Path};
+use std::{collections::BTreeSet, fmt::Display, ops::RangeInclusive};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 /// Longest payload that any command of dispatch and notification takes, bytes.
@@ -222,20 +223,7 @@ fn passport(config: &Config, found: &mut Complaints) {
     {
         found.add("passport.site_url", &passport.site_url, remedy);
     }
-    let is_empty = |path: &Path| path.as_os_str().is_empty();
-    match (is_empty(&passport.certificate_file), is_empty(&passport.key_file)) {
-        (false, true) => found.add(
-            "passport.key_file",
-            "",
-            "a certificate needs its key; name the key's PEM file too, or leave both empty",
-        ),
-        (true, false) => found.add(
-            "passport.certificate_file",
-            "",
-            "a key needs its certificate; name the certificate's PEM file too, or leave both empty",
-        ),
-        _ => {}
-    }
+    tls::check(passport, cfg!(feature = "legacy-tls"), found);
 }
 
 fn challenge(challenge: &Challenge, found: &mut Complaints) {

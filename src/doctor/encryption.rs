@@ -99,7 +99,7 @@ fn fits(facts: &Facts) -> Result<(), Fault> {
     if now > facts.until_secs {
         return Err(wrong(
             format!("the certificate expired {} days ago", -facts.days_left(now)),
-            "`msnd cert renew`, then restart the server",
+            "`msnd cert renew`, or put a new one in the place of the old",
         ));
     }
     if now < facts.from_secs {

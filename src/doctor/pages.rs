@@ -143,8 +143,8 @@ pub(super) async fn every_name(options: &Options) -> Finding {
 /// The authority can be fetched without TLS, its fingerprint is on the page before it, and it
 /// issued the certificates that are in use.
 pub(super) async fn authority(options: &Options, seen: &Seen) -> Finding {
-    const REMEDY: &str = "make an authority with `msnd cert init`, restart the server, and let its \
-         web services listen on port 80 (web.bind)";
+    const REMEDY: &str = "make an authority with `msnd cert init`, and let the web \
+         services listen on port 80 (web.bind)";
     let get = |path: &str| format!("GET {PATH}{path} HTTP/1.1\r\nHost: {}\r\n\r\n", options.host);
     let answer = ask(options, &get(&format!("/{CA_CERTIFICATE}"))).await?;
     let facts = Certificate::from_der(&answer.body)
@@ -160,8 +160,8 @@ pub(super) async fn authority(options: &Options, seen: &Seen) -> Finding {
     if !seen.certificates.iter().all(|leaf| leaf.is_issued_by(&certificate)) {
         return Err(wrong(
             "the certificates in use were not issued by the authority that users are given",
-            "restart the server if the certificates are new; users who have another authority need \
-             not install this one",
+            "use those of the authority (no passport.certificate_file), or tell users that they need \
+             not install it",
         ));
     }
     Ok(format!("{}, SHA-1 {}", facts.subject, facts.sha1))

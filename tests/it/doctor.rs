@@ -182,6 +182,27 @@ fn a_client_that_trusts_the_authority_believes_the_server() {
     }
 }
 
+/// The two kinds of client get the two certificates, unless the floor is too high for the old one.
+#[cfg(feature = "legacy-tls")]
+#[test]
+fn old_windows_is_served_or_told_why_not() {
+    let home = Home::new();
+    home.manage("cert init", "");
+    let server = home.keeping(&[]);
+    let ran = examine(&home, &server, &["--only", "2,3", "--json"], "");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let (old, modern) = (point(&ran, 2).1, point(&ran, 3).1);
+    assert_eq!(old, "TLSv1 DES-CBC3-SHA, certificate signed with SHA-1");
+    assert!(modern.starts_with("TLSv1.2 ") && modern.ends_with(" sha256WithRSAEncryption"));
+    drop(server);
+
+    let server = home.keeping(&["passport.tls_floor=tls1.2"]);
+    let ran = examine(&home, &server, &["--only", "2", "--json"], "");
+    let (result, detail, remedy) = point(&ran, 2);
+    assert_eq!((ran.code, result.as_str()), (1, "fail"), "{ran:?}");
+    assert!(detail.contains("no TLS 1.0") && remedy.contains("passport.tls_floor"), "{ran:?}");
+}
+
 #[test]
 fn closed_ports_fail_with_the_option_to_look_at() {
     let home = Home::new();

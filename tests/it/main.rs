@@ -18,4 +18,6 @@ mod sessions;
 mod store;
 mod support;
 mod tidy;
+#[cfg(feature = "legacy-tls")]
+mod tls;
 mod transcripts;

@@ -4,8 +4,8 @@ use super::super::{Failure, output};
 use crate::{
     config::Config,
     net::tls::{
-        CERTIFICATE_FILE,
-        authority::{CA_FILE, CERTIFICATE_FOLDER, LEGACY_FILE, MODERN_FILE},
+        CA_NAME, CERTIFICATE_FILE, CERTIFICATES_FOLDER, LEGACY_CERTIFICATE_FILE, LEGACY_NAME,
+        MODERN_NAME, PairFiles,
         inspect::{Certificate, Facts},
     },
 };
@@ -56,15 +56,18 @@ pub(in crate::cli) fn run(config: &Config, json: bool, warn_days: i64) -> Result
     Err(anyhow!("{}; `msnd cert renew` makes new ones from an authority", ending.join(", ")).into())
 }
 
-/// All there are: configured ones, those of the authority, the self-signed one.
+/// All there are: configured ones, those of the authority, self-signed ones.
 fn files(config: &Config) -> Vec<PathBuf> {
-    let folder = config.data.dir.join(CERTIFICATE_FOLDER);
-    let made = [CA_FILE, LEGACY_FILE, MODERN_FILE].map(|file| folder.join(file));
-    let self_signed = config.data.dir.join(CERTIFICATE_FILE);
-    let configured = Some(&config.passport.certificate_file);
-    let configured = configured.filter(|file| !file.as_os_str().is_empty()).cloned();
-    let there = made.into_iter().chain([self_signed]).filter(|file| file.exists());
-    configured.into_iter().chain(there).collect()
+    let passport = &config.passport;
+    let configured = [&passport.certificate_file, &passport.legacy_certificate_file];
+    let configured = configured.into_iter().filter(|file| !file.as_os_str().is_empty()).cloned();
+    let folder = config.data.dir.join(CERTIFICATES_FOLDER);
+    let issued = [CA_NAME, LEGACY_NAME, MODERN_NAME];
+    let issued = issued.map(|name| PairFiles::named(&folder, name).certificate);
+    let self_signed = [CERTIFICATE_FILE, LEGACY_CERTIFICATE_FILE];
+    let self_signed = self_signed.map(|file| config.data.dir.join(file));
+    let there = issued.into_iter().chain(self_signed).filter(|file| file.exists());
+    configured.chain(there).collect()
 }
 
 fn as_text(one: &Shown) -> String {

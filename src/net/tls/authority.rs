@@ -3,14 +3,16 @@
 
 mod issue;
 
-use super::{TlsError, inspect::Certificate};
+use super::{
+    CA_NAME, CERTIFICATES_FOLDER, LEGACY_NAME, MODERN_NAME, PairFiles, TlsError,
+    inspect::Certificate,
+};
 use issue::{Digest, Issuer};
 use openssl::{
     error::ErrorStack,
     pkey::{PKey, Private},
 };
 use std::{
-    collections::BTreeSet,
     fs,
     io::{self, Write as _},
     net::IpAddr,
@@ -18,25 +20,6 @@ use std::{
 };
 use tempfile::TempDir;
 use zeroize::Zeroizing;
-
-/// Folder of the set, below the data folder.
-pub const CERTIFICATE_FOLDER: &str = "certificates";
-/// What users install as a trusted root.
-pub const CA_FILE: &str = "ca.pem";
-/// Its key; not there if it is kept elsewhere.
-pub const CA_KEY_FILE: &str = "ca.key";
-/// For clients that send no server name: signed with SHA-1, which Windows 98 to XP SP2 verify.
-pub const LEGACY_FILE: &str = "legacy.pem";
-/// Its key.
-pub const LEGACY_KEY_FILE: &str = "legacy.key";
-/// For clients that send a server name: signed with SHA-256.
-pub const MODERN_FILE: &str = "modern.pem";
-/// Its key.
-pub const MODERN_KEY_FILE: &str = "modern.key";
-
-/// Everything that belongs to a set.
-const SET_FILES: [&str; 6] =
-    [CA_FILE, CA_KEY_FILE, LEGACY_FILE, LEGACY_KEY_FILE, MODERN_FILE, MODERN_KEY_FILE];
 
 /// What a certificate is good for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,7 +33,7 @@ pub struct Names {
 /// What becomes of the authority's key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CaKey {
-    /// [`CA_KEY_FILE`], beside the certificates.
+    /// Beside the certificates.
     InFolder,
     /// A file of its own, which must not exist.
     At(PathBuf),
@@ -124,8 +107,9 @@ pub enum AuthorityError {
     OpenSsl(#[from] ErrorStack),
 }
 
-/// Makes an authority and both certificates in [`CERTIFICATE_FOLDER`] below `data`, which must
-/// exist. The authority may vouch for `names` and for `permitted` domains, each with everything
+/// Makes an authority and both certificates in [`CERTIFICATES_FOLDER`] below `data`, which must
+/// exist: the modern one signed with SHA-256, the legacy one with SHA-1, which Windows 98 to XP SP2
+/// can verify. The authority may vouch for `names` and for `permitted` domains, each with everything
 /// below it, and for nothing else. `replace` puts the new set in the place of an old one. All files
 /// appear at once or none does.
 ///
@@ -138,17 +122,17 @@ pub fn init(
     ca_key: &CaKey,
     replace: bool,
 ) -> Result<(), AuthorityError> {
-    let folder = data.join(CERTIFICATE_FOLDER);
+    let folder = data.join(CERTIFICATES_FOLDER);
     if folder.exists() && !replace {
         return Err(AuthorityError::Exists(folder));
     }
     let domains = names.hosts.iter().chain(permitted).cloned().collect();
     let issuer = Issuer::new(domains, &names.addresses)?;
     let new = Draft::new(data)?;
-    new.certificate(CA_FILE, &issuer.certificate)?;
+    new.certificate(CA_NAME, &issuer.certificate)?;
     new.leaves(&issuer, names)?;
     match ca_key {
-        CaKey::InFolder => new.key(CA_KEY_FILE, &issuer.key)?,
+        CaKey::InFolder => new.key(CA_NAME, &issuer.key)?,
         CaKey::Discard => {}
         CaKey::At(file) => {
             // Not in the folder, so it comes first: no set is ever there without its key.
@@ -174,13 +158,12 @@ pub fn init(
 /// # Errors
 /// [`AuthorityError`]; nothing has changed then.
 pub fn renew(data: &Path, added: &Names, ca_key: Option<&Path>) -> Result<Names, AuthorityError> {
-    let folder = data.join(CERTIFICATE_FOLDER);
-    let ca_file = folder.join(CA_FILE);
+    let folder = data.join(CERTIFICATES_FOLDER);
+    let PairFiles { certificate: ca_file, key: kept_key } = PairFiles::named(&folder, CA_NAME);
     if !ca_file.exists() {
         return Err(AuthorityError::Missing(folder));
     }
     let certificate = read_certificate(&ca_file)?;
-    let kept_key = folder.join(CA_KEY_FILE);
     let key_file = ca_key.unwrap_or(&kept_key);
     if ca_key.is_none() && !kept_key.exists() {
         return Err(AuthorityError::NoKey(folder));
@@ -190,8 +173,8 @@ pub fn renew(data: &Path, added: &Names, ca_key: Option<&Path>) -> Result<Names,
         .ok_or_else(|| AuthorityError::ForeignKey { key: key_file.into(), ca: ca_file })?;
 
     let mut names = Names::default();
-    for file in [MODERN_FILE, LEGACY_FILE] {
-        let file = folder.join(file);
+    for name in [MODERN_NAME, LEGACY_NAME] {
+        let file = PairFiles::named(&folder, name).certificate;
         if file.exists() {
             names.add(&read_certificate(&file)?.facts()?.names());
         }
@@ -199,9 +182,9 @@ pub fn renew(data: &Path, added: &Names, ca_key: Option<&Path>) -> Result<Names,
     let known = names.all();
     names.add(added);
     let new = Draft::new(data)?;
-    new.certificate(CA_FILE, &issuer.certificate)?;
+    new.certificate(CA_NAME, &issuer.certificate)?;
     if kept_key.exists() {
-        new.key(CA_KEY_FILE, &issuer.key)?;
+        new.key(CA_NAME, &issuer.key)?;
     }
     new.leaves(&issuer, &names).map_err(|error| match error {
         AuthorityError::NotPermitted(_) => {
@@ -250,30 +233,31 @@ impl Draft {
     }
 
     fn leaves(&self, issuer: &Issuer, names: &Names) -> Result<(), AuthorityError> {
-        for (certificate, key_file, digest) in [
-            (LEGACY_FILE, LEGACY_KEY_FILE, Digest::Sha1),
-            (MODERN_FILE, MODERN_KEY_FILE, Digest::Sha256),
-        ] {
+        for (name, digest) in [(LEGACY_NAME, Digest::Sha1), (MODERN_NAME, Digest::Sha256)] {
             let (leaf, key) = issuer.leaf(names, digest)?;
             if !issuer.vouches_for(&leaf)? {
                 return Err(AuthorityError::NotPermitted(names.all().join(", ")));
             }
-            self.certificate(certificate, &leaf)?;
-            self.key(key_file, &key)?;
+            self.certificate(name, &leaf)?;
+            self.key(name, &key)?;
         }
         Ok(())
     }
 
     fn certificate(
         &self,
-        file: &str,
+        name: &str,
         certificate: &openssl::x509::X509,
     ) -> Result<(), AuthorityError> {
-        write_new(&self.folder.path().join(file), &certificate.to_pem()?, 0o644)
+        write_new(&self.files(name).certificate, &certificate.to_pem()?, 0o644)
     }
 
-    fn key(&self, file: &str, key: &PKey<Private>) -> Result<(), AuthorityError> {
-        write_new(&self.folder.path().join(file), &key_pem(key)?, 0o600)
+    fn key(&self, name: &str, key: &PKey<Private>) -> Result<(), AuthorityError> {
+        write_new(&self.files(name).key, &key_pem(key)?, 0o600)
+    }
+
+    fn files(&self, name: &str) -> PairFiles {
+        PairFiles::named(self.folder.path(), name)
     }
 
     /// Makes the draft the set. What else lies in the folder stays there.
@@ -291,10 +275,11 @@ impl Draft {
             return Err(at(folder)(error));
         }
         if had_one {
-            let ours = BTreeSet::from(SET_FILES);
+            let ours =
+                [CA_NAME, LEGACY_NAME, MODERN_NAME].map(|name| PairFiles::named(&aside, name));
             for entry in fs::read_dir(&aside).map_err(at(&aside))?.flatten() {
-                let name = entry.file_name();
-                if !name.to_str().is_some_and(|name| ours.contains(name)) {
+                let (name, path) = (entry.file_name(), entry.path());
+                if !ours.iter().any(|pair| pair.certificate == path || pair.key == path) {
                     fs::rename(entry.path(), folder.join(&name)).map_err(at(&entry.path()))?;
                 }
             }

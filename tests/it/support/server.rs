@@ -4,6 +4,7 @@
 use msnd::{
     config::{Bind, Config, Synchronous},
     model::{Address, Name},
+    net::tls::TlsServer,
     server::{self, Role, Running},
     store::{
         NewAccount, PasswordHash, Store,
@@ -41,6 +42,11 @@ impl TestServer {
 
     /// A server whose options `change` may change.
     pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_with_tls(None, change)
+    }
+
+    /// The same with certificates, if `change` gives the login service an address for TLS.
+    pub(crate) fn start_with_tls(tls: Option<TlsServer>, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -64,7 +70,7 @@ impl TestServer {
                 config,
                 store: Arc::new(store.await.unwrap()),
                 hasher: Arc::new(hasher()),
-                tls: None,
+                tls,
                 surroundings: server::Surroundings::Test,
             };
             server::start(options).await.unwrap()

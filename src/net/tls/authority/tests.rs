@@ -4,6 +4,15 @@ use super::{super::inspect::Facts, issue::*, *};
 use openssl::x509::{X509, verify::X509CheckFlags};
 use std::net::Ipv4Addr;
 
+const CA_FILE: &str = "ca.pem";
+const CA_KEY_FILE: &str = "ca.key";
+const LEGACY_FILE: &str = "legacy.pem";
+const LEGACY_KEY_FILE: &str = "legacy.key";
+const MODERN_FILE: &str = "modern.pem";
+const MODERN_KEY_FILE: &str = "modern.key";
+const SET_FILES: [&str; 6] =
+    [CA_FILE, CA_KEY_FILE, LEGACY_FILE, LEGACY_KEY_FILE, MODERN_FILE, MODERN_KEY_FILE];
+
 const HOST: &str = "login.example.test";
 const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 
@@ -30,7 +39,7 @@ fn facts(data: &TempDir, file: &str) -> Facts {
 }
 
 fn bytes(data: &TempDir, file: &str) -> Vec<u8> {
-    fs::read(data.path().join(CERTIFICATE_FOLDER).join(file)).unwrap()
+    fs::read(data.path().join(CERTIFICATES_FOLDER).join(file)).unwrap()
 }
 
 fn files(folder: &Path) -> Vec<String> {
@@ -53,8 +62,8 @@ fn of(host: &str) -> Names {
 #[test]
 fn a_set_is_whole_and_its_keys_are_private() {
     let data = made();
-    assert_eq!(files(data.path()), [CERTIFICATE_FOLDER]);
-    let folder = data.path().join(CERTIFICATE_FOLDER);
+    assert_eq!(files(data.path()), [CERTIFICATES_FOLDER]);
+    let folder = data.path().join(CERTIFICATES_FOLDER);
     let mut expected = SET_FILES.map(String::from);
     expected.sort();
     assert_eq!(files(&folder), expected);
@@ -183,11 +192,11 @@ fn nothing_is_replaced_unless_that_is_wanted() {
     assert!(matches!(&refused, AuthorityError::Exists(_)), "{refused}");
     assert!(refused.to_string().contains("--force"), "{refused}");
     assert_eq!(bytes(&data, CA_FILE), before);
-    fs::write(data.path().join(CERTIFICATE_FOLDER).join("notes.txt"), "mine").unwrap();
+    fs::write(data.path().join(CERTIFICATES_FOLDER).join("notes.txt"), "mine").unwrap();
     again(true).unwrap();
     assert_ne!(bytes(&data, CA_FILE), before);
     assert_eq!(bytes(&data, "notes.txt"), b"mine");
-    assert_eq!(files(data.path()), [CERTIFICATE_FOLDER]);
+    assert_eq!(files(data.path()), [CERTIFICATES_FOLDER]);
 }
 
 #[test]
@@ -208,7 +217,7 @@ fn renewing_keeps_the_authority_and_adds_names() {
     let refused = renew(data.path(), &of("chat.example.org"), None).unwrap_err().to_string();
     assert!(refused.contains("chat.example.org") && refused.contains("--force"), "{refused}");
     assert_eq!(bytes(&data, LEGACY_FILE), legacy);
-    assert_eq!(files(data.path()), [CERTIFICATE_FOLDER]);
+    assert_eq!(files(data.path()), [CERTIFICATES_FOLDER]);
 }
 
 #[test]
@@ -218,7 +227,7 @@ fn the_key_may_live_elsewhere() {
     let key = away.path().join("ca.key");
     let make = |replace| init(data.path(), &names(), &[], &CaKey::At(key.clone()), replace);
     make(false).unwrap();
-    let folder = data.path().join(CERTIFICATE_FOLDER);
+    let folder = data.path().join(CERTIFICATES_FOLDER);
     assert!(!folder.join(CA_KEY_FILE).exists());
     #[cfg(unix)]
     {
@@ -243,8 +252,8 @@ fn the_key_may_live_elsewhere() {
 fn a_discarded_key_is_nowhere() {
     let data = tempfile::tempdir().unwrap();
     init(data.path(), &names(), &[], &CaKey::Discard, false).unwrap();
-    assert_eq!(files(&data.path().join(CERTIFICATE_FOLDER)).len(), 5);
-    assert!(!data.path().join(CERTIFICATE_FOLDER).join(CA_KEY_FILE).exists());
+    assert_eq!(files(&data.path().join(CERTIFICATES_FOLDER)).len(), 5);
+    assert!(!data.path().join(CERTIFICATES_FOLDER).join(CA_KEY_FILE).exists());
 }
 
 #[test]
