@@ -109,7 +109,7 @@ pub enum AuthorityError {
 
 /// Makes an authority and both certificates in [`CERTIFICATES_FOLDER`] below `data`, which must
 /// exist: the modern one signed with SHA-256, the legacy one with SHA-1, which Windows 98 to XP SP2
-/// can verify. The authority may vouch for `names` and for `permitted` domains, each with everything
+/// can verify. The authority may vouch for `names` and `permitted` domains, each with everything
 /// below it, and for nothing else. `replace` puts the new set in the place of an old one. All files
 /// appear at once or none does.
 ///
