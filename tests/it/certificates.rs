@@ -88,20 +88,22 @@ fn only_the_owner_can_read_a_key() {
 fn renewing_with_a_key_kept_elsewhere_keeps_the_authority() {
     let home = Home::new();
     home.ok("cert init --permit example.org --ca-key kept.key", "");
-    let (ca, modern) = (shown(&home, "ca.pem"), shown(&home, "modern.pem"));
+    // Not all of what is shown: the days left change while one looks.
+    let print = |file: &str| shown(&home, file)["sha256"].clone();
+    let (ca, modern) = (print("ca.pem"), print("modern.pem"));
     let ran = home.run("cert renew");
     assert_eq!(ran.code, 1, "{ran:?}");
     assert!(ran.err.contains("--ca-key"), "{ran:?}");
     let ran = home.run("cert renew --ca-key kept.key --name chat.example.net");
     assert_eq!(ran.code, 1, "{ran:?}");
     assert!(ran.err.contains("cannot vouch for chat.example.net;"), "{ran:?}");
-    assert_eq!(shown(&home, "modern.pem"), modern);
+    assert_eq!(print("modern.pem"), modern);
 
     let said = home.ok("cert renew --ca-key kept.key --name chat.example.org", "");
     assert!(said.contains("10 names"), "{said}");
-    assert_eq!(shown(&home, "ca.pem"), ca);
+    assert_eq!(print("ca.pem"), ca);
     let renewed = shown(&home, "modern.pem");
-    assert_ne!(renewed["sha256"], modern["sha256"]);
+    assert_ne!(renewed["sha256"], modern);
     assert!(renewed["names"].as_array().unwrap().contains(&"chat.example.org".into()));
     let key = certificate(&home, "ca.pem").public_key().unwrap();
     assert!(certificate(&home, "modern.pem").verify(&key).unwrap());
