@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod edit;
+pub mod failures;
 pub mod list;
 pub mod name;
 pub mod presence;
