@@ -32,6 +32,8 @@ pub struct Config {
     pub dispatch: Dispatch,
     /// The notification role.
     pub notification: Notification,
+    /// The switchboard role.
+    pub switchboard: Switchboard,
     /// Passport sign-in.
     pub passport: Passport,
     /// The client challenge.
@@ -101,6 +103,22 @@ pub struct Notification {
     pub download_url: String,
     /// Information address named in the reply to `CVR`.
     pub info_url: String,
+}
+
+/// `[switchboard]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Switchboard {
+    /// Where to listen. `notification`: on the port of the notification role.
+    pub bind: Bind,
+    /// The address clients are sent to, `host` or `host:port`. Empty: the host of
+    /// `notification.advertised`, or the address at which the client reached us.
+    pub advertised: String,
+    /// Several addresses of this role, `host:port` each, over which new conversations are spread
+    /// in a stable way. Empty: the one above.
+    pub servers: Vec<String>,
+    /// Conversations a session may ask for in a minute before error 800.
+    pub requests_per_minute_max: u32,
 }
 
 /// `[passport]`

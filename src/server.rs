@@ -1,6 +1,8 @@
 //! Binds every listener, wires the roles together, runs and drains. The only place that knows all
 //! of them.
 
+#[cfg(test)]
+mod door;
 mod standing;
 
 use crate::{
@@ -350,6 +352,7 @@ impl Parts {
                 config: config.clone(),
                 store,
                 hub: Hub::new(config.limits.inbox_events_max),
+                switchboards: None,
                 tickets,
                 traced: traced.collect(),
             }),
@@ -392,11 +395,11 @@ impl Parts {
             Role::Dispatch => {
                 let Some(context) = self.dispatch.clone() else { return };
                 let connection = Dispatch::new(context, session, peer, local);
-                tasks.spawn(run(connection, stream, limits, draining, permit));
+                tasks.spawn(run(connection, stream, &[], limits, draining, permit));
             }
             Role::Notification => {
                 let connection = Notification::new(self.notification.clone(), session, peer, local);
-                tasks.spawn(run(connection, stream, limits, draining, permit));
+                tasks.spawn(run(connection, stream, &[], limits, draining, permit));
             }
             Role::PassportHttp | Role::PassportHttps => {
                 let (passport, tls) = (self.passport.clone(), self.tls.clone());

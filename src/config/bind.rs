@@ -13,7 +13,7 @@ pub enum Bind {
     /// The role does not run.
     Off,
     /// On the port of the notification role, whichever that is: one port answers for both. Only
-    /// the dispatch role can do that.
+    /// the dispatch and the switchboard role can do that.
     Notification,
     /// Address and port; port 0 lets the kernel choose.
     At(SocketAddr),

@@ -1,6 +1,8 @@
 //! Refuses values that are well formed but cannot work. Knows no file and no flag: `load.rs` adds
 //! where a value came from.
 
+mod switchboard;
+
 use super::{
     Bind, Challenge, ChallengePolicy, Config, Log, Urls,
     names::{self, Port, host_and_port},
@@ -108,10 +110,13 @@ fn roles(config: &Config, found: &mut Complaints) {
     let binds = [
         ("dispatch.bind", dispatch.bind),
         ("notification.bind", notification.bind),
+        ("switchboard.bind", config.switchboard.bind),
         ("passport.https_bind", passport.https_bind),
         ("passport.http_bind", passport.http_bind),
     ];
-    if binds.iter().all(|(_, bind)| *bind == Bind::Off) {
+    // The switchboard role runs only beside the notification role.
+    let is_off = |(key, bind): &(&str, Bind)| *bind == Bind::Off || *key == "switchboard.bind";
+    if binds.iter().all(is_off) {
         found.add(binds[0].0, Bind::Off, "all roles are off; give at least one an address");
     }
     if matches!(dispatch.bind, Bind::At(_))
@@ -145,18 +150,20 @@ fn roles(config: &Config, found: &mut Complaints) {
         found.host("dispatch.advertised", &dispatch.advertised, Port::Optional);
     }
     nameable(config, found);
+    switchboard::check(config, found);
 }
 
 /// `notification` in place of an address.
 fn one_port(config: &Config, binds: &[(&'static str, Bind)], found: &mut Complaints) {
     for (key, bind) in binds.iter().filter(|(_, bind)| *bind == Bind::Notification) {
-        if *key != "dispatch.bind" {
-            found.add(key, bind, "only dispatch.bind can be this; write an address, or `off`");
-        } else if config.notification.bind == Bind::Off {
-            let remedy = "notification.bind is `off`; give it an address, or set dispatch.bind to \
-                          one of its own";
+        if !["dispatch.bind", "switchboard.bind"].contains(key) {
+            let remedy = "only dispatch.bind and switchboard.bind can be this; write an address, \
+                          or `off`";
             found.add(key, bind, remedy);
-        } else if !config.dispatch.notification_servers.is_empty() {
+        } else if config.notification.bind == Bind::Off {
+            let remedy = "notification.bind is `off`; give it an address, or this one of its own";
+            found.add(key, bind, remedy);
+        } else if *key == "dispatch.bind" && !config.dispatch.notification_servers.is_empty() {
             let remedy = "with one port nobody is referred to dispatch.notification_servers; \
                           leave those empty, or set dispatch.bind to an address of its own";
             found.add(key, bind, remedy);
@@ -351,6 +358,11 @@ fn numbers(config: &Config, found: &mut Complaints) {
         ("timers.account_check_secs", timers.account_check_secs, 1..=3600),
         ("timers.shutdown_notice_minutes", timers.shutdown_notice_minutes, 0..=1440),
         ("timers.shutdown_grace_secs", timers.shutdown_grace_secs, 1..=3600),
+        (
+            "switchboard.requests_per_minute_max",
+            config.switchboard.requests_per_minute_max.into(),
+            1..=10_000,
+        ),
         ("store.readers", store.readers.into(), 1..=64),
     ] {
         found.range(key, value, range);

@@ -3,7 +3,7 @@
 
 use super::{
     Bind, Challenge, ChallengeClient, ChallengePolicy, Data, Dispatch, Limits, Log, LogFormat,
-    Notification, Passport, Store, Synchronous, Timers, UrlService, Urls, VerReply,
+    Notification, Passport, Store, Switchboard, Synchronous, Timers, UrlService, Urls, VerReply,
 };
 use std::path::PathBuf;
 
@@ -29,6 +29,17 @@ impl Default for Notification {
             lcid: 1033,
             download_url: "http://messenger.msn.com/download".into(),
             info_url: "http://messenger.msn.com".into(),
+        }
+    }
+}
+
+impl Default for Switchboard {
+    fn default() -> Self {
+        Self {
+            bind: Bind::any(1865),
+            advertised: String::new(),
+            servers: Vec::new(),
+            requests_per_minute_max: 30,
         }
     }
 }

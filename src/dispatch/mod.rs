@@ -6,14 +6,14 @@ pub mod referral;
 
 use crate::{
     config::Config,
-    hub::{Event, SessionId},
+    hub::SessionId,
     protocol::Dialect,
     session::{
         Outbox, Reason, Reject, Role, Row, Stage, command::RowInfo, commands::ver::Greeting,
     },
 };
 use referral::Referral;
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// What all dispatch connections share.
@@ -60,6 +60,9 @@ impl Dispatch {
 }
 
 impl Role for Dispatch {
+    /// Nobody tells it anything.
+    type Event = Infallible;
+
     fn rows() -> &'static [Row<Self>] {
         commands::ROWS
     }
@@ -86,16 +89,16 @@ impl Role for Dispatch {
 
     fn on_bytes(&mut self, _now: Instant) {}
 
-    async fn next_event(&mut self, _takes_news: bool) -> Option<Event> {
+    async fn next_event(&mut self, _takes_news: bool) -> Option<Infallible> {
         std::future::pending().await
     }
 
-    fn ready_event(&mut self) -> Option<Event> {
+    fn ready_event(&mut self) -> Option<Infallible> {
         None
     }
 
-    fn on_event(&mut self, _event: Event, _outbox: &mut Outbox) -> Result<(), Reject> {
-        Ok(())
+    fn on_event(&mut self, event: Infallible, _outbox: &mut Outbox) -> Result<(), Reject> {
+        match event {}
     }
 
     fn on_shutdown(&mut self, _outbox: &mut Outbox) {}

@@ -1,7 +1,9 @@
 //! To which notification server a client is sent, and under which address this server is known.
 
-use crate::config;
-use sha2::{Digest as _, Sha256};
+use crate::{
+    config,
+    session::advertised::{Advertised, choose},
+};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// Where clients are sent.
@@ -13,15 +15,6 @@ pub struct Referral {
     dispatch: Advertised,
 }
 
-/// An address as written into lines for clients.
-#[derive(Debug, Clone)]
-struct Advertised {
-    /// As configured; empty: the address at which the client reached us.
-    configured: String,
-    /// Where the role really listens.
-    bound: SocketAddr,
-}
-
 impl Referral {
     /// `notification` is where this process's notification role listens, if it runs.
     #[must_use]
@@ -30,15 +23,13 @@ impl Referral {
         dispatch: SocketAddr,
         notification: Option<SocketAddr>,
     ) -> Self {
-        let advertised =
-            |configured: &str, bound| Advertised { configured: configured.into(), bound };
         Self {
             servers: config.dispatch.notification_servers.clone(),
-            notification: advertised(
+            notification: Advertised::new(
                 &config.notification.advertised,
                 notification.unwrap_or(dispatch),
             ),
-            dispatch: advertised(&config.dispatch.advertised, dispatch),
+            dispatch: Advertised::new(&config.dispatch.advertised, dispatch),
         }
     }
 
@@ -50,7 +41,7 @@ impl Referral {
         if self.servers.is_empty() {
             return self.notification.as_seen_from(reached_at);
         }
-        self.servers.iter().max_by_key(|server| weight(user, server)).cloned()
+        choose(&self.servers, user).cloned()
     }
 
     /// This server's own address as `host:port`.
@@ -58,29 +49,6 @@ impl Referral {
     pub fn this_server(&self, reached_at: SocketAddr) -> Option<String> {
         self.dispatch.as_seen_from(reached_at)
     }
-}
-
-impl Advertised {
-    fn as_seen_from(&self, reached_at: SocketAddr) -> Option<String> {
-        let port = self.bound.port();
-        if self.configured.contains(':') {
-            return Some(self.configured.clone());
-        }
-        if !self.configured.is_empty() {
-            return Some(format!("{}:{port}", self.configured));
-        }
-        let bound = self.bound.ip().to_canonical();
-        match if bound.is_unspecified() { reached_at.ip().to_canonical() } else { bound } {
-            IpAddr::V4(ip) => Some(format!("{ip}:{port}")),
-            IpAddr::V6(_) => None,
-        }
-    }
-}
-
-/// Rendezvous hashing: the server with the highest weight serves the user.
-fn weight(user: &[u8], server: &str) -> [u8; 32] {
-    let user = user.to_ascii_lowercase();
-    Sha256::new_with_prefix(user).chain_update([0]).chain_update(server).finalize().into()
 }
 
 /// Where the two roles of this process listen, if they run. The same address twice: one port, and

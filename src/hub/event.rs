@@ -1,6 +1,7 @@
 //! What the hub tells a session: domain events, each made once and shared by all who hear it.
 //! Knows nothing of wire forms; a role may park its encoding in the [`Memo`] of a shared part.
 
+use super::Ring;
 use crate::model::{AccountId, Address, Name, Presence, PropertyKey};
 use bytes::Bytes;
 use std::sync::{Arc, OnceLock};
@@ -65,6 +66,8 @@ pub enum Event {
     Offline(Arc<Person>),
     /// Something happened to the receiver's own lists.
     List(Arc<ListEvent>),
+    /// Somebody wants the receiver in a conversation.
+    Ring(Arc<Ring>),
     /// The account signed in elsewhere: this session is over.
     Replaced,
     /// The account was disabled or removed: this session is over.

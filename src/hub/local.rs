@@ -4,26 +4,29 @@
 use super::{
     Card, Counts, Entered, Event, ListEvent, Outcome, Person, SessionId, SignIn, Stale,
     arrivals::Arrivals,
+    cookie::Cookies,
     event::Memo,
     inbox::{Full, Sender},
     watch::WatchIndex,
 };
 use crate::model::{
-    AccountId, Address, Applied, Change, Circle, List, Name, Presence, PropertyKey,
+    AccountId, Address, Applied, Change, Circle, Dialect, List, Name, Presence, PropertyKey,
     roster::version_is_newer,
 };
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
 };
+use tokio_util::sync::CancellationToken;
 
 #[derive(Debug, Default)]
 pub(super) struct State {
-    members: HashMap<AccountId, Member>,
+    pub(super) members: HashMap<AccountId, Member>,
     /// The same people by handle.
-    by_address: HashMap<Address, AccountId>,
+    pub(super) by_address: HashMap<Address, AccountId>,
     pub(super) arrivals: Arrivals,
     watch: WatchIndex,
+    pub(super) cookies: Cookies,
     /// The announced shutdown, for whoever signs in after the announcement.
     shutdown_in_minutes: Option<u32>,
     /// Members whose inbox was full; removed before the current transition ends.
@@ -32,12 +35,17 @@ pub(super) struct State {
 
 /// One signed-in session.
 #[derive(Debug)]
-struct Member {
-    session: SessionId,
-    person: Arc<Person>,
+pub(super) struct Member {
+    pub(super) session: SessionId,
+    pub(super) person: Arc<Person>,
+    pub(super) dialect: Dialect,
+    /// Whether it wants conversations.
+    pub(super) takes_calls: bool,
+    /// Ends its conversations; made with the first cookie that is redeemed.
+    pub(super) over: Option<CancellationToken>,
     /// `None` until the first `CHG`.
     presence: Option<Arc<Card>>,
-    circle: Circle,
+    pub(super) circle: Circle,
     /// The owner's last change that `circle` contains.
     circle_version: u32,
     /// Whether changes others make to its lists are told.
@@ -47,7 +55,7 @@ struct Member {
 
 impl Member {
     /// The card that others see; `None` while hidden or not yet present.
-    fn visible(&self) -> Option<&Arc<Card>> {
+    pub(super) fn visible(&self) -> Option<&Arc<Card>> {
         self.presence.as_ref().filter(|card| card.presence.is_visible())
     }
 
@@ -78,6 +86,9 @@ impl State {
         let member = Member {
             session: sign_in.session,
             person: sign_in.person,
+            dialect: sign_in.dialect,
+            takes_calls: true,
+            over: None,
             presence: None,
             circle: sign_in.circle,
             circle_version: sign_in.version,
@@ -268,6 +279,9 @@ impl State {
     /// Ends a session from our side, telling it why.
     fn end(&mut self, id: AccountId, why: Event) {
         if let Some(member) = self.remove(id) {
+            if let Some(over) = &member.over {
+                over.cancel();
+            }
             member.inbox.farewell(why);
         }
     }
@@ -275,6 +289,7 @@ impl State {
     /// Ends a session in whatever state it is: watchers lose sight, its own watching ends.
     fn remove(&mut self, id: AccountId) -> Option<Member> {
         let member = self.members.remove(&id)?;
+        self.cookies.revoke(id);
         if self.by_address.get(&member.person.address) == Some(&id) {
             self.by_address.remove(&member.person.address);
         }
@@ -405,20 +420,20 @@ impl State {
         }
     }
 
-    fn tell(&mut self, id: AccountId, event: Event) {
+    pub(super) fn tell(&mut self, id: AccountId, event: Event) {
         if let Some(member) = self.members.get(&id) {
             deliver(member, id, event, &mut self.overflowed);
         }
     }
 
     /// Removes members whose inbox was full, which may fill further inboxes.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         while let Some(id) = self.overflowed.pop() {
             self.remove(id);
         }
     }
 
-    fn member(&mut self, id: AccountId, session: SessionId) -> Option<&mut Member> {
+    pub(super) fn member(&mut self, id: AccountId, session: SessionId) -> Option<&mut Member> {
         self.members.get_mut(&id).filter(|member| member.session == session)
     }
 }

@@ -7,19 +7,25 @@
 //! only for those who may see it.
 
 mod arrivals;
+mod calls;
+pub mod cookie;
 pub mod event;
 mod inbox;
+mod ledger;
 mod local;
 pub mod ticket;
 mod watch;
 
+pub use cookie::{Admitted, Answer, NotRung, Opening, Ring, RoomId};
 pub use event::{Card, Event, ListEvent, Person};
 pub use inbox::Inbox;
 
-use crate::model::{AccountId, Applied, Circle, Name, Presence};
+use crate::model::{AccountId, Address, Applied, Circle, Dialect, Name, Presence};
 use local::State;
 use parking_lot::Mutex;
 use std::{collections::HashSet, sync::Arc};
+use tokio::time::Instant;
+use zeroize::Zeroizing;
 
 /// The number of a connection, unique in this process. Shown as `session.id` in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,6 +44,8 @@ pub struct SignIn {
     pub session: SessionId,
     /// Who signs in.
     pub person: Arc<Person>,
+    /// What the session speaks.
+    pub dialect: Dialect,
     /// Who it watches and who may see it, as read from the store.
     pub circle: Circle,
     /// The list version at which `circle` was read.
@@ -148,6 +156,43 @@ impl Hub {
         self.state.lock().notify_shutdown(minutes);
     }
 
+    /// Takes a cookie of `XFR` back. Whatever was presented is worthless afterwards, also when it
+    /// was somebody else's or too old, or whoever presents it has no legal address (`None`).
+    #[must_use]
+    pub fn redeem_opening(&self, presented: &[u8], address: Option<&Address>) -> Option<Opening> {
+        self.state.lock().redeem_opening(presented, address, Instant::now())
+    }
+
+    /// Takes a cookie of `RNG` back, as [`Self::redeem_opening`] does. It is worthless too if the
+    /// callee no longer allows the caller.
+    #[must_use]
+    pub fn redeem_answer(&self, presented: &[u8], address: Option<&Address>) -> Option<Answer> {
+        self.state.lock().redeem_answer(presented, address, Instant::now())
+    }
+
+    /// Tells the callee's session that `caller` wants it in `room`, with a fresh cookie. `server`
+    /// is the switchboard the room was opened on, see [`Opening`].
+    ///
+    /// # Errors
+    /// [`NotRung`], judged by the callee's status and lists of this very moment.
+    pub fn ring(
+        &self,
+        callee: &Address,
+        caller: &Arc<Person>,
+        room: RoomId,
+        server: Option<Arc<str>>,
+    ) -> Result<(), NotRung> {
+        let cookie = cookie::fresh_cookie();
+        let ring = Ring { room, server, cookie, caller: caller.clone() };
+        self.state.lock().ring(callee, ring, Instant::now())
+    }
+
+    /// Cookies that can still be presented, or have expired and were not yet swept out.
+    #[must_use]
+    pub fn cookies(&self) -> usize {
+        self.state.lock().cookies.count()
+    }
+
     /// Counts for operators.
     #[must_use]
     pub fn counts(&self) -> Counts {
@@ -207,6 +252,22 @@ impl Member {
     #[must_use]
     pub fn name(&self) -> Option<Name> {
         self.hub.state.lock().name(self.account, self.session)
+    }
+
+    /// Whether the session wants conversations (`IMS`); at first it does.
+    pub fn set_takes_calls(&self, takes_calls: bool) {
+        self.hub.state.lock().set_takes_calls(self.account, self.session, takes_calls);
+    }
+
+    /// A cookie to open one conversation on `server` (`None`: the only one). `None` once this
+    /// session has been replaced.
+    #[must_use]
+    pub fn open_conversation(&self, server: Option<Arc<str>>) -> Option<Zeroizing<String>> {
+        let cookie = cookie::fresh_cookie();
+        let mut state = self.hub.state.lock();
+        state
+            .open_conversation(self.account, self.session, &cookie, server, Instant::now())
+            .then_some(cookie)
     }
 
     /// The hub it is in.

@@ -1,15 +1,10 @@
 //! Tickets: what Passport sign-in hands out and the notification role takes in, once. Knows no
 //! HTTP and no session; keeps only digests, so that a look into memory yields no sign-in.
 
+use super::ledger::{Digest, Entry, Ledger, digest};
 use crate::model::{AccountId, Address};
 use parking_lot::Mutex;
-use sha2::{Digest as _, Sha256};
-use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
-    fmt,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
@@ -29,8 +24,9 @@ const SECRET_BYTES: usize = 32;
 #[derive(Debug)]
 pub struct Tickets {
     ttl: Duration,
-    sign_in: Mutex<Ledger>,
-    web: Arc<Mutex<Ledger>>,
+    /// With the credential epoch.
+    sign_in: Mutex<Ledger<u32>>,
+    web: Arc<Mutex<Ledger<()>>>,
 }
 
 /// What a ticket stands for.
@@ -61,9 +57,10 @@ impl Tickets {
         let secret = fresh_token();
         let now = Instant::now();
         let entry = Entry {
-            grant: Grant { account, credential_epoch },
+            account,
             address: Some(address.clone()),
             expires: Some(now + self.ttl),
+            value: credential_epoch,
         };
         self.sign_in.lock().insert(digest(secret.as_bytes()), entry, now);
         format!("t={}&p={}", *secret, *fresh_token())
@@ -75,9 +72,8 @@ impl Tickets {
     #[must_use]
     pub fn redeem(&self, presented: &[u8], address: Option<&Address>) -> Option<Grant> {
         let digest = digest(token(presented)?);
-        let entry = self.sign_in.lock().remove(&digest)?;
-        let timely = entry.expires.is_some_and(|expires| Instant::now() <= expires);
-        (timely && address.is_some() && entry.address.as_ref() == address).then_some(entry.grant)
+        let entry = self.sign_in.lock().redeem(&digest, address, Instant::now())?;
+        Some(Grant { account: entry.account, credential_epoch: entry.value })
     }
 
     /// A ticket for web pages, good for as long as the returned guard lives and never for signing
@@ -86,8 +82,7 @@ impl Tickets {
     pub fn issue_web(&self, account: AccountId) -> WebTicket {
         let text = fresh_token();
         let digest = digest(text.as_bytes());
-        let grant = Grant { account, credential_epoch: 0 };
-        let entry = Entry { grant, address: None, expires: None };
+        let entry = Entry { account, address: None, expires: None, value: () };
         self.web.lock().insert(digest, entry, Instant::now());
         WebTicket { text, digest, ledger: Arc::clone(&self.web) }
     }
@@ -96,7 +91,7 @@ impl Tickets {
     #[must_use]
     pub fn web_account(&self, presented: &[u8]) -> Option<AccountId> {
         let digest = digest(token(presented)?);
-        self.web.lock().entries.get(&digest).map(|filed| filed.entry.grant.account)
+        self.web.lock().find(&digest).map(|entry| entry.account)
     }
 
     /// Makes all tickets of an account worthless.
@@ -110,7 +105,7 @@ impl Tickets {
 pub struct WebTicket {
     text: Zeroizing<String>,
     digest: Digest,
-    ledger: Arc<Mutex<Ledger>>,
+    ledger: Arc<Mutex<Ledger<()>>>,
 }
 
 impl WebTicket {
@@ -133,106 +128,6 @@ impl fmt::Debug for WebTicket {
     }
 }
 
-type Digest = [u8; 32];
-
-/// Tickets of one kind, by digest, by age and by account; the three views always agree.
-struct Ledger {
-    entries: HashMap<Digest, Filed>,
-    by_age: BTreeMap<u64, Digest>,
-    by_account: HashMap<AccountId, VecDeque<u64>>,
-    next_serial: u64,
-    entries_max: usize,
-    per_account_max: usize,
-}
-
-struct Filed {
-    serial: u64,
-    entry: Entry,
-}
-
-struct Entry {
-    grant: Grant,
-    address: Option<Address>,
-    expires: Option<Instant>,
-}
-
-impl Ledger {
-    fn new(entries_max: usize, per_account_max: usize) -> Self {
-        Self {
-            entries: HashMap::new(),
-            by_age: BTreeMap::new(),
-            by_account: HashMap::new(),
-            next_serial: 0,
-            entries_max,
-            per_account_max: per_account_max.max(1),
-        }
-    }
-
-    fn insert(&mut self, digest: Digest, entry: Entry, now: Instant) {
-        self.drop_expired(now);
-        if self.entries.len() >= self.entries_max {
-            self.remove_oldest();
-        }
-        let account = entry.grant.account;
-        if let Some(serials) = self.by_account.get(&account)
-            && serials.len() >= self.per_account_max
-            && let Some(oldest) = serials.front()
-            && let Some(digest) = self.by_age.get(oldest).copied()
-        {
-            self.remove(&digest);
-        }
-        let serial = self.next_serial;
-        self.next_serial += 1;
-        self.by_account.entry(account).or_default().push_back(serial);
-        self.by_age.insert(serial, digest);
-        self.entries.insert(digest, Filed { serial, entry });
-    }
-
-    /// All tickets of one kind live equally long, so the expired ones are the oldest. Each is
-    /// dropped once: the cost belongs to its own insertion.
-    fn drop_expired(&mut self, now: Instant) {
-        while let Some((_, oldest)) = self.by_age.first_key_value()
-            && let Some(filed) = self.entries.get(oldest)
-            && filed.entry.expires.is_some_and(|expires| expires < now)
-        {
-            self.remove_oldest();
-        }
-    }
-
-    fn remove_oldest(&mut self) {
-        if let Some((_, digest)) = self.by_age.first_key_value() {
-            let digest = *digest;
-            self.remove(&digest);
-        }
-    }
-
-    fn remove(&mut self, digest: &Digest) -> Option<Entry> {
-        let Filed { serial, entry } = self.entries.remove(digest)?;
-        self.by_age.remove(&serial);
-        if let Some(serials) = self.by_account.get_mut(&entry.grant.account) {
-            serials.retain(|other| *other != serial);
-            if serials.is_empty() {
-                self.by_account.remove(&entry.grant.account);
-            }
-        }
-        Some(entry)
-    }
-
-    fn remove_account(&mut self, account: AccountId) {
-        for serial in self.by_account.remove(&account).unwrap_or_default() {
-            if let Some(digest) = self.by_age.remove(&serial) {
-                self.entries.remove(&digest);
-            }
-        }
-    }
-}
-
-impl fmt::Debug for Ledger {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ledger").field("entries", &self.entries.len()).finish_non_exhaustive()
-    }
-}
-
 /// The part of a presented ticket that counts.
 fn token(presented: &[u8]) -> Option<&[u8]> {
     if presented.len() > PRESENTED_BYTES_MAX {
@@ -240,12 +135,6 @@ fn token(presented: &[u8]) -> Option<&[u8]> {
     }
     let token = presented.strip_prefix(b"t=").unwrap_or(presented);
     token.split(|byte| *byte == b'&').next().filter(|token| !token.is_empty())
-}
-
-/// Looking digests up takes a time that depends on the digest, which tells nothing about the
-/// token: no comparison of secrets is left to be timed.
-fn digest(token: &[u8]) -> Digest {
-    Sha256::digest(token).into()
 }
 
 /// 256 random bits as 43 characters.
@@ -364,20 +253,6 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_oldest_ticket_of_all_gives_way() {
-        let now = Instant::now();
-        let mut ledger = Ledger::new(2, 8);
-        for number in 0..3_u8 {
-            let grant = Grant { account: AccountId(number.into()), credential_epoch: 1 };
-            let entry = Entry { grant, address: None, expires: None };
-            ledger.insert([number; 32], entry, now);
-        }
-        assert!(ledger.remove(&[0; 32]).is_none());
-        assert!(ledger.remove(&[1; 32]).is_some());
-        assert!(ledger.remove(&[2; 32]).is_some());
-    }
-
-    #[tokio::test(start_paused = true)]
     async fn nothing_is_left_of_used_and_expired_tickets() {
         let tickets = tickets();
         let used = tickets.issue(ALICE, &address("alice"), 1);
@@ -385,9 +260,7 @@ mod tests {
         let _expired = tickets.issue(ALICE, &address("alice"), 1);
         tokio::time::advance(Duration::from_secs(121)).await;
         let _fresh = tickets.issue(BOB, &address("bob"), 1);
-        let ledger = tickets.sign_in.lock();
-        let sizes = (ledger.entries.len(), ledger.by_age.len(), ledger.by_account.len());
-        assert_eq!(sizes, (1, 1, 1));
+        assert_eq!(tickets.sign_in.lock().sizes(), (1, 1, 1));
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 //! whom, what a name or an address is.
 
 pub mod address;
+pub mod dialect;
 pub mod edit;
 pub mod failures;
 pub mod list;
@@ -13,6 +14,7 @@ pub mod roster;
 pub mod status;
 
 pub use address::Address;
+pub use dialect::Dialect;
 pub use edit::{Applied, Change, Edit, Refusal};
 pub use list::{AccountId, GroupId, GroupSet, List, ListBits};
 pub use name::{Name, NameError};

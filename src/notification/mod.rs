@@ -6,6 +6,7 @@ mod edit;
 mod events;
 mod handshake;
 mod signed_in;
+mod switchboards;
 
 use crate::{
     config::Config,
@@ -24,6 +25,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use events::nln;
+pub use switchboards::Switchboards;
 
 /// What all notification connections share.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub struct Context {
     pub store: Arc<dyn Store>,
     /// Who is online.
     pub hub: Hub,
+    /// Where conversations take place; `None`: nowhere.
+    pub switchboards: Option<Switchboards>,
     /// Tickets from the login service.
     pub tickets: Arc<Tickets>,
     /// Cancelled when nobody is let in any more.
@@ -82,6 +86,8 @@ impl Notification {
 }
 
 impl Role for Notification {
+    type Event = Event;
+
     fn rows() -> &'static [Row<Self>] {
         commands::ROWS
     }

@@ -6,7 +6,7 @@ use super::{
     events,
 };
 use crate::{
-    hub::{Event, Inbox, ListEvent, Member, Person, ticket::WebTicket},
+    hub::{Event, Inbox, ListEvent, Member, Person, Ring, ticket::WebTicket},
     model::{AccountId, Address, Status, roster::version_is_newer},
     protocol::{self, Dialect, TrId, message},
     session::{Outbox, Reason, Reject},
@@ -45,6 +45,8 @@ pub(super) struct SignedIn {
     pub(super) idle_check_at: Option<Instant>,
     /// Recent changes of the own name.
     pub(super) renamed_at: VecDeque<Instant>,
+    /// Recent requests for a switchboard.
+    pub(super) asked_for_switchboard_at: VecDeque<Instant>,
 }
 
 impl SignedIn {
@@ -103,6 +105,7 @@ impl SignedIn {
             Event::Online(card) => outbox.share(events::nln(card, self.dialect)),
             Event::Offline(person) => outbox.share(events::fln(person)),
             Event::List(event) => self.tell_list(event, outbox),
+            Event::Ring(ring) => self.ring(ring, outbox),
             Event::Replaced => {
                 // A bare close instead would make both clients sign in again and again, so who is
                 // behind gets this line in place of older ones.
@@ -160,6 +163,20 @@ impl SignedIn {
         };
         outbox.send(&line);
         self.told_version = self.told_version.map(|_| event.version());
+    }
+
+    fn ring(&self, ring: &Ring, outbox: &mut Outbox) {
+        let is_reachable = self.takes_calls && !matches!(self.status, None | Some(Status::Hidden));
+        let switchboards = self.context.switchboards.as_ref();
+        let to = switchboards.and_then(|all| all.address(ring.server.as_deref(), self.local));
+        let Some(to) = to.filter(|_| is_reachable) else { return };
+        outbox.send(&protocol::Event::Rng {
+            room: ring.room.0,
+            to: &to,
+            cookie: &ring.cookie,
+            address: &ring.caller.address,
+            name: &ring.caller.name,
+        });
     }
 
     fn idle(&self) -> Duration {

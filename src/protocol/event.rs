@@ -11,13 +11,14 @@ use bytes::{BufMut, BytesMut};
 use std::fmt::Display;
 
 /// Every verb the server sends, with what it says; `NNN` stands for the numeric errors.
-pub const SENT: [(&str, &str); 34] = [
+pub const SENT: [(&str, &str); 35] = [
     ("NNN", "error, see the reference"),
     ("VER", "the chosen dialect"),
     ("CVR", "recommended and least version"),
     ("CVQ", "recommended and least version, update check form"),
     ("USR", "sign-in policy, then success"),
-    ("XFR", "go to this notification server"),
+    ("XFR", "go to this notification server; this switchboard"),
+    ("RNG", "somebody wants me in a conversation"),
     ("MSG", "profile, system message; with payload"),
     ("SYN", "list version, and whether the lists follow"),
     ("GTC", "setting, in a list or as a reply"),
@@ -81,6 +82,10 @@ pub enum Event<'a> {
     UsrOk { trid: TrId, address: &'a Address, name: &'a Name },
     /// `XFR n NS to 0 from`
     XfrNs { trid: TrId, to: &'a str, from: &'a str },
+    /// `XFR n SB to CKI cookie`
+    XfrSb { trid: TrId, to: &'a str, cookie: &'a str },
+    /// `RNG session to CKI cookie email name`
+    Rng { room: u32, to: &'a str, cookie: &'a str, address: &'a Address, name: &'a Name },
     /// `MSG Hotmail Hotmail length` and the payload.
     Msg { payload: &'a str },
     /// `SYN n ver`
@@ -203,6 +208,13 @@ impl Event<'_> {
             }
             Self::XfrNs { trid, to, from } => {
                 line.first("XFR").word(trid).word("NS").word(to).word(0).word(from).end();
+            }
+            Self::XfrSb { trid, to, cookie } => {
+                line.first("XFR").word(trid).word("SB").word(to).word("CKI").word(cookie).end();
+            }
+            Self::Rng { room, to, cookie, address, name } => {
+                line.first("RNG").word(room).word(to).word("CKI").word(cookie);
+                line.word(address).name(name).end();
             }
             Self::Msg { payload } => {
                 line.first("MSG Hotmail Hotmail").word(payload.len()).end();

@@ -1,10 +1,7 @@
 //! The command table: what a row says, and the gates a line passes before its handler runs.
 
 use super::{Outbox, Reason, Reject};
-use crate::{
-    hub::Event,
-    protocol::{Args, Dialect, FrameError, Line, TrId, frame::payload_bytes},
-};
+use crate::protocol::{Args, Dialect, FrameError, Line, TrId, frame::payload_bytes};
 use bytes::Bytes;
 use std::{future::Future, pin::Pin};
 use tokio::time::Instant;
@@ -144,6 +141,9 @@ impl<R> Row<R> {
 
 /// What a role brings to the common loop. Handlers and events are the only places where it acts.
 pub trait Role: Send + Sized + 'static {
+    /// What it is told beside what its client sends.
+    type Event: Send;
+
     /// The commands, each once.
     fn rows() -> &'static [Row<Self>];
 
@@ -165,18 +165,18 @@ pub trait Role: Send + Sized + 'static {
     /// Notes that bytes arrived.
     fn on_bytes(&mut self, now: Instant);
 
-    /// The next event from the hub; pending for ever if this role has none, `None` if the hub
-    /// dropped the session. Without `takes_news` only what ends the session. Cancellation safe.
-    fn next_event(&mut self, takes_news: bool) -> impl Future<Output = Option<Event>> + Send;
+    /// The next event; pending for ever if this role has none, `None` if the session fell behind
+    /// and was dropped. Without `takes_news` only what ends the session. Cancellation safe.
+    fn next_event(&mut self, takes_news: bool) -> impl Future<Output = Option<Self::Event>> + Send;
 
     /// An event that is already there.
-    fn ready_event(&mut self) -> Option<Event>;
+    fn ready_event(&mut self) -> Option<Self::Event>;
 
     /// Turns an event into lines.
     ///
     /// # Errors
     /// The end of the connection.
-    fn on_event(&mut self, event: Event, outbox: &mut Outbox) -> Result<(), Reject>;
+    fn on_event(&mut self, event: Self::Event, outbox: &mut Outbox) -> Result<(), Reject>;
 
     /// Says goodbye because the server goes down.
     fn on_shutdown(&mut self, outbox: &mut Outbox);

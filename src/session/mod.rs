@@ -1,5 +1,6 @@
 //! What DS, NS and SB connections have in common: the loop, the command table, the way out.
 
+pub mod advertised;
 pub mod command;
 pub mod commands;
 pub mod outbox;

@@ -59,20 +59,23 @@ impl From<&config::Config> for SessionLimits {
     }
 }
 
-/// Serves one connection until it ends. `drain` ends it with the role's goodbye; `held` is dropped
-/// when all is over.
+/// Serves one connection until it ends. `received` has been read from it already; `drain` ends it
+/// with the role's goodbye; `held` is dropped when all is over.
 ///
 /// Not an `async fn`, and nothing is moved inside: either would make the future, which is what an
 /// idle connection costs, several times as large.
-pub fn run<R: Role, T: AsyncRead + AsyncWrite + Unpin>(
+pub fn run<R: Role, T: AsyncRead + AsyncWrite + Unpin, H: Send>(
     role: R,
     io: T,
+    received: &[u8],
     limits: SessionLimits,
     drain: CancellationToken,
-    held: impl Send,
-) -> impl Future<Output = ()> {
+    held: H,
+) -> impl Future<Output = ()> + use<R, T, H> {
+    let mut decoder = Decoder::new(limits.line_bytes_max);
+    decoder.feed(received);
     let mut connection = Connection {
-        decoder: Decoder::new(limits.line_bytes_max),
+        decoder,
         outbox: Outbox::new(limits.output_queue_bytes_max),
         admitted: None,
         waiting_since: None,
@@ -217,7 +220,7 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         }
     }
 
-    fn handle_events(&mut self, first: crate::hub::Event) -> Result<(), Reason> {
+    fn handle_events(&mut self, first: R::Event) -> Result<(), Reason> {
         self.handle_event(first)?;
         self.handle_ready_events()
     }
@@ -234,7 +237,7 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         Ok(())
     }
 
-    fn handle_event(&mut self, event: crate::hub::Event) -> Result<(), Reason> {
+    fn handle_event(&mut self, event: R::Event) -> Result<(), Reason> {
         let outcome = self.role.on_event(event, &mut self.outbox);
         outcome.or_else(|reject| self.reject(reject, TrId::ZERO))
     }

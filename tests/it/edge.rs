@@ -54,7 +54,10 @@ fn options_that_cannot_work_are_refused_before_the_start() {
         (&["dispatch.bind=0.0.0.0:1864"][..], "set dispatch.bind to `notification`"),
         (&["notification.bind=127.0.0.1:1863"], "set dispatch.bind to `notification`"),
         (&["passport.http_bind=127.0.0.1:443"], "passport.https_bind (0.0.0.0:443)"),
-        (&["notification.bind=notification"], "only dispatch.bind can be this"),
+        (
+            &["notification.bind=notification"],
+            "only dispatch.bind and switchboard.bind can be this",
+        ),
         (&["notification.bind=[2001:db8::1]:1864"], "`notification.advertised` is empty"),
         (&["dispatch.bind=[2001:db8::1]:1863"], "`dispatch.advertised` is empty"),
         (&["passport.site_url=http://it's.example.org"], "quotes"),

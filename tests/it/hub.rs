@@ -206,7 +206,7 @@ impl Bench {
         let person = Person::new(id(who), address(who), Name::new(&account.name).unwrap());
         let session = SessionId(self.next_session);
         self.next_session += 1;
-        let sign_in = SignIn { session, person: person.clone(), circle, version: account.version };
+        let sign_in = sign_in(session, person.clone(), circle, account.version);
         let (member, inbox) = self.hub.expect(id(who)).sign_in(sign_in).unwrap();
         if let Some((_, mut old, _)) = self.sessions.insert(who, (member, inbox, person)) {
             assert!(matches!(old.try_recv(), Some(Event::Replaced)));
@@ -318,7 +318,7 @@ fn join(hub: &Hub, who: usize, forward: &[usize]) -> (Member, Inbox, Arc<Person>
     let circle =
         Circle { forward: forward.iter().map(|who| id(*who)).collect(), ..Circle::default() };
     let session = SessionId(who as u64);
-    let sign_in = SignIn { session, person: person.clone(), circle, version: 7 };
+    let sign_in = sign_in(session, person.clone(), circle, 7);
     let (member, inbox) = hub.expect(id(who)).sign_in(sign_in).unwrap();
     (member, inbox, person)
 }
@@ -340,15 +340,15 @@ fn lists_read_before_a_committed_change_are_refused() {
         if signs_out_meanwhile {
             drop(member);
         }
-        let read_at = |version| SignIn {
-            session: SessionId(2),
-            person: person.clone(),
-            circle: Circle::default(),
-            version,
-        };
+        let read_at = |version| sign_in(SessionId(2), person.clone(), Circle::default(), version);
         assert_eq!(arrival.sign_in(read_at(8)).map(drop), Err(Stale));
         assert_eq!(arrival.sign_in(read_at(9)).map(drop), Ok(()));
     }
+}
+
+/// A sign-in with MSNP9.
+fn sign_in(session: SessionId, person: Arc<Person>, circle: Circle, version: u32) -> SignIn {
+    SignIn { session, person, dialect: Dialect::Msnp9, circle, version }
 }
 
 #[test]
@@ -395,7 +395,7 @@ fn a_new_account_takes_the_place_of_a_removed_one_of_the_same_name() {
     let (old, mut old_inbox, _) = join(&hub, 2, &[]);
     let _ = old.set_presence(online(1));
     let person = Person::new(id(3), address(2), Name::new("x").unwrap());
-    let sign_in = SignIn { session: SessionId(9), person, circle: Circle::default(), version: 1 };
+    let sign_in = sign_in(SessionId(9), person, Circle::default(), 1);
     let (new, _new_inbox) = hub.expect(id(3)).sign_in(sign_in).unwrap();
     let _ = new.set_presence(online(2));
     let heard: Vec<_> =

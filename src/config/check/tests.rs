@@ -206,3 +206,34 @@ fn web_addresses_are_one_word_with_known_placeholders() {
         assert_eq!(complaints(change), ["urls.services"], "{name} {page}");
     }
 }
+
+#[test]
+fn a_switchboard_is_where_clients_can_be_sent() {
+    let servers = |servers: &[&str]| {
+        let servers: Vec<String> = servers.iter().map(|server| (*server).into()).collect();
+        complaints(|c| c.switchboard.servers.clone_from(&servers))
+    };
+    assert_eq!(servers(&["10.0.0.1:1865", "sb.example.org:1865"]), [""; 0]);
+    assert_eq!(servers(&["sb.example.org"]), ["switchboard.servers"]);
+    let off = |c: &mut Config| {
+        c.switchboard.bind = Bind::Off;
+        c.switchboard.servers = vec!["10.0.0.1:1865".into()];
+    };
+    assert_eq!(complaints(off), ["switchboard.servers"]);
+    assert_eq!(complaints(|c| c.switchboard.bind = Bind::Off), [""; 0]);
+    assert_eq!(complaints(|c| c.switchboard.advertised = "::1".into()), ["switchboard.advertised"]);
+    let only_ipv6 = Bind::At("[2001:db8::1]:1865".parse().unwrap());
+    assert_eq!(complaints(|c| c.switchboard.bind = only_ipv6), ["switchboard.advertised"]);
+    let named = |c: &mut Config| {
+        c.switchboard.bind = only_ipv6;
+        c.notification.advertised = "chat.example.org".into();
+    };
+    assert_eq!(complaints(named), [""; 0]);
+    assert_eq!(complaints(|c| c.switchboard.bind = Bind::Notification), [""; 0]);
+    let alone = |c: &mut Config| {
+        c.switchboard.bind = Bind::Notification;
+        c.notification.bind = Bind::Off;
+        c.dispatch.notification_servers = vec!["10.0.0.1:1864".into()];
+    };
+    assert_eq!(complaints(alone), ["switchboard.bind"]);
+}

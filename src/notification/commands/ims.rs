@@ -23,6 +23,7 @@ pub(super) async fn handle(
         _ => return Err(ErrorCode::NotExpected.into()),
     };
     session.takes_calls = on;
+    session.member.set_takes_calls(on);
     outbox.send(&Event::Ims { trid: call.trid, on });
     Ok(())
 }

@@ -20,7 +20,7 @@ use crate::{
         handshake::{policy, unix_secs},
         signed_in::SignedIn,
     },
-    protocol::{ErrorCode, Event, message},
+    protocol::{Dialect, ErrorCode, Event, message},
     session::{Call, Outbox, Reason, Reject, trace::Trace},
     store::{Account, StoreError},
 };
@@ -79,7 +79,7 @@ async fn sign_in(
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     let dialect = role.greeting.agreed()?;
-    let (account, person, member, inbox) = register(role, grant).await?;
+    let (account, person, member, inbox) = register(role, dialect, grant).await?;
     let context = role.context.clone();
     let web_ticket = context.tickets.issue_web(account.id);
     outbox.confirm_trace();
@@ -119,6 +119,7 @@ async fn sign_in(
         heard_at: Instant::now(),
         idle_check_at: None,
         renamed_at: VecDeque::new(),
+        asked_for_switchboard_at: VecDeque::new(),
     }));
     Ok(())
 }
@@ -126,6 +127,7 @@ async fn sign_in(
 /// Reads the account and enters it into the hub, anew if its lists change in between.
 async fn register(
     role: &Notification,
+    dialect: Dialect,
     grant: &Grant,
 ) -> Result<(Account, Arc<Person>, Member, Inbox), Reject> {
     let denied = |reason| Reject::Final(ErrorCode::AuthenticationFailed, reason);
@@ -152,6 +154,7 @@ async fn register(
         let sign_in = SignIn {
             session: role.session,
             person: person.clone(),
+            dialect,
             circle: read.circle,
             version: account.list_version,
         };

@@ -2,29 +2,55 @@
 //!
 //! Syntax: `XFR n SB`
 //! Direction: client to NS
-//! Replies: none yet but errors: this server has no switchboard role
-//! Errors: other type 201; hidden, before the first `CHG` or while `IMS OFF` 913; no switchboard
-//! 280
-//! Source: reference `ns-commands.md` XFR
+//! Replies: `XFR n SB host:port CKI cookie`; the cookie opens one conversation
+//! Errors: other type 201; hidden, before the first `CHG` or while `IMS OFF` 913; asked too often
+//! 800; no switchboard, or none whose address could be named 280
+//! Source: reference `ns-commands.md` XFR, transcript 08
 
 use crate::{
     model::Status,
     notification::SignedIn,
-    protocol::ErrorCode,
+    protocol::{ErrorCode, Event},
     session::{Call, Outbox, Reject},
 };
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The window of `switchboard.requests_per_minute_max`.
+const REQUEST_WINDOW: Duration = Duration::from_secs(60);
 
 pub(super) async fn handle(
     session: &mut SignedIn,
     call: &Call,
-    _outbox: &mut Outbox,
+    outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     if call.args().word()? != b"SB" {
         return Err(ErrorCode::InvalidParameter.into());
     }
-    Err(match session.status {
-        None | Some(Status::Hidden) => ErrorCode::NotWhileOffline.into(),
-        Some(_) if !session.takes_calls => ErrorCode::NotWhileOffline.into(),
-        Some(_) => ErrorCode::SwitchboardFailed.into(),
-    })
+    if matches!(session.status, None | Some(Status::Hidden)) || !session.takes_calls {
+        return Err(ErrorCode::NotWhileOffline.into());
+    }
+    let context = session.context.clone();
+    let switchboards = context.switchboards.as_ref().ok_or(ErrorCode::SwitchboardFailed)?;
+    if has_asked_too_often(session) {
+        return Err(ErrorCode::TooFast.into());
+    }
+    let server = switchboards.choose(session.address.as_str());
+    let to = switchboards
+        .address(server.as_deref(), session.local)
+        .ok_or(ErrorCode::SwitchboardFailed)?;
+    // Without a cookie the session has just been replaced; what it is told of that comes next.
+    let cookie = session.member.open_conversation(server).ok_or(ErrorCode::SwitchboardFailed)?;
+    session.asked_for_switchboard_at.push_back(Instant::now());
+    outbox.send(&Event::XfrSb { trid: call.trid, to: &to, cookie: &cookie });
+    Ok(())
+}
+
+fn has_asked_too_often(session: &mut SignedIn) -> bool {
+    let now = Instant::now();
+    let asked_at = &mut session.asked_for_switchboard_at;
+    while asked_at.front().is_some_and(|at| now >= *at + REQUEST_WINDOW) {
+        asked_at.pop_front();
+    }
+    asked_at.len() >= session.context.config.switchboard.requests_per_minute_max as usize
 }

@@ -155,7 +155,7 @@ async fn requests_of_who_reads_no_answers_are_left_unread() {
     let role = Dispatch::new(context, SessionId(1), address, address);
     let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
     let tasks = TaskTracker::new();
-    tasks.spawn(session::run(role, theirs, limits, CancellationToken::new(), ()));
+    tasks.spawn(session::run(role, theirs, &[], limits, CancellationToken::new(), ()));
     let (read, mut write) = tokio::io::split(ours);
     let mut requests = b"VER 1 MSNP9\r\n".to_vec();
     for number in 0..REQUESTS {
