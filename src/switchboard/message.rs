@@ -1,7 +1,7 @@
 //! What a message may be, and what its sender hears of it (reference `sb-commands.md` §2). Pure;
 //! knows no room, and looks no further into a message than its headers.
 
-use crate::protocol::{ErrorCode, Event, TrId};
+use crate::protocol::{Event, TrId};
 
 /// Longest message with its headers, bytes.
 pub const MESSAGE_BYTES_MAX: usize = 1664;
@@ -91,18 +91,6 @@ impl Kind {
                 Err(Fault::Disguised)
             }
             _ => Ok(()),
-        }
-    }
-}
-
-/// The sender's answer to a fault.
-impl Fault {
-    /// The error line, if the connection goes on.
-    #[must_use]
-    pub const fn code(self) -> Option<ErrorCode> {
-        match self {
-            Self::Malformed => Some(ErrorCode::MalformedMessage),
-            Self::Disguised => None,
         }
     }
 }

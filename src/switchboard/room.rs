@@ -34,6 +34,8 @@ pub struct RoomLimits {
 #[derive(Debug)]
 pub(super) struct Room {
     pub(super) id: RoomId,
+    /// The switchboard it is on, if there are several.
+    pub(super) server: Option<Arc<str>>,
     limits: RoomLimits,
     opened_at: Instant,
     state: Mutex<State>,
@@ -107,7 +109,12 @@ pub struct Delivery {
 }
 
 impl Room {
-    pub(super) fn new(id: RoomId, limits: RoomLimits, now: Instant) -> Self {
+    pub(super) fn new(
+        id: RoomId,
+        server: Option<Arc<str>>,
+        limits: RoomLimits,
+        now: Instant,
+    ) -> Self {
         let state = State {
             members: Vec::new(),
             rung: Vec::new(),
@@ -116,7 +123,7 @@ impl Room {
             is_over: false,
             overflowed: Vec::new(),
         };
-        Self { id, limits, opened_at: now, state: Mutex::new(state) }
+        Self { id, server, limits, opened_at: now, state: Mutex::new(state) }
     }
 
     /// Lets `person` in. Everybody else is told; the newcomer's queue has what follows.
@@ -180,7 +187,7 @@ impl Room {
     /// Ends the stay of the one at `place`, if it has not ended. Returns whether the room is empty.
     pub(super) fn leave(&self, place: u64) -> bool {
         let mut state = self.state.lock();
-        state.remove(place, Ending::Overflow);
+        state.remove(place);
         state.settle();
         state.is_over
     }
@@ -234,10 +241,9 @@ impl State {
         self.overflowed.len() - before
     }
 
-    fn remove(&mut self, place: u64, ending: Ending) {
+    fn remove(&mut self, place: u64) {
         let Some(at) = self.members.iter().position(|member| member.place == place) else { return };
         let gone = self.members.remove(at);
-        gone.sender.end(ending);
         self.is_over = self.members.is_empty();
         let bye = line(&Event::Bye { address: &gone.person.address, idle: false });
         self.tell_others(None, &bye);
@@ -248,7 +254,7 @@ impl State {
     fn settle(&mut self) -> usize {
         let mut count = 0;
         while let Some(place) = self.overflowed.pop() {
-            self.remove(place, Ending::Overflow);
+            self.remove(place);
             count += 1;
         }
         count

@@ -83,11 +83,16 @@ impl Rooms {
         Self(Arc::new(Shared { limits, registry: Mutex::new(registry) }))
     }
 
-    /// Opens a room with `person` as its only participant.
+    /// Opens a room with `person` as its only participant, on the switchboard `server` if there are
+    /// several.
     ///
     /// # Errors
     /// [`Unseated::TooManyRooms`], [`Unseated::TooManyOfUser`].
-    pub fn open(&self, person: &Arc<Person>) -> Result<(Seat, Queue), Unseated> {
+    pub fn open(
+        &self,
+        person: &Arc<Person>,
+        server: Option<Arc<str>>,
+    ) -> Result<(Seat, Queue), Unseated> {
         let room = {
             let mut registry = self.0.registry.lock();
             let opened = registry.opened.get(&person.id).copied().unwrap_or_default();
@@ -95,7 +100,7 @@ impl Rooms {
                 return Err(Unseated::TooManyOfUser);
             }
             let id = registry.free_id();
-            let room = self.room(&mut registry, id)?;
+            let room = self.room(&mut registry, id, server)?;
             registry.opened.insert(person.id, opened + 1);
             room
         };
@@ -122,7 +127,7 @@ impl Rooms {
         person: &Arc<Person>,
     ) -> Result<(Seat, Queue, Vec<Arc<Person>>), Unseated> {
         loop {
-            let room = self.room(&mut self.0.registry.lock(), id)?;
+            let room = self.room(&mut self.0.registry.lock(), id, None)?;
             match room.join(person) {
                 Ok(joined) => {
                     let seat = self.seat(room, person, joined.place, false);
@@ -161,14 +166,19 @@ impl Rooms {
     }
 
     /// The room of this number, made if it is not there.
-    fn room(&self, registry: &mut Registry, id: RoomId) -> Result<Arc<Room>, Unseated> {
+    fn room(
+        &self,
+        registry: &mut Registry,
+        id: RoomId,
+        server: Option<Arc<str>>,
+    ) -> Result<Arc<Room>, Unseated> {
         if let Some(room) = registry.rooms.get(&id) {
             return Ok(room.clone());
         }
         if registry.rooms.len() >= self.0.limits.rooms_max {
             return Err(Unseated::TooManyRooms);
         }
-        let room = Arc::new(Room::new(id, self.0.limits.room, Instant::now()));
+        let room = Arc::new(Room::new(id, server, self.0.limits.room, Instant::now()));
         registry.rooms.insert(id, room.clone());
         Ok(room)
     }
@@ -197,8 +207,9 @@ impl Registry {
     /// A number that no room has: the next free one, so that none comes again soon.
     fn free_id(&mut self) -> RoomId {
         loop {
-            let id = RoomId::nearest(self.next);
-            self.next = id.number().wrapping_add(1);
+            // Clients read it as a signed number.
+            let id = RoomId((self.next & 0x7fff_ffff).max(1));
+            self.next = id.0.wrapping_add(1);
             if !self.rooms.contains_key(&id) {
                 return id;
             }
@@ -233,6 +244,12 @@ impl Seat {
     #[must_use]
     pub fn room(&self) -> RoomId {
         self.room.id
+    }
+
+    /// The switchboard it is on, if there are several.
+    #[must_use]
+    pub fn server(&self) -> Option<Arc<str>> {
+        self.room.server.clone()
     }
 
     /// Who sits here, as of the moment of joining.
