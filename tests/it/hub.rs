@@ -292,6 +292,7 @@ fn line(event: &Event) -> String {
                 format!("BPR {version} {} {key}", by.address)
             }
         },
+        Event::Ring(ring) => format!("RNG {} {}", ring.room, ring.caller.address),
         Event::Replaced => "OUT OTH".into(),
         Event::Expelled => "expelled".into(),
         Event::ShutdownNotice { minutes } => format!("MSG {minutes}"),
