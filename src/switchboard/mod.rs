@@ -10,16 +10,16 @@ pub mod rooms;
 
 use crate::{
     config::Config,
-    hub::{Admitted, Hub, SessionId},
+    hub::{Admitted, Hub, SessionId, cookie::ANSWER_COOKIE_TTL},
     model::{
         AccountId, Address,
         failures::{Failures, network},
     },
-    protocol::Dialect,
+    protocol::{Dialect, ErrorCode},
     session::{Outbox, Reason, Reject, Role, Row, Stage, command::RowInfo, trace::Trace},
     store::Store,
 };
-use counts::Counts;
+use counts::{Counts, Refusal};
 use parking_lot::Mutex;
 use queue::{Ending, News, Queue};
 use room::RoomLimits;
@@ -34,7 +34,7 @@ use tokio::{select, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// How long somebody who was called counts as called; so long the cookie to answer with is good.
-const RING: Duration = crate::hub::cookie::ANSWER_COOKIE_TTL;
+const RING: Duration = ANSWER_COOKIE_TTL;
 /// Wrong cookies from one address within [`COOKIE_WINDOW`] before it is not even looked at further
 /// ones. Each costs a connection.
 const WRONG_COOKIES_MAX: u32 = 100;
@@ -64,16 +64,14 @@ pub struct Context {
 impl Context {
     /// No conversations yet. `closing` is cancelled when nobody is let in any more; lines of
     /// `traced` accounts are logged.
-    ///
-    /// # Errors
-    /// The system gave no random numbers.
+    #[must_use]
     pub fn new(
         config: Arc<Config>,
         store: Arc<dyn Store>,
         hub: Hub,
         closing: CancellationToken,
         traced: HashSet<Address>,
-    ) -> Result<Self, getrandom::Error> {
+    ) -> Self {
         let (limits, options) = (&config.limits, &config.switchboard);
         let room = RoomLimits {
             members_max: limits.room_members_max,
@@ -82,12 +80,13 @@ impl Context {
             ring: RING,
         };
         let (rooms_max, per_user_max) = (limits.rooms_max, limits.rooms_per_user_max);
-        // A number from before a restart must not lead into a conversation after it.
-        let rooms = Rooms::new(RoomsLimits { rooms_max, per_user_max, room }, getrandom::u32()?);
+        // Numbers are no secrets; a random start only keeps those from before a restart apart.
+        let first = getrandom::u32().unwrap_or_default();
+        let rooms = Rooms::new(RoomsLimits { rooms_max, per_user_max, room }, first);
         let window = Duration::from_secs(options.call_window_secs);
         let refused_calls = Failures::new(options.refused_calls_max, window, REMEMBERED_MAX);
         let wrong_cookies = Failures::new(WRONG_COOKIES_MAX, COOKIE_WINDOW, REMEMBERED_MAX);
-        Ok(Self {
+        Self {
             config,
             store,
             hub,
@@ -97,7 +96,7 @@ impl Context {
             traced,
             refused_calls: Mutex::new(refused_calls),
             wrong_cookies: Mutex::new(wrong_cookies),
-        })
+        }
     }
 
     /// The conversations.
@@ -177,8 +176,8 @@ impl Switchboard {
     fn refuse_cookie(&self) -> Reject {
         let peer = network(self.peer.ip());
         self.context.wrong_cookies.lock().charge(&peer, Instant::now());
-        self.context.counts.refused(counts::Refusal::BadCookie);
-        Reject::Final(crate::protocol::ErrorCode::AuthenticationFailed, Reason::BadCookie)
+        self.context.counts.refused(Refusal::BadCookie);
+        Reject::Final(ErrorCode::AuthenticationFailed, Reason::BadCookie)
     }
 
     fn enter(&mut self, admitted: Admitted, seat: Seat, queue: Queue, outbox: &mut Outbox) {

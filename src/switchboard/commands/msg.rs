@@ -10,7 +10,7 @@
 //! Quirks: an empty message is acknowledged and goes nowhere.
 
 use crate::{
-    protocol::Dialect,
+    protocol::{Dialect, ErrorCode},
     session::{Call, Outbox, Reason, Reject},
     switchboard::{
         Joined,
@@ -28,7 +28,7 @@ pub(super) async fn handle(
     let kind = kind.ok_or(Reason::MessageType)?;
     let payload = call.payload.as_deref().unwrap_or_default();
     kind.check(payload, has_data).map_err(|fault| match fault {
-        Fault::Malformed => Reject::Code(crate::protocol::ErrorCode::MalformedMessage),
+        Fault::Malformed => Reject::Code(ErrorCode::MalformedMessage),
         Fault::Disguised => Reason::DisguisedData.into(),
     })?;
     let delivery = joined.seat.say(payload);
