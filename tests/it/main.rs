@@ -12,6 +12,7 @@ mod matrix;
 mod moving;
 mod passport;
 mod process;
+mod rooms;
 mod sessions;
 mod store;
 mod support;
