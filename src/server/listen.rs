@@ -1,4 +1,5 @@
-//! Binding one address, with a port that needs no root in place of one that does, if nobody chose it.
+//! Binding one address, with a port that needs no root in place of one that does if nobody chose
+//! that.
 
 use super::{Role, StartError};
 use crate::config::{Bind, Config};

@@ -106,7 +106,7 @@ impl Rooms {
         };
         match room.join(person) {
             Ok(joined) => Ok((self.seat(room, person, joined.place, true), joined.queue)),
-            // Nobody else knows of the room yet, so this never happens; should it, it costs nothing.
+            // Nobody else knows of the room yet, so this never happens. Should it, nothing is left.
             Err(_) => {
                 self.close(&room);
                 self.0.registry.lock().closed_by(person.id);
