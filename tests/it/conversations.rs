@@ -20,10 +20,11 @@ const CAROL: &str = "carol@example.test";
 
 /// A server with Alice, Bob and Carol, and a notification session of each.
 struct People {
-    server: TestServer,
     alice: Client,
     bob: Client,
     carol: Client,
+    /// Last: it waits a moment for whoever does not hang up.
+    server: TestServer,
 }
 
 impl People {
@@ -32,7 +33,7 @@ impl People {
         server.add([ALICE, BOB, CAROL].map(new_account).into());
         let present = |user| Client::present(&server, "MSNP9", user, "NLN 0");
         let (alice, bob, carol) = (present(ALICE), present(BOB), present(CAROL));
-        Self { server, alice, bob, carol }
+        Self { alice, bob, carol, server }
     }
 
     fn session(&mut self, user: &str) -> &mut Client {
