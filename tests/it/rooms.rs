@@ -4,6 +4,7 @@
 
 mod crowd;
 mod rules;
+mod soak;
 
 use msnd::{
     hub::{Person, RoomId},
