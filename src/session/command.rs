@@ -3,6 +3,7 @@
 use super::{Outbox, Reason, Reject};
 use crate::{
     hub::Event,
+    metrics::RoleMeters,
     protocol::{Args, Dialect, FrameError, Line, TrId, frame::payload_bytes},
 };
 use bytes::Bytes;
@@ -146,6 +147,9 @@ impl<R> Row<R> {
 pub trait Role: Send + Sized + 'static {
     /// The commands, each once.
     fn rows() -> &'static [Row<Self>];
+
+    /// Where its connections count, made by [`super::meters()`].
+    fn meters(&self) -> &RoleMeters;
 
     /// How far the connection has come.
     fn stage(&self) -> Stage;

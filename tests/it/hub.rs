@@ -5,7 +5,9 @@ mod rules;
 
 use bytes::Bytes;
 use msnd::{
-    hub::{Card, Counts, Event, Hub, Inbox, ListEvent, Member, Person, SessionId, SignIn, Stale},
+    hub::{
+        Card, Counts, Event, Facts, Hub, Inbox, ListEvent, Member, Person, SessionId, SignIn, Stale,
+    },
     model::{Address, Applied, Change, Circle, List, Name, Presence, Privacy, Status},
     notification::nln,
     protocol::Dialect,
@@ -14,6 +16,7 @@ use proptest::prelude::*;
 use rules::{Account, Model, Shown, address, id};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     sync::Arc,
 };
 
@@ -206,7 +209,13 @@ impl Bench {
         let person = Person::new(id(who), address(who), Name::new(&account.name).unwrap());
         let session = SessionId(self.next_session);
         self.next_session += 1;
-        let sign_in = SignIn { session, person: person.clone(), circle, version: account.version };
+        let sign_in = SignIn {
+            session,
+            person: person.clone(),
+            circle,
+            version: account.version,
+            facts: facts(),
+        };
         let (member, inbox) = self.hub.expect(id(who)).sign_in(sign_in).unwrap();
         if let Some((_, mut old, _)) = self.sessions.insert(who, (member, inbox, person)) {
             assert!(matches!(old.try_recv(), Some(Event::Replaced)));
@@ -294,6 +303,7 @@ fn line(event: &Event) -> String {
         },
         Event::Replaced => "OUT OTH".into(),
         Event::Expelled => "expelled".into(),
+        Event::Kicked => "kicked".into(),
         Event::ShutdownNotice { minutes } => format!("MSG {minutes}"),
     }
 }
@@ -318,9 +328,19 @@ fn join(hub: &Hub, who: usize, forward: &[usize]) -> (Member, Inbox, Arc<Person>
     let circle =
         Circle { forward: forward.iter().map(|who| id(*who)).collect(), ..Circle::default() };
     let session = SessionId(who as u64);
-    let sign_in = SignIn { session, person: person.clone(), circle, version: 7 };
+    let sign_in = SignIn { session, person: person.clone(), circle, version: 7, facts: facts() };
     let (member, inbox) = hub.expect(id(who)).sign_in(sign_in).unwrap();
     (member, inbox, person)
+}
+
+fn facts() -> Arc<Facts> {
+    Arc::new(Facts {
+        role: "notification",
+        dialect: "MSNP9",
+        client_version: None,
+        peer: SocketAddr::from(([192, 0, 2, 1], 1024)),
+        signed_in_at_secs: 0,
+    })
 }
 
 fn online(client_id: u32) -> Presence {
@@ -345,6 +365,7 @@ fn lists_read_before_a_committed_change_are_refused() {
             person: person.clone(),
             circle: Circle::default(),
             version,
+            facts: facts(),
         };
         assert_eq!(arrival.sign_in(read_at(8)).map(drop), Err(Stale));
         assert_eq!(arrival.sign_in(read_at(9)).map(drop), Ok(()));
@@ -395,7 +416,13 @@ fn a_new_account_takes_the_place_of_a_removed_one_of_the_same_name() {
     let (old, mut old_inbox, _) = join(&hub, 2, &[]);
     let _ = old.set_presence(online(1));
     let person = Person::new(id(3), address(2), Name::new("x").unwrap());
-    let sign_in = SignIn { session: SessionId(9), person, circle: Circle::default(), version: 1 };
+    let sign_in = SignIn {
+        session: SessionId(9),
+        person,
+        circle: Circle::default(),
+        version: 1,
+        facts: facts(),
+    };
     let (new, _new_inbox) = hub.expect(id(3)).sign_in(sign_in).unwrap();
     let _ = new.set_presence(online(2));
     let heard: Vec<_> =
