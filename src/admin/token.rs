@@ -45,7 +45,7 @@ pub enum TokenError {
     /// Its text is none.
     #[error(
         "{}: a token is one line of {TOKEN_CHARS_MIN} or more printable characters without spaces; \
-         make one with `openssl rand -hex 32`",
+         make one with `head -c 24 /dev/urandom | base64`",
         path.display()
     )]
     Unfit {

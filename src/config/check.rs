@@ -238,7 +238,7 @@ fn passport(config: &Config, found: &mut Complaints) {
 
 fn admin(config: &Config, found: &mut Complaints) {
     if matches!(config.admin.bind, Bind::At(_)) && config.admin.token_file.as_os_str().is_empty() {
-        let remedy = "admin.bind needs a token; name a file with one (`openssl rand -hex 32` makes \
+        let remedy = "admin.bind needs a token; name a file with one (`head -c 24 /dev/urandom | base64` makes \
                       one, `chmod 600` keeps it private), or set admin.bind to `off`";
         found.add("admin.token_file", "", remedy);
     }

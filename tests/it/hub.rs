@@ -5,18 +5,15 @@ mod rules;
 
 use bytes::Bytes;
 use msnd::{
-    hub::{
-        Card, Counts, Event, Facts, Hub, Inbox, ListEvent, Member, Person, SessionId, SignIn, Stale,
-    },
+    hub::{Card, Counts, Event, Hub, Inbox, ListEvent, Member, Person, SessionId, SignIn, Stale},
     model::{Address, Applied, Change, Circle, List, Name, Presence, Privacy, Status},
     notification::nln,
     protocol::Dialect,
 };
 use proptest::prelude::*;
-use rules::{Account, Model, Shown, address, id};
+use rules::{Account, Model, Shown, address, facts, id};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
     sync::Arc,
 };
 
@@ -331,16 +328,6 @@ fn join(hub: &Hub, who: usize, forward: &[usize]) -> (Member, Inbox, Arc<Person>
     let sign_in = SignIn { session, person: person.clone(), circle, version: 7, facts: facts() };
     let (member, inbox) = hub.expect(id(who)).sign_in(sign_in).unwrap();
     (member, inbox, person)
-}
-
-fn facts() -> Arc<Facts> {
-    Arc::new(Facts {
-        role: "notification",
-        dialect: "MSNP9",
-        client_version: None,
-        peer: SocketAddr::from(([192, 0, 2, 1], 1024)),
-        signed_in_at_secs: 0,
-    })
 }
 
 fn online(client_id: u32) -> Presence {

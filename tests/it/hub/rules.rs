@@ -1,8 +1,11 @@
 //! The rules of visibility (`presence-rules.md` §2 and §3) on nothing but sets.
 
 use super::PEOPLE;
-use msnd::model::{AccountId, Address, Privacy, Status};
-use std::collections::BTreeSet;
+use msnd::{
+    hub::Facts,
+    model::{AccountId, Address, Privacy, Status},
+};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
 /// One account as the rules see it: nothing but sets.
 #[derive(Debug, Clone)]
@@ -69,4 +72,15 @@ pub(super) fn address(who: usize) -> Address {
 
 pub(super) fn id(who: usize) -> AccountId {
     AccountId(who as u64 + 1)
+}
+
+/// Of no consequence to the rules.
+pub(super) fn facts() -> Arc<Facts> {
+    Arc::new(Facts {
+        role: "notification",
+        dialect: "MSNP9",
+        client_version: None,
+        peer: SocketAddr::from(([192, 0, 2, 1], 1024)),
+        signed_in_at_secs: 0,
+    })
 }
