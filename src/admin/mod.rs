@@ -12,7 +12,7 @@ mod token;
 
 pub use endpoints::{announcements::MINUTES_MAX, sessions::PAGE_MAX};
 pub use problem::Problem;
-pub use serve::{serve_tcp, serve_unix};
+pub use serve::{CONNECTIONS_MAX, serve_tcp, serve_unix};
 pub use socket::{Socket, SocketError};
 pub use token::{TOKEN_CHARS_MIN, Token, TokenError};
 

@@ -22,16 +22,17 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Connections of one listener at a time; more wait in the kernel.
-const CONNECTIONS_MAX: usize = 64;
+pub const CONNECTIONS_MAX: usize = 64;
 /// Bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Header fields of a request.
 const HEADERS_MAX: usize = 64;
 /// How long accepting rests when the system has no descriptors or memory left.
 const EXHAUSTED_WAIT: Duration = Duration::from_millis(200);
-/// How long the peer may take to close its end after the answer, and how long a request may go on
-/// when the server goes down.
+/// How long the peer may take to close its end after the answer.
 const CLOSE_WAIT: Duration = Duration::from_secs(1);
+/// How long a request may go on when the server goes down.
+const DRAIN_WAIT: Duration = Duration::from_millis(500);
 /// Bytes that are read and thrown away then, so that the close does not destroy the answer.
 const LEFTOVER_BYTES_MAX: usize = 64 * 1024;
 
@@ -137,7 +138,7 @@ async fn connection<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let served = timeout(3 * patience, poll_fn(|cx| connection.poll_without_shutdown(cx)));
     let drained = async {
         draining.cancelled().await;
-        sleep(CLOSE_WAIT).await;
+        sleep(DRAIN_WAIT).await;
     };
     let is_served = select! {
         served = served => served.is_ok(),
@@ -146,7 +147,10 @@ async fn connection<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     if is_served {
         let mut io = connection.into_parts().io.into_inner();
         // Running out of time only means that the peer keeps its end open.
-        let _ = timeout(CLOSE_WAIT, close(&mut io)).await;
+        select! {
+            _ = timeout(CLOSE_WAIT, close(&mut io)) => {}
+            () = draining.cancelled() => {}
+        }
     }
 }
 
