@@ -70,7 +70,9 @@ fn join(hub: &Hub, number: u32, circle: Circle) -> (Member, Inbox) {
     let person = Person::new(AccountId(u64::from(number)), address, name);
     let session = SessionId(u64::from(number));
     let arrival = hub.expect(AccountId(u64::from(number)));
-    let joined = arrival.sign_in(SignIn { session, person, circle, version: 1 }).unwrap();
+    let joined = arrival
+        .sign_in(SignIn { session, person, circle, version: 1, takes_documents: true })
+        .unwrap();
     let _ = joined.0.set_presence(presence(0));
     joined
 }

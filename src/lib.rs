@@ -11,6 +11,7 @@ pub mod config;
 pub mod telemetry;
 
 pub mod account;
+pub mod alert;
 pub mod ctt;
 pub mod fixture;
 pub mod hub;

@@ -5,6 +5,7 @@ mod standing;
 
 use crate::{
     account::Accounts,
+    alert::Alerts,
     config::{Bind, Config},
     dispatch::{self, Dispatch, referral},
     hub::{Hub, SessionId, ticket::Tickets},
@@ -13,7 +14,7 @@ use crate::{
         listener::{Accepted, Admission, accept},
         tls::TlsServer,
     },
-    notification::{self, Notification},
+    notification::{self, Deliveries, Notification},
     passport::Passport,
     session::{SessionLimits, run},
     store::{Store, password::PasswordHasher},
@@ -145,6 +146,7 @@ pub enum StartError {
 pub struct Running {
     listeners: Vec<Listener>,
     hub: Hub,
+    alerts: Alerts,
     store: Arc<dyn Store>,
     admission: Arc<Admission>,
     tasks: TaskTracker,
@@ -162,7 +164,8 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     let Options { config, store, hasher, tls, surroundings } = options;
     let config = Arc::new(config);
     let bound = Bound::bind(&config, tls.is_some())?;
-    let parts = Parts::new(&config, store, &hasher, tls, &bound);
+    let tasks = TaskTracker::new();
+    let parts = Parts::new(&config, store, &hasher, tls, &bound, &tasks);
     if surroundings != Surroundings::Test {
         let roles = referral::Bound {
             dispatch: bound.address(Role::Dispatch),
@@ -172,7 +175,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
             tracing::warn!("{warning}");
         }
     }
-    let mut running = parts.running(&bound);
+    let mut running = parts.running(&bound, tasks);
     for (role, listener) in bound.listeners {
         running.serve(&parts, role, listener);
     }
@@ -201,6 +204,12 @@ impl Running {
     #[must_use]
     pub const fn hub(&self) -> &Hub {
         &self.hub
+    }
+
+    /// What operators and programs can tell people.
+    #[must_use]
+    pub const fn alerts(&self) -> &Alerts {
+        &self.alerts
     }
 
     /// The store it serves from.
@@ -331,6 +340,7 @@ impl Parts {
         hasher: &Arc<PasswordHasher>,
         tls: Option<TlsServer>,
         bound: &Bound,
+        tasks: &TaskTracker,
     ) -> Self {
         let closing = CancellationToken::new();
         let ttl = Duration::from_secs(config.passport.ticket_ttl_secs);
@@ -348,6 +358,7 @@ impl Parts {
             notification: Arc::new(notification::Context {
                 closing: closing.clone(),
                 config: config.clone(),
+                deliveries: Deliveries::start(store.clone(), tasks),
                 store,
                 hub: Hub::new(config.limits.inbox_events_max),
                 tickets,
@@ -360,18 +371,20 @@ impl Parts {
         }
     }
 
-    fn running(&self, bound: &Bound) -> Running {
+    fn running(&self, bound: &Bound, tasks: TaskTracker) -> Running {
         let (limits, timers) = (&self.config.limits, &self.config.timers);
+        let (hub, store) = (self.notification.hub.clone(), self.notification.store.clone());
         Running {
             listeners: bound.addresses.clone(),
-            hub: self.notification.hub.clone(),
-            store: self.notification.store.clone(),
+            alerts: Alerts::new(store.clone(), hub.clone(), &self.config.alerts),
+            hub,
+            store,
             admission: Admission::new(
                 limits.connections_max,
                 limits.connections_per_address_max,
                 Duration::from_secs(timers.tcp_keepalive_secs),
             ),
-            tasks: TaskTracker::new(),
+            tasks,
             closing: self.closing.clone(),
             draining: CancellationToken::new(),
             notice: Duration::from_secs(timers.shutdown_notice_minutes.saturating_mul(60)),

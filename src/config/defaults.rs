@@ -2,8 +2,8 @@
 //! holds the two together.
 
 use super::{
-    Bind, Challenge, ChallengeClient, ChallengePolicy, Data, Dispatch, Limits, Log, LogFormat,
-    Notification, Passport, Store, Synchronous, Timers, UrlService, Urls, VerReply,
+    Alerts, Bind, Challenge, ChallengeClient, ChallengePolicy, Data, Dispatch, Limits, Log,
+    LogFormat, Notification, Passport, Store, Synchronous, Timers, UrlService, Urls, VerReply,
 };
 use std::path::PathBuf;
 
@@ -103,6 +103,12 @@ impl Default for Urls {
     }
 }
 
+impl Default for Alerts {
+    fn default() -> Self {
+        Self { expiry_secs: 7 * 86_400, waiting_per_account_max: 50 }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -115,6 +121,7 @@ impl Default for Limits {
             forward_list_max: 600,
             allow_block_list_max: 1000,
             renames_per_minute_max: 5,
+            pages_per_minute_max: 10,
         }
     }
 }

@@ -180,7 +180,13 @@ fn presence_of(event: &Event) -> Option<AccountId> {
     match event {
         Event::Online(card) => Some(card.person.id),
         Event::Offline(person) => Some(person.id),
-        Event::List(_) | Event::Replaced | Event::Expelled | Event::ShutdownNotice { .. } => None,
+        Event::List(_)
+        | Event::Alert(_)
+        | Event::Mail(_)
+        | Event::Page(_)
+        | Event::Replaced
+        | Event::Expelled
+        | Event::ShutdownNotice { .. } => None,
     }
 }
 

@@ -1,6 +1,8 @@
 //! The hub's state in this process and every transition of it (reference `presence-rules.md` §3).
 //! Synchronous: the caller holds the lock.
 
+mod post;
+
 use super::{
     Card, Counts, Entered, Event, ListEvent, Outcome, Person, SessionId, SignIn, Stale,
     arrivals::Arrivals,
@@ -42,6 +44,7 @@ struct Member {
     circle_version: u32,
     /// Whether changes others make to its lists are told.
     listening: bool,
+    takes_documents: bool,
     inbox: Sender,
 }
 
@@ -75,6 +78,7 @@ impl State {
             // A new inbox has room.
             let _ = inbox.send(Event::ShutdownNotice { minutes });
         }
+        self.arrivals.news(id).for_each(|event| drop(inbox.send(event)));
         let member = Member {
             session: sign_in.session,
             person: sign_in.person,
@@ -82,6 +86,7 @@ impl State {
             circle: sign_in.circle,
             circle_version: sign_in.version,
             listening: false,
+            takes_documents: sign_in.takes_documents,
             inbox,
         };
         self.members.insert(id, member);

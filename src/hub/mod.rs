@@ -13,10 +13,10 @@ mod local;
 pub mod ticket;
 mod watch;
 
-pub use event::{Card, Event, ListEvent, Person};
+pub use event::{Card, Event, ListEvent, MailEvent, MailNews, Memo, Person, PostedAlert};
 pub use inbox::Inbox;
 
-use crate::model::{AccountId, Applied, Circle, Name, Presence};
+use crate::model::{AccountId, Applied, Circle, Name, Page, Presence};
 use local::State;
 use parking_lot::Mutex;
 use std::{collections::HashSet, sync::Arc};
@@ -42,6 +42,8 @@ pub struct SignIn {
     pub circle: Circle,
     /// The list version at which `circle` was read.
     pub version: u32,
+    /// Whether its client understands alerts and pages.
+    pub takes_documents: bool,
 }
 
 /// The circle was read before a change that has since been committed: read it again.
@@ -146,6 +148,26 @@ impl Hub {
     /// Tells every session, also those still to come, that the server goes down in `minutes`.
     pub fn notify_shutdown(&self, minutes: u32) {
         self.state.lock().notify_shutdown(minutes);
+    }
+
+    /// Tells those of the recipients who are online and understand it of a stored alert. To be called
+    /// once for each alert, in commit order; whoever signs in at the same moment learns of it too.
+    /// Returns how many were told; whether they receive it is another matter.
+    pub fn post_alert(&self, recipients: &[AccountId], alert: Arc<PostedAlert>) -> usize {
+        self.state.lock().post_alert(recipients, alert)
+    }
+
+    /// Tells the owner of a mailbox, if online, what happened there. To be called in commit order.
+    pub fn tell_mail(&self, account: AccountId, news: Arc<MailNews>) {
+        self.state.lock().tell_mail(account, news);
+    }
+
+    /// Hands a page over to somebody who can be seen, understands it and lets `from` reach it.
+    /// Returns whether there is such a session. A hidden person is as unreachable as one that is
+    /// offline, or paging would tell who hides.
+    #[must_use]
+    pub fn page(&self, from: AccountId, to: AccountId, page: Arc<Page>) -> bool {
+        self.state.lock().page(from, to, page)
     }
 
     /// Counts for operators.

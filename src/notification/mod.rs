@@ -2,10 +2,13 @@
 
 mod challenge;
 mod commands;
+mod delivery;
 mod edit;
 mod events;
 mod handshake;
+mod news;
 mod signed_in;
+mod urls;
 
 use crate::{
     config::Config,
@@ -23,6 +26,7 @@ use std::{collections::HashSet, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use delivery::Deliveries;
 pub use events::nln;
 
 /// What all notification connections share.
@@ -38,6 +42,8 @@ pub struct Context {
     pub tickets: Arc<Tickets>,
     /// Cancelled when nobody is let in any more.
     pub closing: CancellationToken,
+    /// Alerts that have been handed over.
+    pub deliveries: Deliveries,
     /// Accounts whose lines are logged.
     pub traced: HashSet<Address>,
 }

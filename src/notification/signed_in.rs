@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     hub::{Event, Inbox, ListEvent, Member, Person, ticket::WebTicket},
-    model::{AccountId, Address, Status, roster::version_is_newer},
+    model::{AccountId, Address, AlertId, Mailbox, Status, roster::version_is_newer},
     protocol::{self, Dialect, TrId, message},
     session::{Outbox, Reason, Reject},
 };
@@ -45,6 +45,14 @@ pub(super) struct SignedIn {
     pub(super) idle_check_at: Option<Instant>,
     /// Recent changes of the own name.
     pub(super) renamed_at: VecDeque<Instant>,
+    /// Recent pages.
+    pub(super) paged_at: VecDeque<Instant>,
+    /// What is unread, if the profile said that there is a mailbox.
+    pub(super) mailbox: Option<Mailbox>,
+    /// Whether alerts may wait in the store; of interest until the first `CHG`.
+    pub(super) has_alerts: bool,
+    /// The last alert told.
+    pub(super) told_alert: Option<AlertId>,
 }
 
 impl SignedIn {
@@ -103,6 +111,9 @@ impl SignedIn {
             Event::Online(card) => outbox.share(events::nln(card, self.dialect)),
             Event::Offline(person) => outbox.share(events::fln(person)),
             Event::List(event) => self.tell_list(event, outbox),
+            Event::Alert(posted) => self.tell_alert(posted, outbox),
+            Event::Mail(news) => self.tell_mail(news, outbox),
+            Event::Page(page) => self.tell_page(page, outbox),
             Event::Replaced => {
                 // A bare close instead would make both clients sign in again and again, so who is
                 // behind gets this line in place of older ones.

@@ -206,7 +206,13 @@ impl Bench {
         let person = Person::new(id(who), address(who), Name::new(&account.name).unwrap());
         let session = SessionId(self.next_session);
         self.next_session += 1;
-        let sign_in = SignIn { session, person: person.clone(), circle, version: account.version };
+        let sign_in = SignIn {
+            session,
+            person: person.clone(),
+            circle,
+            version: account.version,
+            takes_documents: true,
+        };
         let (member, inbox) = self.hub.expect(id(who)).sign_in(sign_in).unwrap();
         if let Some((_, mut old, _)) = self.sessions.insert(who, (member, inbox, person)) {
             assert!(matches!(old.try_recv(), Some(Event::Replaced)));
@@ -318,7 +324,8 @@ fn join(hub: &Hub, who: usize, forward: &[usize]) -> (Member, Inbox, Arc<Person>
     let circle =
         Circle { forward: forward.iter().map(|who| id(*who)).collect(), ..Circle::default() };
     let session = SessionId(who as u64);
-    let sign_in = SignIn { session, person: person.clone(), circle, version: 7 };
+    let sign_in =
+        SignIn { session, person: person.clone(), circle, version: 7, takes_documents: true };
     let (member, inbox) = hub.expect(id(who)).sign_in(sign_in).unwrap();
     (member, inbox, person)
 }
@@ -395,7 +402,13 @@ fn a_new_account_takes_the_place_of_a_removed_one_of_the_same_name() {
     let (old, mut old_inbox, _) = join(&hub, 2, &[]);
     let _ = old.set_presence(online(1));
     let person = Person::new(id(3), address(2), Name::new("x").unwrap());
-    let sign_in = SignIn { session: SessionId(9), person, circle: Circle::default(), version: 1 };
+    let sign_in = SignIn {
+        session: SessionId(9),
+        person,
+        circle: Circle::default(),
+        version: 1,
+        takes_documents: true,
+    };
     let (new, _new_inbox) = hub.expect(id(3)).sign_in(sign_in).unwrap();
     let _ = new.set_presence(online(2));
     let heard: Vec<_> =

@@ -20,7 +20,7 @@ use crate::{
         handshake::{policy, unix_secs},
         signed_in::SignedIn,
     },
-    protocol::{ErrorCode, Event, message},
+    protocol::{Dialect, ErrorCode, Event, message},
     session::{Call, Outbox, Reason, Reject, trace::Trace},
     store::{Account, StoreError},
 };
@@ -79,7 +79,7 @@ async fn sign_in(
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     let dialect = role.greeting.agreed()?;
-    let (account, person, member, inbox) = register(role, grant).await?;
+    let Registered { account, has_alerts, person, member, inbox } = register(role, grant).await?;
     let context = role.context.clone();
     let web_ticket = context.tickets.issue_web(account.id);
     outbox.confirm_trace();
@@ -89,6 +89,7 @@ async fn sign_in(
         login_time_secs: unix_secs(),
         member_id: account.id.0,
         address: user.as_str(),
+        has_mailbox: account.mailbox.is_some(),
         lcid: config.lcid,
         country: &config.country,
         web_token: web_ticket.as_str(),
@@ -119,15 +120,25 @@ async fn sign_in(
         heard_at: Instant::now(),
         idle_check_at: None,
         renamed_at: VecDeque::new(),
+        paged_at: VecDeque::new(),
+        mailbox: account.mailbox,
+        has_alerts,
+        told_alert: None,
     }));
     Ok(())
 }
 
+/// A session that is in the hub, and what was read for it.
+struct Registered {
+    account: Account,
+    has_alerts: bool,
+    person: Arc<Person>,
+    member: Member,
+    inbox: Inbox,
+}
+
 /// Reads the account and enters it into the hub, anew if its lists change in between.
-async fn register(
-    role: &Notification,
-    grant: &Grant,
-) -> Result<(Account, Arc<Person>, Member, Inbox), Reject> {
+async fn register(role: &Notification, grant: &Grant) -> Result<Registered, Reject> {
     let denied = |reason| Reject::Final(ErrorCode::AuthenticationFailed, reason);
     // Announced before the lists are read: an edit that an older session of the account still has
     // under way would otherwise be in neither.
@@ -141,7 +152,7 @@ async fn register(
                     Reject::Final(ErrorCode::ServerUnavailable, Reason::Internal)
                 }
             })?;
-        let account = read.account;
+        let (account, has_alerts) = (read.account, read.has_alerts);
         if !account.enabled {
             return Err(denied(Reason::AccountDisabled));
         }
@@ -154,9 +165,10 @@ async fn register(
             person: person.clone(),
             circle: read.circle,
             version: account.list_version,
+            takes_documents: role.greeting.agreed()? == Dialect::Msnp9,
         };
         if let Ok((member, inbox)) = arrival.sign_in(sign_in) {
-            return Ok((account, person, member, inbox));
+            return Ok(Registered { account, has_alerts, person, member, inbox });
         }
     }
     Err(Reject::Final(ErrorCode::ServerUnavailable, Reason::Internal))

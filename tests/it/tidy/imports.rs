@@ -16,6 +16,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("store", &["config", "model"]),
     ("fixture", &["model", "store"]),
     ("account", &["config", "model", "store"]),
+    ("alert", &["config", "hub", "model", "store"]),
     ("session", &["config", "hub", "model", "protocol"]),
     ("dispatch", &["config", "hub", "model", "protocol", "session"]),
     ("notification", &["config", "hub", "model", "protocol", "session", "store"]),
@@ -24,6 +25,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "server",
         &[
             "account",
+            "alert",
             "config",
             "dispatch",
             "hub",
