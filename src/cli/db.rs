@@ -5,7 +5,10 @@ use super::{
     backend::{self, block_on},
     output,
 };
-use crate::store::{SchemaStatus, sqlite};
+use crate::store::{
+    SchemaStatus,
+    sqlite::{self, OpenError},
+};
 use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -59,8 +62,12 @@ pub(super) fn run(args: &DbArgs) -> Result<(), Failure> {
                 let folder = folder.display();
                 return Err(anyhow!("there is no folder {folder}; make it, or name another").into());
             }
-            // Says so if there is no database. Opening it as a store would migrate it.
-            backend::schema(&config).await?;
+            // Opening it as a store would migrate it.
+            let SchemaStatus { database, applied, known } = backend::schema(&config).await?;
+            if applied > known {
+                let newer = OpenError::Newer { database, applied, known };
+                return Err(anyhow::Error::new(newer).into());
+            }
             sqlite::backup(&config.database_file(), file)
                 .await
                 .with_context(|| format!("no backup was written to {}", file.display()))?;

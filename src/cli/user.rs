@@ -83,8 +83,8 @@ enum Action {
         /// Whose
         address: Address,
     },
-    /// Give an account an empty mailbox, or take it away: clients show mail buttons, what is unread,
-    /// and news of mail only with one. Holds from the next sign-in on
+    /// Give an account an empty mailbox, or take it away; clients show mail buttons and news of
+    /// mail only with one. Holds from the next sign-in on
     Mailbox {
         /// Whose
         address: Address,

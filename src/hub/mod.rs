@@ -150,9 +150,9 @@ impl Hub {
         self.state.lock().notify_shutdown(minutes);
     }
 
-    /// Tells those of the recipients who are online and understand it of a stored alert. To be called
-    /// once for each alert, in commit order; whoever signs in at the same moment learns of it too.
-    /// Returns how many were told; whether they receive it is another matter.
+    /// Tells those of the recipients who are online and understand it of a stored alert. To be
+    /// called once for each alert, in commit order; whoever signs in at the same moment learns of
+    /// it too. Returns how many were told; whether they receive it is another matter.
     pub fn post_alert(&self, recipients: &[AccountId], alert: Arc<PostedAlert>) -> usize {
         self.state.lock().post_alert(recipients, alert)
     }

@@ -1,5 +1,5 @@
-//! Alerts that have been handed over and need not be kept any longer: one task takes them out of the
-//! store, so that no session waits for the disk. Knows no session.
+//! Alerts that have been handed over and need not be kept any longer: one task takes them out of
+//! the store, so that no session waits for the disk. Knows no session.
 
 use crate::{
     model::{AccountId, AlertId},

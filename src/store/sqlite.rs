@@ -118,7 +118,7 @@ pub async fn schema_status(path: &Path) -> Result<SchemaStatus, OpenError> {
 }
 
 /// Writes a consistent copy of the file to `target`, which must not exist, without changing the
-/// file: also not its schema, whether that is older or newer than ours.
+/// file, not even an older schema.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] if `target` exists.

@@ -78,6 +78,7 @@ fn help_reads_as_agreed() {
         "user passwd",
         "user disable",
         "user enable",
+        "user mailbox",
         "user remove",
         "user export",
         "user import",

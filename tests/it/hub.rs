@@ -298,6 +298,9 @@ fn line(event: &Event) -> String {
                 format!("BPR {version} {} {key}", by.address)
             }
         },
+        Event::Alert(posted) => format!("NOT {}", posted.id),
+        Event::Mail(news) => format!("MSG {}", news.mailbox.inbox_unread),
+        Event::Page(page) => format!("IPG {}", page.from()),
         Event::Replaced => "OUT OTH".into(),
         Event::Expelled => "expelled".into(),
         Event::ShutdownNotice { minutes } => format!("MSG {minutes}"),
@@ -352,6 +355,7 @@ fn lists_read_before_a_committed_change_are_refused() {
             person: person.clone(),
             circle: Circle::default(),
             version,
+            takes_documents: true,
         };
         assert_eq!(arrival.sign_in(read_at(8)).map(drop), Err(Stale));
         assert_eq!(arrival.sign_in(read_at(9)).map(drop), Ok(()));

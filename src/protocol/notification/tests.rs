@@ -217,8 +217,9 @@ proptest! {
         let Ok(made) = Page::new(sender, &text) else { return Ok(()) };
         let address = maya();
         let values = read(&page(&made, 1033, "/m", &to(&address)));
-        prop_assert_eq!(value(&values, "NOTIFICATION/FROM@name").as_deref(), Some("bob@example.test"));
-        prop_assert_eq!(value(&values, "NOTIFICATION/MSG/BODY/TEXT").as_deref(), Some(made.text()));
+        let (from, text) = ("NOTIFICATION/FROM@name", "NOTIFICATION/MSG/BODY/TEXT");
+        prop_assert_eq!(value(&values, from), Some("bob@example.test".to_owned()));
+        prop_assert_eq!(value(&values, text), Some(made.text().to_owned()));
     }
 
     #[test]
