@@ -88,12 +88,8 @@ enum Action {
     Mailbox {
         /// Whose
         address: Address,
-        /// Give it one; one that is there stays as it is
-        #[arg(long, conflicts_with = "off", required_unless_present = "off")]
-        on: bool,
-        /// Take it away, with what it counted
-        #[arg(long)]
-        off: bool,
+        #[command(flatten)]
+        switch: Switch,
     },
     /// Remove an account with its lists, and from everybody else's; asks first at a terminal
     Remove {
@@ -106,6 +102,18 @@ enum Action {
     Export(export::ExportArgs),
     Import(import::ImportArgs),
     Contacts(contacts::ContactsArgs),
+}
+
+/// One of the two.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Switch {
+    /// Give it one; one that is there stays as it is
+    #[arg(long)]
+    on: bool,
+    /// Take it away, with what it counted
+    #[arg(long)]
+    off: bool,
 }
 
 /// Does it.
@@ -170,10 +178,11 @@ async fn act(config: &Config, backend: &Backend, action: &Action) -> Result<(), 
             let says = if enabled { "may sign in again" } else { "may sign in no more" };
             output::print(&format!("{address} {says}\n"))
         }
-        Action::Mailbox { address, on, off: _ } => {
+        Action::Mailbox { address, switch } => {
             find(backend, address).await?;
-            store.set_mailbox(address, *on).await.map_err(anyhow::Error::new)?;
-            output::print(&format!("{address} has {} mailbox\n", if *on { "a" } else { "no" }))
+            store.set_mailbox(address, switch.on).await.map_err(anyhow::Error::new)?;
+            let says = if switch.on { "has a mailbox" } else { "has no mailbox" };
+            output::print(&format!("{address} {says}\n"))
         }
         Action::Remove { address, yes } => {
             find(backend, address).await?;

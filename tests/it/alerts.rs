@@ -2,6 +2,7 @@
 
 mod cut;
 mod killed;
+mod told;
 
 use crate::support::{Client, TestServer, server::new_account};
 use msnd::{
