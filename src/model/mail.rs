@@ -81,7 +81,8 @@ pub enum MailError {
     Range(&'static str),
 }
 
-/// A folder by the name that clients know: `ACTIVE` is the inbox, `trAsH` the waste basket.
+/// A folder by the name that clients know: `ACTIVE` is the inbox, `trAsH` or `.!!trAsH` the waste
+/// basket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folder(String);
 
@@ -111,7 +112,7 @@ impl Folder {
     }
 
     fn is_trash(&self) -> bool {
-        self.0.eq_ignore_ascii_case("trash")
+        self.0.strip_prefix(".!!").unwrap_or(&self.0).eq_ignore_ascii_case("trash")
     }
 }
 
@@ -267,7 +268,7 @@ mod tests {
             (MailChange::Arrived(Folder::inbox()), (4, 1)),
             (MailChange::Arrived(folder("Junk")), (4, 2)),
             (moved("ACTIVE", "Friends", 2), (2, 4)),
-            (moved("ACTIVE", "trAsH", 1), (1, 4)),
+            (moved("ACTIVE", ".!!trAsH", 1), (1, 4)),
             (moved("trAsH", "ACTIVE", 1), (2, 4)),
             (moved("ACTIVE", "ACTIVE", 1), (1, 4)),
             (moved("Friends", "ACTIVE", 9), (10, 0)),
