@@ -8,8 +8,8 @@ use crate::{
 };
 use msnd::{
     alert::{Alerts, Recipients},
-    hub::{Hub, SessionId, ticket::Tickets},
-    model::AccountId,
+    hub::{Hub, Memo, Person, PostedAlert, SessionId, SignIn, ticket::Tickets},
+    model::{AccountId, AlertId, Circle, Name},
     notification::{Context, Deliveries, Notification},
     session::{SessionLimits, run},
     store::{
@@ -17,6 +17,7 @@ use msnd::{
         sqlite::{SqliteOptions, SqliteStore},
     },
 };
+use sqlx::{ConnectOptions as _, sqlite::SqliteConnectOptions};
 use std::{
     collections::HashSet,
     net::SocketAddr,
@@ -45,7 +46,7 @@ struct Role {
     account: AccountId,
     tasks: TaskTracker,
     sessions: AtomicU64,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Role {
@@ -67,7 +68,7 @@ impl Role {
             traced: HashSet::new(),
         };
         let (context, sessions) = (Arc::new(context), AtomicU64::new(1));
-        Self { context, alerts, account, tasks, sessions, _folder: folder }
+        Self { context, alerts, account, tasks, sessions, folder }
     }
 
     /// Signs Alice in, and reads everything up to the answer to her `CHG` and the challenge.
@@ -99,9 +100,15 @@ impl Role {
         self.alerts.send_alert(to, alert(text), None).await.unwrap();
     }
 
+    /// Tells the hub of an alert that need not be in the store.
+    fn announce(&self, id: AlertId) {
+        let posted = PostedAlert { id, alert: alert("announced"), memo: Memo::default() };
+        self.context.hub.post_alert(&[self.account], Arc::new(posted));
+    }
+
     /// What the store still has once every delivery has been taken out of it.
     async fn kept(self) -> usize {
-        let Self { context, account, tasks, .. } = self;
+        let Self { context, account, tasks, folder: _folder, .. } = self;
         let store = context.store.clone();
         drop(context);
         tasks.close();
@@ -208,4 +215,53 @@ async fn a_new_session_gets_what_the_one_it_replaces_has_not_taken() {
     alice.hang_up().await;
     stuck.hang_up().await;
     assert_eq!(role.kept().await, 0);
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_out_of_the_store_is_not_told_again() {
+    let role = Role::start().await;
+    role.post("once").await;
+    // Nothing can be taken out of the store meanwhile.
+    let path = sqlite_options(role.folder.path()).path;
+    let mut somebody = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut somebody).await.unwrap();
+    let mut alice = role.present().await;
+    alice.expect_alert("once").await;
+    alice.hang_up().await;
+    let mut again = role.present().await;
+    again.ask("PNG", "QNG").await;
+    sqlx::raw_sql("ROLLBACK").execute(&mut somebody).await.unwrap();
+    again.hang_up().await;
+    assert_eq!(role.kept().await, 0);
+}
+
+#[tokio::test]
+async fn an_alert_that_was_read_and_is_announced_too_is_told_once() {
+    let role = Role::start().await;
+    role.post("once").await;
+    let mut alice = role.present().await;
+    alice.expect_alert("once").await;
+    role.announce(AlertId(1));
+    alice.ask("PNG", "QNG").await;
+    role.announce(AlertId(2));
+    alice.expect_alert("announced").await;
+    alice.ask("PNG", "QNG").await;
+}
+
+#[tokio::test]
+async fn a_session_that_has_been_replaced_leaves_alerts_to_the_next_one() {
+    let role = Role::start().await;
+    let mut alice = role.present().await;
+    // Nobody waits for anything in between, so Alice's session finds both at once.
+    role.announce(AlertId(1));
+    let person = Person::new(role.account, address(ALICE), Name::from(&address(ALICE)));
+    let newer = SignIn {
+        session: SessionId(99),
+        person,
+        circle: Circle::default(),
+        version: 1,
+        takes_documents: true,
+    };
+    let _newer = role.context.hub.expect(role.account).sign_in(newer).unwrap();
+    assert_eq!(alice.line().await, "OUT OTH");
 }
