@@ -13,7 +13,7 @@ mod tests;
 mod text;
 
 pub use bind::Bind;
-pub use check::{PAYLOAD_BYTES_MAX, SOCKET_PATH_BYTES_MAX, log_filter};
+pub use check::{ALERT_EXPIRY_SECS_MAX, PAYLOAD_BYTES_MAX, SOCKET_PATH_BYTES_MAX, log_filter};
 pub use load::{
     ConfigError, EXAMPLE, FILE_BYTES_MAX, FILE_VARIABLE, Flag, Loaded, Origin, Overrides, Problem,
     VARIABLE_PREFIX, load, trace,
@@ -42,6 +42,8 @@ pub struct Config {
     pub challenge: Challenge,
     /// Web addresses behind the client's buttons.
     pub urls: Urls,
+    /// Alerts.
+    pub alerts: Alerts,
     /// Bounds on everything a peer can make us hold.
     pub limits: Limits,
     /// How long we wait for what.
@@ -238,6 +240,17 @@ pub struct UrlService {
     pub site_id: u32,
 }
 
+/// `[alerts]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Alerts {
+    /// Seconds for which an alert waits for somebody who is not signed in, unless the sender says
+    /// otherwise.
+    pub expiry_secs: u64,
+    /// Alerts that may wait for one account; further ones are refused.
+    pub waiting_per_account_max: u32,
+}
+
 /// `[limits]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -269,6 +282,8 @@ pub struct Limits {
     pub allow_block_list_max: u32,
     /// Own-name changes in a minute before error 800.
     pub renames_per_minute_max: u32,
+    /// Pages (`PGD`) of one session in a minute before error 800.
+    pub pages_per_minute_max: u32,
 }
 
 /// `[timers]`

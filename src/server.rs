@@ -9,6 +9,7 @@ mod standing;
 
 use crate::{
     admin::{Socket, SocketError, Token, TokenError},
+    alert::Alerts,
     config::{Bind, Config},
     dispatch::referral,
     hub::Hub,
@@ -172,6 +173,7 @@ pub struct Running {
     listeners: Vec<Listener>,
     admin_socket: Option<PathBuf>,
     hub: Hub,
+    alerts: Alerts,
     store: Arc<dyn Store>,
     admission: Arc<Admission>,
     tasks: TaskTracker,
@@ -194,7 +196,8 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         Bind::At(_) => Some(Token::read(&config.admin.token_file)?),
         Bind::Off | Bind::Notification => None,
     };
-    let parts = Parts::new(&config, store, &hasher, metrics, tls, &bound);
+    let tasks = TaskTracker::new();
+    let parts = Parts::new(&config, store, &hasher, metrics, tls, &bound, &tasks);
     if surroundings != Surroundings::Test {
         let roles = referral::Bound {
             dispatch: bound.address(Role::Dispatch),
@@ -204,7 +207,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
             tracing::warn!("{warning}");
         }
     }
-    let mut running = parts.running(&bound);
+    let mut running = parts.running(&bound, tasks);
     let operators = Operators::new(&parts, &running, &config, token);
     for (role, listener) in bound.listeners {
         match role {
@@ -247,6 +250,12 @@ impl Running {
     #[must_use]
     pub const fn hub(&self) -> &Hub {
         &self.hub
+    }
+
+    /// What operators and programs can tell people.
+    #[must_use]
+    pub const fn alerts(&self) -> &Alerts {
+        &self.alerts
     }
 
     /// The store it serves from.

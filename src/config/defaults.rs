@@ -2,7 +2,7 @@
 //! holds the two together.
 
 use super::{
-    Admin, Bind, Challenge, ChallengeClient, ChallengePolicy, Data, Dispatch, Limits, Log,
+    Admin, Alerts, Bind, Challenge, ChallengeClient, ChallengePolicy, Data, Dispatch, Limits, Log,
     LogFormat, Notification, Passport, Store, Switchboard, Synchronous, Timers, UrlService, Urls,
     VerReply,
 };
@@ -124,6 +124,12 @@ impl Default for Urls {
     }
 }
 
+impl Default for Alerts {
+    fn default() -> Self {
+        Self { expiry_secs: 7 * 86_400, waiting_per_account_max: 50 }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -140,6 +146,7 @@ impl Default for Limits {
             forward_list_max: 600,
             allow_block_list_max: 1000,
             renames_per_minute_max: 5,
+            pages_per_minute_max: 10,
         }
     }
 }

@@ -3,13 +3,14 @@
 use super::{Admission, Bound, Role, Running};
 use crate::{
     account::Accounts,
+    alert::Alerts,
     config::Config,
     dispatch::{self, Dispatch, referral},
     hub::{Hub, SessionId, ticket::Tickets},
     metrics::Metrics,
     model::Address,
     net::{listener::Accepted, tls::TlsServer},
-    notification::{self, Notification, Switchboards},
+    notification::{self, Deliveries, Notification, Switchboards},
     passport::Passport,
     session::{SessionLimits, run},
     store::{Store, password::PasswordHasher},
@@ -42,6 +43,7 @@ impl Parts {
         metrics: Arc<Metrics>,
         tls: Option<TlsServer>,
         bound: &Bound,
+        tasks: &TaskTracker,
     ) -> Self {
         let closing = CancellationToken::new();
         let ttl = Duration::from_secs(config.passport.ticket_ttl_secs);
@@ -69,6 +71,7 @@ impl Parts {
             notification: Arc::new(notification::Context {
                 closing: closing.clone(),
                 config: config.clone(),
+                deliveries: Deliveries::start(store.clone(), tasks),
                 store,
                 hub,
                 switchboards: switchboard_at.map(|bound| Switchboards::new(config, bound)),
@@ -85,20 +88,22 @@ impl Parts {
         }
     }
 
-    pub(super) fn running(&self, bound: &Bound) -> Running {
+    pub(super) fn running(&self, bound: &Bound, tasks: TaskTracker) -> Running {
         let (limits, timers) = (&self.config.limits, &self.config.timers);
+        let (hub, store) = (self.notification.hub.clone(), self.notification.store.clone());
         Running {
             listeners: bound.addresses.clone(),
             admin_socket: None,
-            hub: self.notification.hub.clone(),
-            store: self.notification.store.clone(),
+            alerts: Alerts::new(store.clone(), hub.clone(), &self.config.alerts),
+            hub,
+            store,
             admission: Admission::new(
                 limits.connections_max,
                 limits.connections_per_address_max,
                 Duration::from_secs(timers.tcp_keepalive_secs),
                 self.notification.metrics.clone(),
             ),
-            tasks: TaskTracker::new(),
+            tasks,
             closing: self.closing.clone(),
             draining: CancellationToken::new(),
             notice: Duration::from_secs(timers.shutdown_notice_minutes.saturating_mul(60)),

@@ -295,6 +295,9 @@ fn line(event: &Event) -> String {
             }
         },
         Event::Ring(ring) => format!("RNG {} {}", ring.room, ring.caller.address),
+        Event::Alert(posted) => format!("NOT {}", posted.id),
+        Event::Mail(news) => format!("MSG {}", news.mailbox.inbox_unread),
+        Event::Page(page) => format!("IPG {}", page.from()),
         Event::Replaced => "OUT OTH".into(),
         Event::Expelled => "expelled".into(),
         Event::Kicked => "kicked".into(),

@@ -3,7 +3,7 @@
 //! Syntax: `CHG n status [clientid [object]]`
 //! Direction: client to NS
 //! Replies: `CHG` as sent (MSNP8: always with client id); after the first one an `ILN n` for
-//! everybody visible and a challenge
+//! everybody visible, a challenge, and what waited: unread mail (`MSG`) and alerts (`NOT`)
 //! Errors: `FLN` 201; unknown status, bad client id: close
 //! Source: reference `ns-commands.md` CHG; `presence-rules.md` §3, §9
 //! Quirks: Kopete ends the line with a space. A missing client id counts as 0 and drops the
@@ -57,6 +57,7 @@ pub(super) async fn handle(
         if !session.challenged.is_outstanding() {
             session.ask_challenge(TrId::ZERO, outbox)?;
         }
+        session.tell_waiting(outbox).await?;
     }
     Ok(())
 }

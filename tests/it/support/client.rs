@@ -200,7 +200,7 @@ impl Client {
             if line.starts_with("QNG") {
                 return lines;
             }
-            if line.starts_with("MSG ") || line.starts_with("NOT ") {
+            if ["MSG ", "NOT ", "IPG "].iter().any(|verb| line.starts_with(verb)) {
                 self.payload(line.rsplit(' ').next().unwrap().parse().unwrap());
             }
             lines.push(line);

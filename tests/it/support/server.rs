@@ -2,6 +2,7 @@
 //! it shuts it down and fails the test if a connection outlives the shutdown.
 
 use msnd::{
+    alert::Alerts,
     config::{Bind, Config, Synchronous},
     metrics::Metrics,
     model::{Address, Name},
@@ -31,7 +32,7 @@ static HASH: LazyLock<PasswordHash> =
 pub(crate) struct TestServer {
     runtime: Runtime,
     running: Option<Running>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl TestServer {
@@ -74,7 +75,7 @@ impl TestServer {
             };
             server::start(options).await.unwrap()
         });
-        Self { runtime, running: Some(running), _folder: folder }
+        Self { runtime, running: Some(running), folder }
     }
 
     /// A server with these people, each named like the local part of its address.
@@ -82,6 +83,19 @@ impl TestServer {
         let server = Self::start();
         server.add(users.iter().map(|user| new_account(user)).collect());
         server
+    }
+
+    /// Makes an account that gets this number, which must be higher than any before.
+    pub(crate) fn add_as(&self, id: u64, account: NewAccount) {
+        use sqlx::{ConnectOptions as _, sqlite::SqliteConnectOptions};
+        let path = self.folder.path().join("test.sqlite");
+        self.runtime.block_on(async {
+            let mut conn = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+            let last = "INSERT INTO sqlite_sequence (name, seq) VALUES ('accounts', $1)";
+            let last = sqlx::query(last).bind(i64::try_from(id - 1).unwrap());
+            last.execute(&mut conn).await.unwrap();
+        });
+        self.add(vec![account]);
     }
 
     /// Makes accounts.
@@ -92,6 +106,11 @@ impl TestServer {
     /// The running server.
     pub(crate) fn running(&self) -> &Running {
         self.running.as_ref().unwrap()
+    }
+
+    /// What operators can tell people.
+    pub(crate) fn alerts(&self) -> &Alerts {
+        self.running().alerts()
     }
 
     /// Its store.

@@ -17,6 +17,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("store", &["config", "metrics", "model"]),
     ("fixture", &["model", "store"]),
     ("account", &["config", "model", "store"]),
+    ("alert", &["config", "hub", "model", "store"]),
     ("admin", &["config", "hub", "metrics", "model", "net", "store", "switchboard"]),
     ("session", &["config", "hub", "metrics", "model", "protocol"]),
     ("dispatch", &["config", "hub", "metrics", "model", "protocol", "session"]),
@@ -28,6 +29,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         &[
             "account",
             "admin",
+            "alert",
             "config",
             "dispatch",
             "hub",

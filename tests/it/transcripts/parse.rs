@@ -1,6 +1,10 @@
 //! The transcript format as data.
 //!
-//! Beyond the format of the reference, `% config SECTION.KEY VALUE` sets an option of the server.
+//! Beyond the format of the reference, `% config SECTION.KEY VALUE` sets an option of the server,
+//! `% account … mailbox=INBOX,FOLDERS` gives a mailbox with so many unread messages, and `> …` is
+//! something an operator does: `> alert EMAIL TEXT`, `> mail EMAIL FROM SUBJECT` and
+//! `> moved EMAIL FROM TO COUNT`. A `NOT` that nobody has caused is sent by an operator as it
+//! stands.
 
 /// A whole file: preconditions hold for all of it.
 #[derive(Debug, Default)]
@@ -26,6 +30,8 @@ pub(crate) enum Step {
     ReceiveAny(String),
     /// `{ … }`
     ReceiveInAnyOrder(Vec<Message>),
+    /// `> …`
+    Operate(String),
     /// `! [name] closed by …`
     Closed { name: Option<String>, by_server: bool },
 }
@@ -56,6 +62,7 @@ pub(crate) fn script(text: &str) -> Script {
                 let name = words.next().unwrap();
                 script.steps.push((number, Step::On { name, opening: words.collect() }));
             }
+            "> " => script.steps.push((number, Step::Operate(rest.into()))),
             "! " => script.steps.push((number, closed(rest))),
             "{" => group = Some(Vec::new()),
             "}" => {
