@@ -1,6 +1,6 @@
 //! The half of somebody's lists that only they change, kept as plainly as possible: what a client
-//! asks for, the line that must answer it, and what is left of it. Reverse lists and versions belong
-//! to whoever plays the client. Knows no socket and no rule of the server's.
+//! asks for, the line that must answer it, and what is left of it. Reverse lists and versions are
+//! for whoever plays the client. Knows no socket and no rule of the server's.
 
 use super::random::Random;
 use msnd::model::{ListBits, Privacy, Prompt, Roster};
@@ -88,6 +88,12 @@ impl Edit {
 }
 
 impl Book {
+    /// A new account's: one group, nobody on any list.
+    pub(crate) fn new(owner: &str, name: &str) -> Self {
+        let groups = [(0, "~".to_owned())].into();
+        Self { owner: owner.into(), name: name.into(), groups, ..Self::default() }
+    }
+
     /// What the store has of `owner`.
     pub(crate) fn stored(owner: &str, name: &str, roster: &Roster) -> Self {
         let entry = |contact: &msnd::model::Contact| Entry {
