@@ -221,6 +221,16 @@ impl Client {
         }
     }
 
+    /// Whether nothing has come so far; something may be under way.
+    pub(crate) fn hears_nothing_yet(&mut self) -> bool {
+        let stream = self.stream.get_ref();
+        stream.set_nonblocking(true).unwrap();
+        let peeked = stream.peek(&mut [0]);
+        stream.set_nonblocking(false).unwrap();
+        let is_waiting = peeked.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+        self.stream.buffer().is_empty() && is_waiting
+    }
+
     /// Expects that nothing but challenges has come.
     #[track_caller]
     pub(crate) fn expect_silence(&mut self) {

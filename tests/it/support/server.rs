@@ -14,6 +14,7 @@ use msnd::{
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
+    path::PathBuf,
     sync::{Arc, LazyLock},
 };
 use tempfile::TempDir;
@@ -21,6 +22,8 @@ use tokio::runtime::Runtime;
 
 /// The password of every test account.
 pub(crate) const PASSWORD: &str = "secret";
+
+const DATABASE: &str = "test.sqlite";
 
 /// One hash for all test accounts.
 static HASH: LazyLock<PasswordHash> =
@@ -30,7 +33,7 @@ static HASH: LazyLock<PasswordHash> =
 pub(crate) struct TestServer {
     runtime: Runtime,
     running: Option<Running>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl TestServer {
@@ -41,6 +44,14 @@ impl TestServer {
 
     /// A server whose options `change` may change.
     pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_between(change, |store| store)
+    }
+
+    /// The same, with something between server and store.
+    pub(crate) fn start_between(
+        change: impl FnOnce(&mut Config),
+        between: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -51,7 +62,7 @@ impl TestServer {
         change(&mut config);
         let running = runtime.block_on(async {
             let store = SqliteStore::open(SqliteOptions {
-                path: folder.path().join("test.sqlite"),
+                path: folder.path().join(DATABASE),
                 synchronous: Synchronous::Off,
                 readers: 2,
                 limits: msnd::model::roster::RosterLimits {
@@ -62,14 +73,14 @@ impl TestServer {
             });
             let options = server::Options {
                 config,
-                store: Arc::new(store.await.unwrap()),
+                store: between(Arc::new(store.await.unwrap())),
                 hasher: Arc::new(hasher()),
                 tls: None,
                 surroundings: server::Surroundings::Test,
             };
             server::start(options).await.unwrap()
         });
-        Self { runtime, running: Some(running), _folder: folder }
+        Self { runtime, running: Some(running), folder }
     }
 
     /// A server with these people, each named like the local part of its address.
@@ -92,6 +103,11 @@ impl TestServer {
     /// Its store.
     pub(crate) fn store(&self) -> Arc<dyn Store> {
         self.running().store().clone()
+    }
+
+    /// The file of its store.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join(DATABASE)
     }
 
     /// Runs a future on the server's runtime.
