@@ -1,10 +1,9 @@
 //! What commands cost and what they wait for: reads of the store and writes to the socket are
 //! counted, a writer that is stuck is made, and nothing is measured with a clock.
 
-mod counted;
+mod wire;
 
-use crate::support::{Client, TestServer, server::new_account};
-use counted::{Counted, Wire};
+use crate::support::{Client, TestServer, server::new_account, store::Observed};
 use msnd::{
     config::{Config, Synchronous},
     hub::{Hub, SessionId, ticket::Tickets},
@@ -27,6 +26,7 @@ use std::{
 };
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio_util::sync::CancellationToken;
+use wire::Wire;
 
 const ALICE: &str = "alice@example.test";
 const BOB: &str = "bob@example.test";
@@ -42,7 +42,7 @@ const GROUPS: u32 = 30;
 #[tokio::test]
 async fn the_longest_list_is_one_read_and_one_write(#[case] dialect: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let store = Arc::new(Counted::new(open(folder.path()).await));
+    let store = Arc::new(Observed::new(open(folder.path()).await));
     store.create_accounts(crowd()).await.unwrap();
     let tickets = Arc::new(Tickets::new(Duration::from_secs(60), 1));
     let address = Address::parse(ALICE).unwrap();
@@ -149,12 +149,12 @@ fn presence_and_sign_in_wait_for_no_writer() {
 }
 
 /// A server whose store is counted: carol and dave watch bob, bob watches dave.
-fn server() -> (TestServer, Arc<Counted>) {
+fn server() -> (TestServer, Arc<Observed>) {
     let mut counted = None;
     let server = TestServer::start_between(
         |_| {},
         |store| {
-            let store = Arc::new(Counted::new(store));
+            let store = Arc::new(Observed::new(store));
             counted = Some(store.clone());
             store
         },

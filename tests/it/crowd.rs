@@ -1,8 +1,8 @@
 //! A crowd over real sockets: clients of both dialects do at random, all at once, whatever clients
 //! do: sign in and out, change status, and every command that edits a list. Each judges its own
 //! stream line by line; in the end all views must be what the rules of `presence-rules.md` §2 make
-//! of the store's lists and the last statuses, and all versions what the answered edits make. Which order the server
-//! sees is not repeatable; what each client does is.
+//! of the store's lists and the last statuses, and all versions what the answered edits make. Which
+//! order the server sees is not repeatable; what each client does is.
 
 mod actor;
 mod view;

@@ -1,5 +1,5 @@
-//! Single situations of the hub: sign-ins that cross edits, sessions that fall behind, namesakes, and
-//! many threads at once.
+//! Single situations of the hub: sign-ins that cross edits, sessions that fall behind, namesakes,
+//! and many threads at once.
 
 use super::{
     PEOPLE, line,

@@ -5,6 +5,7 @@ pub(crate) mod book;
 pub(crate) mod client;
 pub(crate) mod random;
 pub(crate) mod server;
+pub(crate) mod store;
 
 pub(crate) use client::Client;
 pub(crate) use server::TestServer;

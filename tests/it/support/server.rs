@@ -127,11 +127,16 @@ impl TestServer {
 
     /// Begins a shutdown with an announced time, lets `meanwhile` look, and drops the rest of it.
     pub(crate) fn announce_shutdown(&mut self, meanwhile: impl FnOnce()) {
-        let running = self.running.take().unwrap();
-        let shutdown = self.runtime.spawn(running.shut_down());
+        let shutdown = self.begin_shutdown();
         meanwhile();
         assert!(!shutdown.is_finished(), "the announced time is not over");
         shutdown.abort();
+    }
+
+    /// Begins a shutdown, which goes on by itself.
+    pub(crate) fn begin_shutdown(&mut self) -> tokio::task::JoinHandle<bool> {
+        let running = self.running.take().unwrap();
+        self.runtime.spawn(running.shut_down())
     }
 
     /// Shuts down as on SIGTERM; whether every connection ended within the grace time.

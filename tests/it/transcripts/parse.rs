@@ -1,6 +1,8 @@
 //! The transcript format as data.
 //!
-//! Beyond the format of the reference, `% config SECTION.KEY VALUE` sets an option of the server.
+//! Beyond the format of the reference, `% config SECTION.KEY VALUE` sets an option of the server,
+//! and `! the database fails`, `! the database works` and `! the server announces its end` are what
+//! they say.
 
 /// A whole file: preconditions hold for all of it.
 #[derive(Debug, Default)]
@@ -26,6 +28,10 @@ pub(crate) enum Step {
     ReceiveAny(String),
     /// `{ … }`
     ReceiveInAnyOrder(Vec<Message>),
+    /// `! the database fails` or `works`
+    Database { works: bool },
+    /// `! the server announces its end`
+    Shutdown,
     /// `! [name] closed by …`
     Closed { name: Option<String>, by_server: bool },
 }
@@ -56,7 +62,7 @@ pub(crate) fn script(text: &str) -> Script {
                 let name = words.next().unwrap();
                 script.steps.push((number, Step::On { name, opening: words.collect() }));
             }
-            "! " => script.steps.push((number, closed(rest))),
+            "! " => script.steps.push((number, happening(rest))),
             "{" => group = Some(Vec::new()),
             "}" => {
                 let messages = group.take().expect("a group");
@@ -89,7 +95,13 @@ pub(crate) fn script(text: &str) -> Script {
     script
 }
 
-fn closed(text: &str) -> Step {
+fn happening(text: &str) -> Step {
+    match text {
+        "the database fails" => return Step::Database { works: false },
+        "the database works" => return Step::Database { works: true },
+        "the server announces its end" => return Step::Shutdown,
+        _ => {}
+    }
     let (name, by) = text.split_once("closed by ").unwrap();
     let name = Some(name.trim().to_owned()).filter(|name| !name.is_empty());
     Step::Closed { name, by_server: by == "server" }

@@ -1,5 +1,5 @@
-//! How many commits there are, and what becomes of the jobs of one when the database fails; the rest
-//! of the store's tests are the conformance suite.
+//! How many commits there are, and what becomes of the jobs of one when the database fails; the
+//! rest of the store's tests are the conformance suite.
 
 use super::*;
 use crate::{
