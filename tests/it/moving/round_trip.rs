@@ -6,7 +6,7 @@ use msnd::{
     fixture,
     model::{
         Address, Group, GroupId, GroupSet, ListBits, Name, Privacy, Prompt, Properties,
-        PropertyKey, roster::RosterLimits,
+        PropertyKey, name::is_deceptive, roster::RosterLimits,
     },
     store::{
         NewAccount, NewContact, PasswordHash, Store as _, StoreError,
@@ -192,6 +192,7 @@ proptest! {
             let (old, new, used) = (Database::new().await, Database::new().await, Database::new().await);
             old.store.create_accounts(accounts(&people)).await.unwrap();
             let text = old.text().await;
+            assert!(!text.contains(is_deceptive), "{text:?}");
             new.store.create_accounts(read(&text)).await.unwrap();
             assert_eq!(new.text().await, text);
 
