@@ -23,10 +23,7 @@ use player::Player;
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::{
-        Barrier,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 /// Everybody.
@@ -77,27 +74,25 @@ fn one_database(seed: u64, rounds: u64) {
     for round in 0..rounds {
         let fate = Fate::new(start(&home), 1 + random.below(EDITS_MAX));
         let shares = random.below(2) == 0;
-        let barrier = Barrier::new(PEOPLE.len());
-        let players = std::thread::scope(|scope| {
-            let playing: Vec<_> = PEOPLE
-                .iter()
-                .enumerate()
-                .map(|(index, user)| {
-                    let stream = round << 8 | (index as u64 + 1);
-                    let random = Random::new(seed, stream);
-                    let mut player = Player::new(user, stored[user].clone(), random, shares);
-                    let (fate, barrier) = (&fate, &barrier);
-                    scope.spawn(move || {
-                        player.enter(fate);
-                        barrier.wait();
-                        player.play(fate);
-                        player
-                    })
-                })
-                .collect();
-            playing.into_iter().map(|one| one.join().unwrap()).collect::<Vec<_>>()
+        let mut players: Vec<_> = (1..)
+            .zip(PEOPLE)
+            .map(|(number, user)| {
+                let random = Random::new(seed, round << 8 | number);
+                Player::new(user, stored[user].clone(), random, shares)
+            })
+            .collect();
+        // Everybody is told of everything from the first edit on.
+        players.iter_mut().for_each(|player| player.enter(&fate));
+        std::thread::scope(|scope| {
+            for player in &mut players {
+                scope.spawn(|| player.play(&fate));
+            }
         });
         let context = format!("seed {seed}, round {round}");
+        if random.below(2) == 0 {
+            // The server may find its way back before anybody else looks, and be killed once more.
+            drop(start(&home));
+        }
         stored = read(&file);
         judge(&players, &stored, &context);
     }
@@ -173,7 +168,7 @@ fn judge(players: &[Player], stored: &BTreeMap<&'static str, Stored>, context: &
         let version = now.version as usize;
         assert!(
             (least..=most).contains(&version) && now.version >= player.version,
-            "{context}: {} has version {version}, not {least} to {most}; heard {}",
+            "{context}: {} has version {version}, not {least} to {most}; heard {}\n{players:#?}",
             player.user,
             player.version,
         );

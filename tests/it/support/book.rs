@@ -116,15 +116,17 @@ impl Book {
         }
     }
 
-    /// Whether `other` is the same as far as it can be known.
+    /// Whether `other` may be the same: a name that one of them does not know can be any.
     pub(crate) fn agrees_with(&self, other: &Self) -> bool {
-        let mut known = other.clone();
-        for (who, entry) in &mut known.contacts {
-            if self.contacts.get(who).is_some_and(|mine| mine.name.is_none()) {
-                entry.name = None;
+        let (mut mine, mut theirs) = (self.clone(), other.clone());
+        for (who, entry) in &mut mine.contacts {
+            if let Some(their) = theirs.contacts.get_mut(who)
+                && (entry.name.is_none() || their.name.is_none())
+            {
+                (entry.name, their.name) = (None, None);
             }
         }
-        *self == known
+        mine == theirs
     }
 
     /// Whether `who` is on this list.
