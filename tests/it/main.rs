@@ -6,6 +6,8 @@ mod admin;
 mod alerts;
 mod cli;
 mod conversations;
+mod cost;
+mod crash;
 mod crowd;
 mod edge;
 mod fuzz;

@@ -3,8 +3,8 @@
 //! Syntax: `USR n TWN I email`, then `USR n TWN S ticket`
 //! Direction: client to NS
 //! Replies: `USR n TWN S policy`; `USR n OK email name 1 0` and the profile `MSG`
-//! Errors: bad ticket 911 and close; shutting down 604 and close; after sign-in 207; other package
-//! or step: close
+//! Errors: bad ticket 911 and close; shutting down 604 and close; database failure 601 and close;
+//! after sign-in 207; other package or step: close
 //! Source: reference `ns-commands.md` USR and MSG; `passport.md` §3, §7, §8;
 //! `presence-rules.md` §7
 //! Quirks: `TWN I` never tells whether the account exists. The older session of an account ends

@@ -6,7 +6,7 @@ use msnd::{
     fixture,
     model::{
         Address, Group, GroupId, GroupSet, ListBits, Mailbox, Name, Privacy, Prompt, Properties,
-        PropertyKey, mail::UNREAD_MAX, roster::RosterLimits,
+        PropertyKey, mail::UNREAD_MAX, name::is_deceptive, roster::RosterLimits,
     },
     store::{
         NewAccount, NewContact, PasswordHash, Store as _, StoreError,
@@ -203,6 +203,7 @@ proptest! {
             let (old, new, used) = (Database::new().await, Database::new().await, Database::new().await);
             old.store.create_accounts(accounts(&people)).await.unwrap();
             let text = old.text().await;
+            assert!(!text.contains(is_deceptive), "{text:?}");
             new.store.create_accounts(read(&text)).await.unwrap();
             assert_eq!(new.text().await, text);
 

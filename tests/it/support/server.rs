@@ -16,6 +16,7 @@ use msnd::{
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
+    path::PathBuf,
     sync::{Arc, LazyLock},
 };
 use tempfile::TempDir;
@@ -23,6 +24,8 @@ use tokio::runtime::Runtime;
 
 /// The password of every test account.
 pub(crate) const PASSWORD: &str = "secret";
+
+const DATABASE: &str = "test.sqlite";
 
 /// One hash for all test accounts.
 static HASH: LazyLock<PasswordHash> =
@@ -43,6 +46,14 @@ impl TestServer {
 
     /// A server whose options `change` may change.
     pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_between(change, |store| store)
+    }
+
+    /// The same, with something between server and store.
+    pub(crate) fn start_between(
+        change: impl FnOnce(&mut Config),
+        between: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -55,7 +66,7 @@ impl TestServer {
         let running = runtime.block_on(async {
             let metrics = Arc::new(Metrics::default());
             let database = SqliteOptions {
-                path: folder.path().join("test.sqlite"),
+                path: folder.path().join(DATABASE),
                 synchronous: Synchronous::Off,
                 readers: 2,
                 limits: msnd::model::roster::RosterLimits {
@@ -67,7 +78,7 @@ impl TestServer {
             let store = SqliteStore::open_measured(database, metrics.store());
             let options = server::Options {
                 config,
-                store: Arc::new(store.await.unwrap()),
+                store: between(Arc::new(store.await.unwrap())),
                 hasher: Arc::new(hasher().measured(metrics.passwords())),
                 metrics,
                 tls: None,
@@ -118,6 +129,11 @@ impl TestServer {
         self.running().store().clone()
     }
 
+    /// The file of its store.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join(DATABASE)
+    }
+
     /// Runs a future on the server's runtime.
     pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
@@ -135,11 +151,16 @@ impl TestServer {
 
     /// Begins a shutdown with an announced time, lets `meanwhile` look, and drops the rest of it.
     pub(crate) fn announce_shutdown(&mut self, meanwhile: impl FnOnce()) {
-        let running = self.running.take().unwrap();
-        let shutdown = self.runtime.spawn(running.shut_down());
+        let shutdown = self.begin_shutdown();
         meanwhile();
         assert!(!shutdown.is_finished(), "the announced time is not over");
         shutdown.abort();
+    }
+
+    /// Begins a shutdown, which goes on by itself.
+    pub(crate) fn begin_shutdown(&mut self) -> tokio::task::JoinHandle<bool> {
+        let running = self.running.take().unwrap();
+        self.runtime.spawn(running.shut_down())
     }
 
     /// Shuts down as on SIGTERM; whether every connection ended within the grace time.

@@ -4,7 +4,8 @@
 //! `% account … mailbox=INBOX,FOLDERS` gives a mailbox with so many unread messages, and `> …` is
 //! something an operator does: `> alert EMAIL TEXT`, `> mail EMAIL FROM SUBJECT` and
 //! `> moved EMAIL FROM TO COUNT`. A `NOT` that nobody has caused is sent by an operator as it
-//! stands.
+//! stands; `! the database fails`, `! the database works` and `! the server announces its end` are
+//! what they say.
 
 /// A whole file: preconditions hold for all of it.
 #[derive(Debug, Default)]
@@ -32,6 +33,10 @@ pub(crate) enum Step {
     ReceiveInAnyOrder(Vec<Message>),
     /// `> …`
     Operate(String),
+    /// `! the database fails` or `works`
+    Database { works: bool },
+    /// `! the server announces its end`
+    Shutdown,
     /// `! [name] closed by …`
     Closed { name: Option<String>, by_server: bool },
 }
@@ -63,7 +68,7 @@ pub(crate) fn script(text: &str) -> Script {
                 script.steps.push((number, Step::On { name, opening: words.collect() }));
             }
             "> " => script.steps.push((number, Step::Operate(rest.into()))),
-            "! " => script.steps.push((number, closed(rest))),
+            "! " => script.steps.push((number, happening(rest))),
             "{" => group = Some(Vec::new()),
             "}" => {
                 let messages = group.take().expect("a group");
@@ -96,7 +101,13 @@ pub(crate) fn script(text: &str) -> Script {
     script
 }
 
-fn closed(text: &str) -> Step {
+fn happening(text: &str) -> Step {
+    match text {
+        "the database fails" => return Step::Database { works: false },
+        "the database works" => return Step::Database { works: true },
+        "the server announces its end" => return Step::Shutdown,
+        _ => {}
+    }
     let (name, by) = text.split_once("closed by ").unwrap();
     let name = Some(name.trim().to_owned()).filter(|name| !name.is_empty());
     Step::Closed { name, by_server: by == "server" }

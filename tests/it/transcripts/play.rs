@@ -6,7 +6,7 @@ use super::{
     operator,
     parse::{Message, Script, Step},
 };
-use crate::support::{Client, TestServer, server::new_account};
+use crate::support::{Client, TestServer, server::new_account, store::Observed};
 use msnd::{
     config::{Challenge, Config},
     model::{
@@ -16,7 +16,7 @@ use msnd::{
     server::Role,
     store::{NewAccount, NewContact},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Plays all of it; panics with the line number where it differs.
 pub(crate) fn play(script: &Script) {
@@ -45,6 +45,7 @@ struct Stage {
     rooms: BTreeMap<String, conversation::Room>,
     /// Alerts of the script that nobody has received yet.
     alerts: usize,
+    store: Arc<Observed>,
     server: TestServer,
 }
 
@@ -61,10 +62,14 @@ impl Stage {
     fn set(script: &Script) -> Self {
         let conditions: Vec<Vec<&str>> =
             script.preconditions.iter().map(|line| line.split_whitespace().collect()).collect();
-        let server = TestServer::start_with(|config| {
+        let set_options = |config: &mut Config| {
             for condition in conditions.iter().filter(|words| words[0] == "config") {
                 set_option(config, condition[1], condition[2]);
             }
+        };
+        let mut observed = None;
+        let server = TestServer::start_between(set_options, |store| {
+            observed.insert(Arc::new(Observed::new(store))).clone()
         });
         let mut cast = Cast::new(&conditions, script);
         if let Some((user, id)) = cast.member.take() {
@@ -97,6 +102,7 @@ impl Stage {
             offstage,
             rooms: BTreeMap::new(),
             alerts: 0,
+            store: observed.unwrap(),
             server,
         }
     }
@@ -142,6 +148,8 @@ impl Stage {
                     expected.remove(at.unwrap_or_else(|| panic!("{line:?} not in {expected:?}")));
                 }
             }
+            Step::Database { works } => self.store.set_failing(!works),
+            Step::Shutdown => drop(self.server.begin_shutdown()),
             Step::Closed { name, by_server } => {
                 let name = name.as_ref().unwrap_or(&self.current);
                 let connection = self.connections.get_mut(name).unwrap();
@@ -247,7 +255,7 @@ impl Stage {
                 assert_eq!(words.len(), expected_words.len(), "{line}");
             }
             ("MSG", Some(wanted), Some(got)) if is_profile(wanted) => {
-                assert_eq!(words[..3], ["MSG", "Hotmail", "Hotmail"], "{line}");
+                assert_eq!(words[..3], expected_words[..3], "{line}");
                 assert_eq!(field_names(got), field_names(wanted));
             }
             (_, wanted, got) => {
@@ -303,6 +311,7 @@ impl Connection {
     }
 }
 
+/// Its values are the server's to choose.
 fn is_profile(payload: &[u8]) -> bool {
     String::from_utf8_lossy(payload).contains("text/x-msmsgsprofile")
 }
