@@ -6,7 +6,7 @@
 //! Errors: 201 address malformed, device unknown, payload no page or too long a text; 205 no such
 //! account; 800 paged too often, or not delivered: the recipient takes no pages (`MBE` or `MOB` not
 //! `Y`), does not let the sender reach it, or has no MSNP9 session that can be seen, and for any
-//! watch, since there is no gateway; device no number: close
+//! watch, since there is no gateway; database failure 603; device no number: close
 //! Source: reference `ns-commands.md` PGD, IPG; README §4.2; transcript 15
 //! Quirks: the payload is consumed whatever the answer. 220 for those who take no pages is optional
 //! and would tell more about them than 800.

@@ -18,12 +18,12 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("fixture", &["model", "store"]),
     ("account", &["config", "model", "store"]),
     ("alert", &["config", "hub", "model", "store"]),
-    ("admin", &["config", "hub", "metrics", "model", "net", "store", "switchboard"]),
     ("session", &["config", "hub", "metrics", "model", "protocol"]),
     ("dispatch", &["config", "hub", "metrics", "model", "protocol", "session"]),
     ("notification", &["config", "hub", "metrics", "model", "protocol", "session", "store"]),
     ("switchboard", &["config", "hub", "metrics", "model", "protocol", "session", "store"]),
     ("passport", &["account", "config", "hub", "metrics", "model"]),
+    ("admin", &["config", "hub", "metrics", "model", "net", "store", "switchboard"]),
     (
         "server",
         &[
