@@ -22,6 +22,7 @@ pub mod net;
 pub mod notification;
 pub mod passport;
 pub mod session;
+pub mod web;
 
 pub mod cli;
 pub mod server;

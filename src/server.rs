@@ -1,6 +1,7 @@
 //! Binds every listener, wires the roles together, runs and drains. The only place that knows all
 //! of them.
 
+mod bind;
 #[cfg(test)]
 mod door;
 mod standing;
@@ -9,6 +10,7 @@ use crate::{
     account::Accounts,
     config::{Bind, Config},
     dispatch::{self, Dispatch, referral},
+    http1,
     hub::{Hub, SessionId, ticket::Tickets},
     model::Address,
     net::{
@@ -19,23 +21,16 @@ use crate::{
     passport::Passport,
     session::{SessionLimits, run},
     store::{Store, password::PasswordHasher},
+    web::Web,
 };
 use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
-    net::{TcpListener, TcpSocket},
+    net::TcpListener,
     select,
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument as _;
-
-/// Where the login service listens if nobody chose and port 443 is reserved for root.
-const UNPRIVILEGED_HTTPS_PORT: u16 = 8443;
-
-/// Connections the kernel may complete before we accept them; it allows at most its own
-/// `net.core.somaxconn`. After a restart everybody comes back at once, and whoever finds the queue
-/// full waits for a second or more.
-const BACKLOG: u32 = 4096;
 
 /// What a listener is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,6 +43,8 @@ pub enum Role {
     PassportHttp,
     /// Passport sign-in with TLS.
     PassportHttps,
+    /// Web pages, without TLS.
+    Http,
 }
 
 impl Role {
@@ -59,6 +56,7 @@ impl Role {
             Self::Notification => "notification.bind",
             Self::PassportHttp => "passport.http_bind",
             Self::PassportHttps => "passport.https_bind",
+            Self::Http => "web.bind",
         }
     }
 
@@ -68,6 +66,7 @@ impl Role {
             Self::Notification => config.notification.bind,
             Self::PassportHttp => config.passport.http_bind,
             Self::PassportHttps => config.passport.https_bind,
+            Self::Http => config.web.bind,
         }
     }
 }
@@ -80,6 +79,7 @@ impl fmt::Display for Role {
             Self::Notification => "notification",
             Self::PassportHttp => "passport-http",
             Self::PassportHttps => "passport-https",
+            Self::Http => "http",
         })
     }
 }
@@ -248,7 +248,8 @@ struct Bound {
 impl Bound {
     fn bind(config: &Config, has_certificate: bool) -> Result<Self, StartError> {
         let mut bound = Self { listeners: Vec::new(), addresses: Vec::new() };
-        for role in [Role::Notification, Role::Dispatch, Role::PassportHttp, Role::PassportHttps] {
+        let own = [Role::Notification, Role::Dispatch, Role::Http];
+        for role in own.into_iter().chain([Role::PassportHttp, Role::PassportHttps]) {
             let address = match role.bind(config) {
                 Bind::Off => continue,
                 Bind::Notification => {
@@ -257,12 +258,18 @@ impl Bound {
                     bound.addresses.extend(shared.map(|address| Listener { role, address }));
                     continue;
                 }
+                Bind::At(_) if role == Role::PassportHttp && config.passport_is_on_web() => {
+                    let shared = bound.address(Role::Http);
+                    bound.addresses.extend(shared.map(|address| Listener { role, address }));
+                    continue;
+                }
                 Bind::At(address) => address,
             };
             if role == Role::PassportHttps && !has_certificate {
                 continue;
             }
-            let listener = bind(role, address)?;
+            let is_shared = role == Role::Http && config.passport_is_on_web();
+            let Some(listener) = bind::bind(role, address, !is_shared)? else { continue };
             let address = listener.local_addr().map_err(|source| StartError::Bind {
                 role,
                 address,
@@ -279,40 +286,6 @@ impl Bound {
     }
 }
 
-fn bind(role: Role, address: SocketAddr) -> Result<TcpListener, StartError> {
-    let error = match listen(address) {
-        Ok(listener) => return Ok(listener),
-        Err(error) => error,
-    };
-    let is_default = role.bind(&Config::default()) == Bind::At(address);
-    match error.kind() {
-        io::ErrorKind::AddrInUse => Err(StartError::AddressTaken { role, address }),
-        io::ErrorKind::PermissionDenied if is_default => {
-            let other = SocketAddr::new(address.ip(), UNPRIVILEGED_HTTPS_PORT);
-            tracing::warn!(
-                "{role}: port {} is reserved for root here, listening on {other} instead; old \
-                 clients only try port 443: run with the capability CAP_NET_BIND_SERVICE (setcap \
-                 cap_net_bind_service=+ep, or the systemd unit), or choose an address with {}",
-                address.port(),
-                role.key()
-            );
-            listen(other).map_err(|source| match source.kind() {
-                io::ErrorKind::AddrInUse => StartError::AddressTaken { role, address: other },
-                _ => StartError::Bind { role, address: other, source },
-            })
-        }
-        _ => Err(StartError::Bind { role, address, source: error }),
-    }
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A restart need not wait until the last connections are forgotten.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
 /// What connections are made of; clones share everything.
 #[derive(Clone)]
 struct Parts {
@@ -320,6 +293,7 @@ struct Parts {
     dispatch: Option<Arc<dispatch::Context>>,
     notification: Arc<notification::Context>,
     passport: Arc<Passport>,
+    web: Arc<Web>,
     tls: Option<Arc<TlsServer>>,
     /// Cancelled when the server no longer lets anybody in.
     closing: CancellationToken,
@@ -343,16 +317,23 @@ impl Parts {
             let referral = referral::Referral::new(config, address, notification);
             Arc::new(dispatch::Context { config: config.clone(), referral })
         });
+        let passport = Arc::new(Passport::new(&config.passport, accounts, tickets.clone()));
+        let mut web = Web::new(config, tickets.clone());
+        if config.passport_is_on_web() {
+            web = web.with(Passport::is_for, passport.clone());
+        }
         let traced = config.log.wire_trace.iter().filter_map(|user| Address::parse(user).ok());
         Self {
             dispatch,
-            passport: Arc::new(Passport::new(&config.passport, accounts, tickets.clone())),
+            passport,
+            web: Arc::new(web),
             notification: Arc::new(notification::Context {
                 closing: closing.clone(),
                 config: config.clone(),
                 store,
                 hub: Hub::new(config.limits.inbox_events_max),
                 switchboards: None,
+                web_port: bound.address(Role::Http).map_or(80, |address| address.port()),
                 tickets,
                 traced: traced.collect(),
             }),
@@ -400,6 +381,16 @@ impl Parts {
             Role::Notification => {
                 let connection = Notification::new(self.notification.clone(), session, peer, local);
                 tasks.spawn(run(connection, stream, &[], limits, draining, permit));
+            }
+            Role::Http => {
+                let web = self.web.clone();
+                let deadline = Duration::from_secs(self.config.timers.http_request_secs);
+                let ends = http1::Ends { peer, local };
+                let serve = async move {
+                    let _permit = permit;
+                    http1::serve(stream, &*web, ends, deadline, &draining).await;
+                };
+                tasks.spawn(serve.instrument(tracing::info_span!("web", session.id = %session)));
             }
             Role::PassportHttp | Role::PassportHttps => {
                 let (passport, tls) = (self.passport.clone(), self.tls.clone());

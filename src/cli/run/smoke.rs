@@ -35,6 +35,7 @@ pub(super) async fn run(mut config: Config) -> Result<(), Failure> {
     config.notification.bind = defaults.notification.bind;
     config.notification.advertised.clear();
     config.passport.http_bind = Bind::Off;
+    config.web.bind = defaults.web.bind;
     config.passport.https_bind = defaults.passport.https_bind;
     config.passport.login_host.clear();
     let options = ephemeral::build(&config, None).await?;

@@ -117,12 +117,13 @@ impl Home {
     }
 }
 
-/// Options that put all four listeners on free ports.
+/// Options that put all listeners on free ports.
 pub(crate) const FREE_PORTS: &[&str] = &[
     "dispatch.bind=127.0.0.1:0",
     "notification.bind=127.0.0.1:0",
     "passport.http_bind=127.0.0.1:0",
     "passport.https_bind=127.0.0.1:0",
+    "web.bind=127.0.0.1:0",
 ];
 
 /// A running `msnd run`.

@@ -157,6 +157,7 @@ pub(crate) fn loopback() -> Config {
     config.notification.bind = bind;
     config.passport.http_bind = bind;
     config.passport.https_bind = Bind::Off;
+    config.web.bind = bind;
     config
 }
 
