@@ -20,11 +20,13 @@ pub mod store;
 
 pub mod admin;
 pub mod dispatch;
+pub mod http1;
 pub mod net;
 pub mod notification;
 pub mod passport;
 pub mod session;
 pub mod switchboard;
+pub mod web;
 
 pub mod cli;
 pub mod server;

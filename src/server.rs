@@ -1,6 +1,7 @@
 //! Binds every listener, wires the roles together, runs and drains. The only place that knows all
 //! of them.
 
+mod bind;
 mod bound;
 mod door;
 mod operators;
@@ -49,6 +50,8 @@ pub enum Role {
     PassportHttp,
     /// Passport sign-in with TLS.
     PassportHttps,
+    /// Web pages, without TLS.
+    Http,
     /// The operators' interface over TCP.
     Admin,
 }
@@ -63,6 +66,7 @@ impl Role {
             Self::Switchboard => "switchboard.bind",
             Self::PassportHttp => "passport.http_bind",
             Self::PassportHttps => "passport.https_bind",
+            Self::Http => "web.bind",
             Self::Admin => "admin.bind",
         }
     }
@@ -76,6 +80,7 @@ impl Role {
             Self::Switchboard => "switchboard",
             Self::PassportHttp => "passport-http",
             Self::PassportHttps => "passport-https",
+            Self::Http => "http",
             Self::Admin => "admin",
         }
     }
@@ -89,6 +94,7 @@ impl Role {
             Self::Switchboard => config.switchboard.bind,
             Self::PassportHttp => config.passport.http_bind,
             Self::PassportHttps => config.passport.https_bind,
+            Self::Http => config.web.bind,
             Self::Admin => config.admin.bind,
         }
     }

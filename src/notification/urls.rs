@@ -9,10 +9,7 @@ use crate::{
 impl SignedIn {
     /// The web site of this server as this client is told.
     pub(super) fn site(&self) -> String {
-        match self.context.config.urls.site.as_str() {
-            "" => format!("http://{}", self.local.ip()),
-            site => site.to_owned(),
-        }
+        self.context.config.urls.site_at(self.local.ip(), self.context.web_port)
     }
 
     /// The addresses of a service, with what the client or somebody else put in escaped; `None` if

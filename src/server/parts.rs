@@ -6,6 +6,7 @@ use crate::{
     alert::Alerts,
     config::Config,
     dispatch::{self, Dispatch, referral},
+    http1,
     hub::{Hub, SessionId, ticket::Tickets},
     metrics::Metrics,
     model::Address,
@@ -15,6 +16,7 @@ use crate::{
     session::{SessionLimits, run},
     store::{Store, password::PasswordHasher},
     switchboard::{self, Switchboard, message::MESSAGE_BYTES_MAX},
+    web::Web,
 };
 use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::{select, time::timeout};
@@ -29,6 +31,7 @@ pub(super) struct Parts {
     pub(super) notification: Arc<notification::Context>,
     pub(super) switchboard: Option<Arc<switchboard::Context>>,
     passport: Arc<Passport>,
+    web: Arc<Web>,
     tls: Option<Arc<TlsServer>>,
     /// Cancelled when the server no longer lets anybody in.
     closing: CancellationToken,
@@ -56,6 +59,11 @@ impl Parts {
             Arc::new(dispatch::Context { config: config.clone(), referral, meters })
         });
         let passport = Passport::new(&config.passport, accounts, tickets.clone());
+        let passport = Arc::new(passport.measured(metrics.clone()));
+        let mut web = Web::new(config, tickets.clone());
+        if config.passport_is_on_web() {
+            web = web.with(Passport::is_for, passport.clone());
+        }
         let traced = config.log.wire_trace.iter().filter_map(|user| Address::parse(user).ok());
         let traced: HashSet<_> = traced.collect();
         let hub = Hub::measured(config.limits.inbox_events_max, metrics.hub());
@@ -67,13 +75,15 @@ impl Parts {
         });
         Self {
             dispatch,
-            passport: Arc::new(passport.measured(metrics.clone())),
+            passport,
+            web: Arc::new(web),
             notification: Arc::new(notification::Context {
                 closing: closing.clone(),
                 config: config.clone(),
                 deliveries: Deliveries::start(store.clone(), tasks),
                 store,
                 hub,
+                web_port: bound.address(Role::Http).map_or(80, |address| address.port()),
                 switchboards: switchboard_at.map(|bound| Switchboards::new(config, bound)),
                 meters: Notification::meters(&metrics),
                 metrics,
@@ -124,6 +134,19 @@ impl Parts {
                 self.speak(role, accepted, &[], tasks, draining);
             }
             Role::Admin => tracing::error!("admin connections are not served here"),
+            Role::Http => {
+                let Accepted { id, stream, peer, local, permit } = accepted;
+                let (web, draining) = (self.web.clone(), draining.clone());
+                let held = (permit, self.notification.metrics.connection(role.name()));
+                let deadline = Duration::from_secs(self.config.timers.http_request_secs);
+                let ends = http1::Ends { peer, local };
+                let serve = async move {
+                    let _held = held;
+                    http1::serve(stream, &*web, ends, deadline, &draining).await;
+                };
+                let session = SessionId(id);
+                tasks.spawn(serve.instrument(tracing::info_span!("web", session.id = %session)));
+            }
             Role::PassportHttp | Role::PassportHttps => {
                 let Accepted { id, stream, peer, local, permit } = accepted;
                 let (session, draining) = (SessionId(id), draining.clone());

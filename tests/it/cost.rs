@@ -57,6 +57,7 @@ async fn the_longest_list_is_one_read_and_one_write(#[case] dialect: &str) {
         meters: Notification::meters(&metrics),
         metrics,
         switchboards: None,
+        web_port: 80,
         store: store.clone(),
         hub: Hub::new(100),
         tickets,

@@ -65,6 +65,7 @@ impl Role {
             meters: Notification::meters(&metrics),
             metrics,
             switchboards: None,
+            web_port: 80,
             deliveries: Deliveries::start(store.clone(), &tasks),
             store,
             hub,

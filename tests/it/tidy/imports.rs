@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Each module of the crate root and the others it uses, tests aside.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("ctt", &[]),
+    ("http1", &[]),
     ("metrics", &[]),
     ("model", &[]),
     ("net", &["metrics"]),
@@ -22,7 +23,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("dispatch", &["config", "hub", "metrics", "model", "protocol", "session"]),
     ("notification", &["config", "hub", "metrics", "model", "protocol", "session", "store"]),
     ("switchboard", &["config", "hub", "metrics", "model", "protocol", "session", "store"]),
-    ("passport", &["account", "config", "hub", "metrics", "model"]),
+    ("passport", &["account", "config", "http1", "hub", "metrics", "model"]),
+    ("web", &["config", "http1", "hub"]),
     ("admin", &["config", "hub", "metrics", "model", "net", "store", "switchboard"]),
     (
         "server",
@@ -32,6 +34,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "alert",
             "config",
             "dispatch",
+            "http1",
             "hub",
             "metrics",
             "model",
@@ -41,6 +44,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "session",
             "store",
             "switchboard",
+            "web",
         ],
     ),
     (
@@ -66,7 +70,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
 ];
 /// Roles meet in the hub and nowhere else.
-const ROLES: &[&str] = &["dispatch", "notification", "switchboard", "passport"];
+const ROLES: &[&str] = &["dispatch", "notification", "switchboard", "passport", "web"];
 
 #[test]
 fn modules_import_what_the_table_says() {
