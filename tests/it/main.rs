@@ -22,5 +22,7 @@ mod sessions;
 mod store;
 mod support;
 mod tidy;
+#[cfg(feature = "legacy-tls")]
+mod tls;
 mod transcripts;
 mod web;
