@@ -1,6 +1,8 @@
 //! The command line: what was typed, which command does it, what the process answers. Knows no
 //! protocol; each command is one file.
 
+mod admin;
+mod announce;
 mod backend;
 mod cert;
 mod client_setup;
@@ -10,6 +12,8 @@ mod docs;
 mod doctor;
 mod failure;
 mod fixture_file;
+mod kick;
+mod online;
 mod options;
 mod output;
 mod own_names;
@@ -17,6 +21,7 @@ mod password;
 mod probe;
 mod protocol;
 mod run;
+mod sessions;
 mod user;
 
 use clap::{Parser, Subcommand};
@@ -39,8 +44,8 @@ Options can be set in a file (`msnd config example` prints it), by environment v
 MSND_NOTIFICATION_ADVERTISED=chat.example.org, and by flags such as
 --set notification.advertised=chat.example.org. Flags win over variables, variables over the file.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 69 the address of a listener or the database is in use
-by another program, 78 wrong configuration.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 69 the address of a listener, the admin socket or the
+database is in use by another program, 78 wrong configuration.";
 
 /// An MSN Messenger server (MSNP8 and MSNP9): dispatch, notification and Passport sign-in in one
 /// process.
@@ -61,6 +66,10 @@ enum Command {
     Cert(cert::CertArgs),
     ClientSetup(client_setup::ClientSetupArgs),
     Doctor(doctor::DoctorArgs),
+    Online(online::OnlineArgs),
+    Sessions(sessions::SessionsArgs),
+    Kick(kick::KickArgs),
+    Announce(announce::AnnounceArgs),
     Protocol(protocol::ProtocolArgs),
     Completions(docs::CompletionsArgs),
     Man(docs::ManArgs),
@@ -93,6 +102,10 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Cert(args) => cert::run(&args),
         Command::ClientSetup(args) => client_setup::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Online(args) => online::run(&args),
+        Command::Sessions(args) => sessions::run(&args),
+        Command::Kick(args) => kick::run(&args),
+        Command::Announce(args) => announce::run(&args),
         Command::Protocol(args) => protocol::run(&args),
         Command::Completions(args) => docs::completions(&args),
         Command::Man(args) => docs::man(&args),

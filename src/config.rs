@@ -11,9 +11,10 @@ mod show;
 #[cfg(test)]
 mod tests;
 mod text;
+mod web;
 
 pub use bind::Bind;
-pub use check::{PAYLOAD_BYTES_MAX, log_filter};
+pub use check::{ALERT_EXPIRY_SECS_MAX, PAYLOAD_BYTES_MAX, SOCKET_PATH_BYTES_MAX, log_filter};
 pub use load::{
     ConfigError, EXAMPLE, FILE_BYTES_MAX, FILE_VARIABLE, Flag, Loaded, Origin, Overrides, Problem,
     VARIABLE_PREFIX, example, load, trace,
@@ -21,6 +22,7 @@ pub use load::{
 pub use names::{LOGIN_HOST_BYTES_MAX, SITE_URL_BYTES_MAX, login_host, site_url};
 use serde::{Deserialize, Serialize};
 use std::{fmt, path::PathBuf};
+pub use web::{Tab, Web};
 
 /// All options. Unknown keys are errors; missing ones take the default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
@@ -36,10 +38,16 @@ pub struct Config {
     pub switchboard: Switchboard,
     /// Passport sign-in.
     pub passport: Passport,
+    /// The operators' interface.
+    pub admin: Admin,
     /// The client challenge.
     pub challenge: Challenge,
     /// Web addresses behind the client's buttons.
     pub urls: Urls,
+    /// Alerts.
+    pub alerts: Alerts,
+    /// The plain HTTP front.
+    pub web: Web,
     /// Bounds on everything a peer can make us hold.
     pub limits: Limits,
     /// How long we wait for what.
@@ -119,6 +127,13 @@ pub struct Switchboard {
     pub servers: Vec<String>,
     /// Conversations a session may ask for in a minute before error 800.
     pub requests_per_minute_max: u32,
+    /// The error for a call to somebody who does not allow the caller: 217 as for somebody who is
+    /// not online, or 216.
+    pub blocked_reply: u16,
+    /// Calls of one account that may be refused within `call_window_secs` before error 713.
+    pub refused_calls_max: u32,
+    /// The window of the number above, seconds.
+    pub call_window_secs: u64,
 }
 
 /// The lowest version of TLS that clients may use for Passport.
@@ -177,6 +192,18 @@ pub struct Passport {
     pub password_workers: usize,
     /// Sign-ins waiting for a verification; more are told to come back (503).
     pub password_queue_max: usize,
+}
+
+/// `[admin]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Admin {
+    /// Unix socket of the admin API, relative to the data folder. Empty: none.
+    pub socket: PathBuf,
+    /// Where to listen with TCP, which needs a token.
+    pub bind: Bind,
+    /// File whose only line is the token; nobody but its owner may read it.
+    pub token_file: PathBuf,
 }
 
 /// What a wrong or missing challenge answer costs.
@@ -240,6 +267,17 @@ pub struct UrlService {
     pub site_id: u32,
 }
 
+/// `[alerts]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Alerts {
+    /// Seconds for which an alert waits for somebody who is not signed in, unless the sender says
+    /// otherwise.
+    pub expiry_secs: u64,
+    /// Alerts that may wait for one account; further ones are refused.
+    pub waiting_per_account_max: u32,
+}
+
 /// `[limits]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -257,12 +295,22 @@ pub struct Limits {
     pub output_queue_bytes_max: usize,
     /// Events waiting for one session; more end that session.
     pub inbox_events_max: usize,
+    /// Conversations.
+    pub rooms_max: usize,
+    /// Conversations that one account has opened and is still in.
+    pub rooms_per_user_max: usize,
+    /// People in one conversation, those who have been called included.
+    pub room_members_max: usize,
+    /// Bytes waiting for one participant of a conversation; more end its part in it.
+    pub room_queue_bytes_max: usize,
     /// People on a forward list.
     pub forward_list_max: u32,
     /// People on an allow and a block list together.
     pub allow_block_list_max: u32,
     /// Own-name changes in a minute before error 800.
     pub renames_per_minute_max: u32,
+    /// Pages (`PGD`) of one session in a minute before error 800.
+    pub pages_per_minute_max: u32,
 }
 
 /// `[timers]`
@@ -275,6 +323,8 @@ pub struct Timers {
     pub ping_secs: u64,
     /// Announced intervals without a byte before a client that pings is taken for gone.
     pub idle_intervals: u64,
+    /// Seconds without a message after which a conversation ends.
+    pub room_idle_secs: u64,
     /// Seconds a dispatch connection may linger after its referral.
     pub dispatch_linger_secs: u64,
     /// Seconds for a TLS handshake, and again for the HTTP request behind it.
@@ -346,6 +396,14 @@ impl Config {
     #[must_use]
     pub fn database_file(&self) -> PathBuf {
         self.data.dir.join(&self.store.file)
+    }
+
+    /// The admin API's Unix socket, if there is to be one, with the data folder in front of a
+    /// relative path.
+    #[must_use]
+    pub fn admin_socket(&self) -> Option<PathBuf> {
+        let socket = &self.admin.socket;
+        (!socket.as_os_str().is_empty()).then(|| self.data.dir.join(socket))
     }
 }
 

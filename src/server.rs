@@ -1,41 +1,41 @@
 //! Binds every listener, wires the roles together, runs and drains. The only place that knows all
 //! of them.
 
-#[cfg(test)]
+mod bind;
+mod bound;
 mod door;
+mod operators;
+mod parts;
 mod standing;
 
 use crate::{
-    account::Accounts,
+    admin::{Socket, SocketError, Token, TokenError},
+    alert::Alerts,
     config::{Bind, Config},
-    dispatch::{self, Dispatch, referral},
-    hub::{Hub, SessionId, ticket::Tickets},
-    model::Address,
+    dispatch::referral,
+    hub::Hub,
+    metrics::Metrics,
     net::{
-        listener::{Accepted, Admission, accept},
+        listener::{Admission, accept},
         tls::TlsServer,
     },
-    notification::{self, Notification},
-    passport::Passport,
-    session::{SessionLimits, run},
     store::{Store, password::PasswordHasher},
 };
-use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+use bound::Bound;
+use operators::Operators;
+use parts::Parts;
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
-    net::{TcpListener, TcpSocket},
-    select,
+    net::TcpListener,
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::Instrument as _;
-
-/// Where the login service listens if nobody chose and port 443 is reserved for root.
-const UNPRIVILEGED_HTTPS_PORT: u16 = 8443;
-
-/// Connections the kernel may complete before we accept them; it allows at most its own
-/// `net.core.somaxconn`. After a restart everybody comes back at once, and whoever finds the queue
-/// full waits for a second or more.
-const BACKLOG: u32 = 4096;
 
 /// What a listener is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,10 +44,16 @@ pub enum Role {
     Dispatch,
     /// Sign-in, lists, presence.
     Notification,
+    /// Conversations.
+    Switchboard,
     /// Passport sign-in without TLS.
     PassportHttp,
     /// Passport sign-in with TLS.
     PassportHttps,
+    /// Web pages, without TLS.
+    Http,
+    /// The operators' interface over TCP.
+    Admin,
 }
 
 impl Role {
@@ -57,8 +63,25 @@ impl Role {
         match self {
             Self::Dispatch => "dispatch.bind",
             Self::Notification => "notification.bind",
+            Self::Switchboard => "switchboard.bind",
             Self::PassportHttp => "passport.http_bind",
             Self::PassportHttps => "passport.https_bind",
+            Self::Http => "web.bind",
+            Self::Admin => "admin.bind",
+        }
+    }
+
+    /// The name, as in the ready line and in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dispatch => "dispatch",
+            Self::Notification => "notification",
+            Self::Switchboard => "switchboard",
+            Self::PassportHttp => "passport-http",
+            Self::PassportHttps => "passport-https",
+            Self::Http => "http",
+            Self::Admin => "admin",
         }
     }
 
@@ -66,8 +89,13 @@ impl Role {
         match self {
             Self::Dispatch => config.dispatch.bind,
             Self::Notification => config.notification.bind,
+            // It lives on the cookies of the other.
+            Self::Switchboard if config.notification.bind == Bind::Off => Bind::Off,
+            Self::Switchboard => config.switchboard.bind,
             Self::PassportHttp => config.passport.http_bind,
             Self::PassportHttps => config.passport.https_bind,
+            Self::Http => config.web.bind,
+            Self::Admin => config.admin.bind,
         }
     }
 }
@@ -75,12 +103,7 @@ impl Role {
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Not `write_str`: columns are made with it.
-        f.pad(match self {
-            Self::Dispatch => "dispatch",
-            Self::Notification => "notification",
-            Self::PassportHttp => "passport-http",
-            Self::PassportHttps => "passport-https",
-        })
+        f.pad(self.name())
     }
 }
 
@@ -102,6 +125,8 @@ pub struct Options {
     pub store: Arc<dyn Store>,
     /// Password verification.
     pub hasher: Arc<PasswordHasher>,
+    /// Where everything is counted; store and hasher may count there already.
+    pub metrics: Arc<Metrics>,
     /// Certificate of the login service; without one its TLS listener does not run.
     pub tls: Option<TlsServer>,
     /// Where this process runs, for the warning about advertised addresses.
@@ -140,13 +165,21 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// The admin socket is not to be had.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// The admin token is not to be had.
+    #[error(transparent)]
+    Token(#[from] TokenError),
 }
 
 /// A running server. Dropping it stops nothing: call [`Running::shut_down`].
 #[derive(Debug)]
 pub struct Running {
     listeners: Vec<Listener>,
+    admin_socket: Option<PathBuf>,
     hub: Hub,
+    alerts: Alerts,
     store: Arc<dyn Store>,
     admission: Arc<Admission>,
     tasks: TaskTracker,
@@ -161,10 +194,16 @@ pub struct Running {
 /// # Errors
 /// [`StartError`] names the listener; nothing runs then.
 pub async fn start(options: Options) -> Result<Running, StartError> {
-    let Options { config, store, hasher, tls, surroundings } = options;
+    let Options { config, store, hasher, metrics, tls, surroundings } = options;
     let config = Arc::new(config);
     let bound = Bound::bind(&config, tls.is_some())?;
-    let parts = Parts::new(&config, store, &hasher, tls, &bound);
+    let socket = config.admin_socket().map(|path| Socket::bind(&path)).transpose()?;
+    let token = match config.admin.bind {
+        Bind::At(_) => Some(Token::read(&config.admin.token_file)?),
+        Bind::Off | Bind::Notification => None,
+    };
+    let tasks = TaskTracker::new();
+    let parts = Parts::new(&config, store, &hasher, metrics, tls, &bound, &tasks);
     if surroundings != Surroundings::Test {
         let roles = referral::Bound {
             dispatch: bound.address(Role::Dispatch),
@@ -174,9 +213,17 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
             tracing::warn!("{warning}");
         }
     }
-    let mut running = parts.running(&bound);
+    let mut running = parts.running(&bound, tasks);
+    let operators = Operators::new(&parts, &running, &config, token);
     for (role, listener) in bound.listeners {
-        running.serve(&parts, role, listener);
+        match role {
+            Role::Admin => operators.serve_tcp(listener),
+            _ => running.serve(&parts, role, listener),
+        }
+    }
+    if let Some(socket) = socket {
+        running.admin_socket = Some(socket.path().to_path_buf());
+        operators.serve_unix(socket);
     }
     let interval = Duration::from_secs(config.timers.account_check_secs);
     let (store, hub) = (running.store.clone(), running.hub.clone());
@@ -199,10 +246,22 @@ impl Running {
         self.listeners.iter().find(|listener| listener.role == role).map(|found| found.address)
     }
 
+    /// The admin API's Unix socket, if there is one.
+    #[must_use]
+    pub fn admin_socket(&self) -> Option<&Path> {
+        self.admin_socket.as_deref()
+    }
+
     /// Who is online.
     #[must_use]
     pub const fn hub(&self) -> &Hub {
         &self.hub
+    }
+
+    /// What operators and programs can tell people.
+    #[must_use]
+    pub const fn alerts(&self) -> &Alerts {
+        &self.alerts
     }
 
     /// The store it serves from.
@@ -236,198 +295,5 @@ impl Running {
         let parts = parts.clone();
         let serve = move |accepted| parts.serve(role, accepted, &tasks, &draining);
         self.tasks.spawn(accept(listener, admission, closing, serve));
-    }
-}
-
-/// Listeners that are bound and not yet served.
-struct Bound {
-    listeners: Vec<(Role, TcpListener)>,
-    addresses: Vec<Listener>,
-}
-
-impl Bound {
-    fn bind(config: &Config, has_certificate: bool) -> Result<Self, StartError> {
-        let mut bound = Self { listeners: Vec::new(), addresses: Vec::new() };
-        for role in [Role::Notification, Role::Dispatch, Role::PassportHttp, Role::PassportHttps] {
-            let address = match role.bind(config) {
-                Bind::Off => continue,
-                Bind::Notification => {
-                    // That role, bound already, answers on its port without a referral.
-                    let shared = bound.address(Role::Notification);
-                    bound.addresses.extend(shared.map(|address| Listener { role, address }));
-                    continue;
-                }
-                Bind::At(address) => address,
-            };
-            if role == Role::PassportHttps && !has_certificate {
-                continue;
-            }
-            let listener = bind(role, address)?;
-            let address = listener.local_addr().map_err(|source| StartError::Bind {
-                role,
-                address,
-                source,
-            })?;
-            bound.addresses.push(Listener { role, address });
-            bound.listeners.push((role, listener));
-        }
-        Ok(bound)
-    }
-
-    fn address(&self, role: Role) -> Option<SocketAddr> {
-        self.addresses.iter().find(|listener| listener.role == role).map(|found| found.address)
-    }
-}
-
-fn bind(role: Role, address: SocketAddr) -> Result<TcpListener, StartError> {
-    let error = match listen(address) {
-        Ok(listener) => return Ok(listener),
-        Err(error) => error,
-    };
-    let is_default = role.bind(&Config::default()) == Bind::At(address);
-    match error.kind() {
-        io::ErrorKind::AddrInUse => Err(StartError::AddressTaken { role, address }),
-        io::ErrorKind::PermissionDenied if is_default => {
-            let other = SocketAddr::new(address.ip(), UNPRIVILEGED_HTTPS_PORT);
-            tracing::warn!(
-                "{role}: port {} is reserved for root here, listening on {other} instead; old \
-                 clients only try port 443: run with the capability CAP_NET_BIND_SERVICE (setcap \
-                 cap_net_bind_service=+ep, or the systemd unit), or choose an address with {}",
-                address.port(),
-                role.key()
-            );
-            listen(other).map_err(|source| match source.kind() {
-                io::ErrorKind::AddrInUse => StartError::AddressTaken { role, address: other },
-                _ => StartError::Bind { role, address: other, source },
-            })
-        }
-        _ => Err(StartError::Bind { role, address, source: error }),
-    }
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A restart need not wait until the last connections are forgotten.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
-/// What connections are made of; clones share everything.
-#[derive(Clone)]
-struct Parts {
-    config: Arc<Config>,
-    dispatch: Option<Arc<dispatch::Context>>,
-    notification: Arc<notification::Context>,
-    passport: Arc<Passport>,
-    tls: Option<Arc<TlsServer>>,
-    /// Cancelled when the server no longer lets anybody in.
-    closing: CancellationToken,
-    limits: SessionLimits,
-}
-
-impl Parts {
-    fn new(
-        config: &Arc<Config>,
-        store: Arc<dyn Store>,
-        hasher: &Arc<PasswordHasher>,
-        tls: Option<TlsServer>,
-        bound: &Bound,
-    ) -> Self {
-        let closing = CancellationToken::new();
-        let ttl = Duration::from_secs(config.passport.ticket_ttl_secs);
-        let tickets = Arc::new(Tickets::new(ttl, config.passport.tickets_per_account_max));
-        let accounts = Arc::new(Accounts::new(store.clone(), hasher.clone(), &config.passport));
-        let dispatch = bound.address(Role::Dispatch).map(|address| {
-            let notification = bound.address(Role::Notification);
-            let referral = referral::Referral::new(config, address, notification);
-            Arc::new(dispatch::Context { config: config.clone(), referral })
-        });
-        let traced = config.log.wire_trace.iter().filter_map(|user| Address::parse(user).ok());
-        Self {
-            dispatch,
-            passport: Arc::new(Passport::new(&config.passport, accounts, tickets.clone())),
-            notification: Arc::new(notification::Context {
-                closing: closing.clone(),
-                config: config.clone(),
-                store,
-                hub: Hub::new(config.limits.inbox_events_max),
-                switchboards: None,
-                tickets,
-                traced: traced.collect(),
-            }),
-            tls: tls.map(Arc::new),
-            closing,
-            limits: SessionLimits::from(&**config),
-            config: config.clone(),
-        }
-    }
-
-    fn running(&self, bound: &Bound) -> Running {
-        let (limits, timers) = (&self.config.limits, &self.config.timers);
-        Running {
-            listeners: bound.addresses.clone(),
-            hub: self.notification.hub.clone(),
-            store: self.notification.store.clone(),
-            admission: Admission::new(
-                limits.connections_max,
-                limits.connections_per_address_max,
-                Duration::from_secs(timers.tcp_keepalive_secs),
-            ),
-            tasks: TaskTracker::new(),
-            closing: self.closing.clone(),
-            draining: CancellationToken::new(),
-            notice: Duration::from_secs(timers.shutdown_notice_minutes.saturating_mul(60)),
-            grace: Duration::from_secs(timers.shutdown_grace_secs),
-        }
-    }
-
-    fn serve(
-        &self,
-        role: Role,
-        accepted: Accepted,
-        tasks: &TaskTracker,
-        draining: &CancellationToken,
-    ) {
-        let Accepted { id, stream, peer, local, permit } = accepted;
-        let (session, limits, draining) = (SessionId(id), self.limits, draining.clone());
-        match role {
-            Role::Dispatch => {
-                let Some(context) = self.dispatch.clone() else { return };
-                let connection = Dispatch::new(context, session, peer, local);
-                tasks.spawn(run(connection, stream, &[], limits, draining, permit));
-            }
-            Role::Notification => {
-                let connection = Notification::new(self.notification.clone(), session, peer, local);
-                tasks.spawn(run(connection, stream, &[], limits, draining, permit));
-            }
-            Role::PassportHttp | Role::PassportHttps => {
-                let (passport, tls) = (self.passport.clone(), self.tls.clone());
-                let deadline = Duration::from_secs(self.config.timers.http_request_secs);
-                let span = tracing::info_span!("passport", session.id = %session);
-                let serve = async move {
-                    // Given back when this ends, wherever that is.
-                    let _permit = permit;
-                    let Some(tls) = tls.filter(|_| role == Role::PassportHttps) else {
-                        return passport.serve(stream, peer, local, deadline, &draining).await;
-                    };
-                    let accepted = select! {
-                        biased;
-                        accepted = timeout(deadline, tls.accept(stream)) => accepted,
-                        () = draining.cancelled() => return,
-                    };
-                    match accepted {
-                        Ok(Ok(stream)) => {
-                            passport.serve(stream, peer, local, deadline, &draining).await;
-                        }
-                        Ok(Err(error)) => {
-                            tracing::debug!(address = %peer, "TLS handshake failed: {error}");
-                        }
-                        Err(_) => tracing::debug!(address = %peer, "TLS handshake too slow"),
-                    }
-                };
-                tasks.spawn(serve.instrument(span));
-            }
-        }
     }
 }

@@ -3,9 +3,10 @@
 
 mod switchboard;
 mod tls;
+mod web;
 
 use super::{
-    Bind, Challenge, ChallengePolicy, Config, Log, Urls,
+    Bind, Challenge, ChallengePolicy, Config, Log, Urls, Web,
     names::{self, Port, host_and_port},
 };
 use crate::model::Address;
@@ -14,12 +15,16 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 
 /// Longest payload that any command of dispatch and notification takes, bytes.
 pub const PAYLOAD_BYTES_MAX: usize = 8192;
+/// Longest path of a Unix socket, bytes; the system's own limit.
+pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 /// Longest web address, bytes; it must fit a line of the protocol with room to spare.
 const URL_BYTES_MAX: usize = 512;
 /// Longest client id or challenge key, bytes.
 const CLIENT_BYTES_MAX: usize = 64;
 /// What stands between braces in the addresses of `urls.services`.
 const PLACEHOLDERS: [&str; 3] = ["site", "user", "argument"];
+/// Longest time for which an alert may wait, seconds: a year.
+pub const ALERT_EXPIRY_SECS_MAX: u64 = 365 * 86_400;
 /// Longest time of any timer, seconds.
 const SECS_MAX: u64 = 86_400;
 
@@ -40,8 +45,10 @@ pub(super) fn check(config: &Config) -> Vec<Complaint> {
     roles(config, &mut found);
     notification(config, &mut found);
     passport(config, &mut found);
+    admin(config, &mut found);
     challenge(&config.challenge, &mut found);
     urls(&config.urls, &mut found);
+    web::check(&config.web, &mut found);
     numbers(config, &mut found);
     paths(config, &mut found);
     log(&config.log, &mut found);
@@ -107,16 +114,19 @@ impl Complaints {
 }
 
 fn roles(config: &Config, found: &mut Complaints) {
-    let Config { dispatch, notification, passport, .. } = config;
+    let Config { dispatch, notification, passport, admin, .. } = config;
     let binds = [
         ("dispatch.bind", dispatch.bind),
         ("notification.bind", notification.bind),
         ("switchboard.bind", config.switchboard.bind),
         ("passport.https_bind", passport.https_bind),
         ("passport.http_bind", passport.http_bind),
+        ("web.bind", config.web.bind),
+        ("admin.bind", admin.bind),
     ];
-    // The switchboard role runs only beside the notification role.
-    let is_off = |(key, bind): &(&str, Bind)| *bind == Bind::Off || *key == "switchboard.bind";
+    // These run only beside others.
+    let is_beside = |key: &str| ["switchboard.bind", "web.bind", "admin.bind"].contains(&key);
+    let is_off = |(key, bind): &(&str, Bind)| *bind == Bind::Off || is_beside(key);
     if binds.iter().all(is_off) {
         found.add(binds[0].0, Bind::Off, "all roles are off; give at least one an address");
     }
@@ -134,12 +144,16 @@ fn roles(config: &Config, found: &mut Complaints) {
     one_port(config, &binds, found);
     for (nth, (key, bind)) in binds.iter().enumerate() {
         for (other, taken) in &binds[..nth] {
-            if !bind.overlaps(*taken) {
+            let is_one = *key == "web.bind" && config.passport_is_on_web();
+            if !bind.overlaps(*taken) || (is_one && *other == "passport.http_bind") {
                 continue;
             }
             let mut remedy = format!("{other} ({taken}) has that port too; change one of them");
             if *other == "dispatch.bind" && *key == "notification.bind" {
                 remedy += ", or set dispatch.bind to `notification` for one port without referrals";
+            }
+            if *other == "passport.http_bind" && *key == "web.bind" {
+                remedy += ", or give both the same address, and one listener serves both";
             }
             found.add(key, bind, remedy);
         }
@@ -226,6 +240,24 @@ fn passport(config: &Config, found: &mut Complaints) {
     tls::check(passport, cfg!(feature = "legacy-tls"), found);
 }
 
+fn admin(config: &Config, found: &mut Complaints) {
+    if matches!(config.admin.bind, Bind::At(_)) && config.admin.token_file.as_os_str().is_empty() {
+        let remedy = "admin.bind needs a token; name a file with one (`head -c 24 /dev/urandom | base64` makes \
+                      one, `chmod 600` keeps it private), or set admin.bind to `off`";
+        found.add("admin.token_file", "", remedy);
+    }
+    if let Some(socket) = config.admin_socket()
+        && socket.as_os_str().len() > SOCKET_PATH_BYTES_MAX
+    {
+        let remedy = format!(
+            "with the data folder that makes {} bytes, and the system takes {SOCKET_PATH_BYTES_MAX}; \
+             name a shorter absolute path, or nothing for no socket",
+            socket.as_os_str().len()
+        );
+        found.add("admin.socket", config.admin.socket.display(), remedy);
+    }
+}
+
 fn challenge(challenge: &Challenge, found: &mut Complaints) {
     const KEY: &str = "challenge.clients";
     if challenge.clients.is_empty() && challenge.policy == ChallengePolicy::Enforce {
@@ -303,7 +335,7 @@ fn unknown_placeholder(address: &str) -> Option<&str> {
 }
 
 fn numbers(config: &Config, found: &mut Complaints) {
-    let Config { passport, challenge, limits, timers, store, .. } = config;
+    let Config { passport, challenge, alerts, limits, timers, store, .. } = config;
     let wide = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
     for (key, value, range) in [
         ("passport.ticket_ttl_secs", passport.ticket_ttl_secs, 30..=600),
@@ -319,6 +351,8 @@ fn numbers(config: &Config, found: &mut Complaints) {
         ("passport.password_queue_max", wide(passport.password_queue_max), 1..=65_536),
         ("challenge.answer_secs", challenge.answer_secs, 1..=SECS_MAX),
         ("challenge.repeat_secs", challenge.repeat_secs, 1..=SECS_MAX),
+        ("alerts.expiry_secs", alerts.expiry_secs, 60..=ALERT_EXPIRY_SECS_MAX),
+        ("alerts.waiting_per_account_max", alerts.waiting_per_account_max.into(), 1..=1000),
         ("limits.connections_max", wide(limits.connections_max), 1..=1_000_000),
         (
             "limits.connections_per_address_max",
@@ -333,12 +367,18 @@ fn numbers(config: &Config, found: &mut Complaints) {
         ),
         ("limits.output_queue_bytes_max", wide(limits.output_queue_bytes_max), 4096..=268_435_456),
         ("limits.inbox_events_max", wide(limits.inbox_events_max), 16..=1_000_000),
+        ("limits.rooms_max", wide(limits.rooms_max), 1..=1_000_000),
+        ("limits.rooms_per_user_max", wide(limits.rooms_per_user_max), 1..=1_000_000),
+        ("limits.room_members_max", wide(limits.room_members_max), 2..=1000),
+        ("limits.room_queue_bytes_max", wide(limits.room_queue_bytes_max), 65_536..=268_435_456),
         ("limits.forward_list_max", limits.forward_list_max.into(), 1..=10_000),
         ("limits.allow_block_list_max", limits.allow_block_list_max.into(), 1..=10_000),
         ("limits.renames_per_minute_max", limits.renames_per_minute_max.into(), 1..=1000),
+        ("limits.pages_per_minute_max", limits.pages_per_minute_max.into(), 1..=1000),
         ("timers.login_secs", timers.login_secs, 1..=SECS_MAX),
         ("timers.ping_secs", timers.ping_secs, 1..=SECS_MAX),
         ("timers.idle_intervals", timers.idle_intervals, 1..=1000),
+        ("timers.room_idle_secs", timers.room_idle_secs, 1..=SECS_MAX),
         ("timers.dispatch_linger_secs", timers.dispatch_linger_secs, 1..=3600),
         ("timers.http_request_secs", timers.http_request_secs, 1..=3600),
         ("timers.write_stall_secs", timers.write_stall_secs, 1..=3600),
@@ -346,11 +386,6 @@ fn numbers(config: &Config, found: &mut Complaints) {
         ("timers.account_check_secs", timers.account_check_secs, 1..=3600),
         ("timers.shutdown_notice_minutes", timers.shutdown_notice_minutes, 0..=1440),
         ("timers.shutdown_grace_secs", timers.shutdown_grace_secs, 1..=3600),
-        (
-            "switchboard.requests_per_minute_max",
-            config.switchboard.requests_per_minute_max.into(),
-            1..=10_000,
-        ),
         ("store.readers", store.readers.into(), 1..=64),
     ] {
         found.range(key, value, range);

@@ -2,9 +2,9 @@
 //! holds the two together.
 
 use super::{
-    Bind, Challenge, ChallengeClient, ChallengePolicy, Data, Dispatch, Limits, Log, LogFormat,
-    Notification, Passport, Store, Switchboard, Synchronous, Timers, TlsFloor, UrlService, Urls,
-    VerReply,
+    Admin, Alerts, Bind, Challenge, ChallengeClient, ChallengePolicy, Data, Dispatch, Limits, Log,
+    LogFormat, Notification, Passport, Store, Switchboard, Synchronous, Timers, TlsFloor,
+    UrlService, Urls, VerReply,
 };
 use std::path::PathBuf;
 
@@ -41,6 +41,9 @@ impl Default for Switchboard {
             advertised: String::new(),
             servers: Vec::new(),
             requests_per_minute_max: 30,
+            blocked_reply: 217,
+            refused_calls_max: 5,
+            call_window_secs: 60,
         }
     }
 }
@@ -73,6 +76,12 @@ impl Default for Passport {
             password_workers: 0,
             password_queue_max: 64,
         }
+    }
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { socket: "admin.socket".into(), bind: Bind::Off, token_file: PathBuf::new() }
     }
 }
 
@@ -126,6 +135,12 @@ impl Default for Urls {
     }
 }
 
+impl Default for Alerts {
+    fn default() -> Self {
+        Self { expiry_secs: 7 * 86_400, waiting_per_account_max: 50 }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -135,9 +150,14 @@ impl Default for Limits {
             payload_bytes_max: 8192,
             output_queue_bytes_max: 64 * 1024,
             inbox_events_max: 4096,
+            rooms_max: 10_000,
+            rooms_per_user_max: 256,
+            room_members_max: 50,
+            room_queue_bytes_max: 4 * 1024 * 1024,
             forward_list_max: 600,
             allow_block_list_max: 1000,
             renames_per_minute_max: 5,
+            pages_per_minute_max: 10,
         }
     }
 }
@@ -148,6 +168,7 @@ impl Default for Timers {
             login_secs: 60,
             ping_secs: 60,
             idle_intervals: 4,
+            room_idle_secs: 600,
             dispatch_linger_secs: 5,
             http_request_secs: 10,
             write_stall_secs: 60,

@@ -53,10 +53,8 @@ impl State {
         let (id, call) = self.cookies.redeem_answer(presented, address, now)?;
         let member = self.members.get_mut(&id)?;
         // The lists may have changed since the call.
-        member
-            .circle
-            .allows(call.caller)
-            .then(|| Answer { admitted: admit(member), room: call.room })
+        let Call { room, caller } = call;
+        member.circle.allows(caller).then(|| Answer { admitted: admit(member), room, caller })
     }
 
     pub(super) fn ring(
@@ -84,7 +82,7 @@ impl State {
 fn admit(member: &mut Member) -> Admitted {
     Admitted {
         person: member.person.clone(),
-        dialect: member.dialect,
+        dialect: member.facts.dialect,
         session: member.session,
         over: member.over.get_or_insert_default().clone(),
     }

@@ -2,19 +2,23 @@
 
 mod challenge;
 mod commands;
+mod delivery;
 mod edit;
 mod events;
 mod handshake;
+mod news;
 mod signed_in;
 mod switchboards;
+mod urls;
 
 use crate::{
     config::Config,
     hub::{Event, Hub, SessionId, ticket::Tickets},
+    metrics::{Metrics, RoleMeters},
     model::Address,
     protocol::Dialect,
     session::{
-        Outbox, Reason, Reject, Role, Row, Stage, command::RowInfo, commands::ver::Greeting,
+        self, Outbox, Reason, Reject, Role, Row, Stage, command::RowInfo, commands::ver::Greeting,
     },
     store::Store,
 };
@@ -24,8 +28,12 @@ use std::{collections::HashSet, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use delivery::Deliveries;
 pub use events::nln;
 pub use switchboards::Switchboards;
+
+/// The role in metrics and in what operators are told.
+const NAME: &str = "notification";
 
 /// What all notification connections share.
 #[derive(Debug)]
@@ -38,10 +46,18 @@ pub struct Context {
     pub hub: Hub,
     /// Where conversations take place; `None`: nowhere.
     pub switchboards: Option<Switchboards>,
+    /// The port of the web pages, for links to them.
+    pub web_port: u16,
     /// Tickets from the login service.
     pub tickets: Arc<Tickets>,
     /// Cancelled when nobody is let in any more.
     pub closing: CancellationToken,
+    /// Where sign-ins and sessions count.
+    pub metrics: Arc<Metrics>,
+    /// Where its connections count.
+    pub meters: RoleMeters,
+    /// Alerts that have been handed over.
+    pub deliveries: Deliveries,
     /// Accounts whose lines are logged.
     pub traced: HashSet<Address>,
 }
@@ -54,6 +70,8 @@ pub struct Notification {
     peer: SocketAddr,
     local: SocketAddr,
     greeting: Greeting,
+    /// The version that the client told, if it is fit to be shown.
+    client_version: Option<Box<str>>,
     state: State,
 }
 
@@ -75,7 +93,14 @@ impl Notification {
     ) -> Self {
         let login = Duration::from_secs(context.config.timers.login_secs);
         let state = State::Handshake(Handshake::new(Instant::now() + login));
-        Self { context, session, peer, local, greeting: Greeting::default(), state }
+        let (greeting, client_version) = (Greeting::default(), None);
+        Self { context, session, peer, local, greeting, client_version, state }
+    }
+
+    /// Handles for [`Context::meters`].
+    #[must_use]
+    pub fn meters(metrics: &Metrics) -> RoleMeters {
+        session::meters::<Self>(metrics, NAME)
     }
 
     /// The command table as shown to people.
@@ -90,6 +115,10 @@ impl Role for Notification {
 
     fn rows() -> &'static [Row<Self>] {
         commands::ROWS
+    }
+
+    fn meters(&self) -> &RoleMeters {
+        &self.context.meters
     }
 
     fn stage(&self) -> Stage {

@@ -1,4 +1,4 @@
-//! Every line the server sends on DS and NS, and its one encoder. Differences between dialects
+//! Every line the server sends, and its one encoder. Differences between dialects
 //! live here and nowhere else.
 
 use super::{Dialect, ErrorCode, TrId, escape};
@@ -11,7 +11,7 @@ use bytes::{BufMut, BytesMut};
 use std::fmt::Display;
 
 /// Every verb the server sends, with what it says; `NNN` stands for the numeric errors.
-pub const SENT: [(&str, &str); 35] = [
+pub const SENT: [(&str, &str); 37] = [
     ("NNN", "error, see the reference"),
     ("VER", "the chosen dialect"),
     ("CVR", "recommended and least version"),
@@ -19,7 +19,9 @@ pub const SENT: [(&str, &str); 35] = [
     ("USR", "sign-in policy, then success"),
     ("XFR", "go to this notification server; this switchboard"),
     ("RNG", "somebody wants me in a conversation"),
-    ("MSG", "profile, system message; with payload"),
+    ("MSG", "profile, news of mail, system message; with payload"),
+    ("NOT", "an alert (MSNP9); with payload"),
+    ("IPG", "a page (MSNP9); with payload"),
     ("SYN", "list version, and whether the lists follow"),
     ("GTC", "setting, in a list or as a reply"),
     ("BLP", "setting, in a list or as a reply"),
@@ -49,6 +51,20 @@ pub const SENT: [(&str, &str); 35] = [
     ("OUT SSD", "server shutting down"),
 ];
 
+/// The same of a switchboard.
+pub const SENT_ON_SWITCHBOARD: [(&str, &str); 10] = [
+    ("NNN", "error, see the reference"),
+    ("USR", "the new conversation is there"),
+    ("CAL", "the person has been rung"),
+    ("IRO", "who is in the conversation already"),
+    ("ANS", "in the conversation"),
+    ("JOI", "somebody has come"),
+    ("BYE", "somebody has left; with 1: nobody said anything for too long"),
+    ("MSG", "what somebody says; with payload"),
+    ("ACK", "delivered"),
+    ("NAK", "not delivered"),
+];
+
 /// One line, borrowed from whoever sends it. `token` fields repeat the client's own word byte for
 /// byte; names are encoded anew.
 #[derive(Clone)]
@@ -74,6 +90,10 @@ pub enum Event<'a> {
     Rng { room: u32, to: &'a str, cookie: &'a str, address: &'a Address, name: &'a Name },
     /// `MSG Hotmail Hotmail length` and the payload.
     Msg { payload: &'a str },
+    /// `NOT length` and the document, given in two parts.
+    Not { head: &'a str, body: &'a [u8] },
+    /// `IPG length` and the document.
+    Ipg { document: &'a str },
     /// `SYN n ver`
     SynCurrent { trid: TrId, version: u32 },
     /// `SYN n ver contacts groups`
@@ -147,6 +167,24 @@ pub enum Event<'a> {
     Ims { trid: TrId, on: bool },
     /// `REA n ver email name`
     Rea { trid: TrId, version: u32, address: &'a Address, name: &'a [u8] },
+    /// `USR n OK email name` on a switchboard.
+    UsrConversation { trid: TrId, address: &'a Address, name: &'a Name },
+    /// `CAL n RINGING room`
+    Cal { trid: TrId, room: u32 },
+    /// `IRO n index total email name`
+    Iro { trid: TrId, index: usize, total: usize, address: &'a Address, name: &'a Name },
+    /// `ANS n OK`
+    AnsOk { trid: TrId },
+    /// `JOI email name`
+    Joi { address: &'a Address, name: &'a Name },
+    /// `BYE email [1]`
+    Bye { address: &'a Address, idle: bool },
+    /// `MSG email name length` and the payload.
+    Said { address: &'a Address, name: &'a Name, payload: &'a [u8] },
+    /// `ACK n`
+    Ack { trid: TrId },
+    /// `NAK n`
+    Nak { trid: TrId },
 }
 
 impl Event<'_> {
@@ -187,6 +225,17 @@ impl Event<'_> {
             Self::Msg { payload } => {
                 line.first("MSG Hotmail Hotmail").word(payload.len()).end();
                 out.put_slice(payload.as_bytes());
+            }
+            // MSNP8 clients would read the documents as commands.
+            Self::Not { .. } | Self::Ipg { .. } if dialect == Dialect::Msnp8 => {}
+            Self::Not { head, body } => {
+                line.first("NOT").word(head.len() + body.len()).end();
+                out.put_slice(head.as_bytes());
+                out.put_slice(body);
+            }
+            Self::Ipg { document } => {
+                line.first("IPG").word(document.len()).end();
+                out.put_slice(document.as_bytes());
             }
             Self::SynCurrent { trid, version } => line.first("SYN").word(trid).word(version).end(),
             Self::Syn { trid, version, contacts, groups } => {
@@ -307,6 +356,27 @@ impl Event<'_> {
             Self::Rea { trid, version, address, name } => {
                 line.first("REA").word(trid).word(version).word(address).token(name).end();
             }
+            Self::UsrConversation { trid, address, name } => {
+                line.first("USR").word(trid).word("OK").word(address).name(name).end();
+            }
+            Self::Cal { trid, room } => {
+                line.first("CAL").word(trid).word("RINGING").word(room).end();
+            }
+            Self::Iro { trid, index, total, address, name } => {
+                line.first("IRO").word(trid).word(index).word(total);
+                line.word(address).name(name).end();
+            }
+            Self::AnsOk { trid } => line.first("ANS").word(trid).word("OK").end(),
+            Self::Joi { address, name } => line.first("JOI").word(address).name(name).end(),
+            Self::Bye { address, idle } => {
+                line.first("BYE").word(address).optional(idle.then_some(1)).end();
+            }
+            Self::Said { address, name, payload } => {
+                line.first("MSG").word(address).name(name).word(payload.len()).end();
+                out.put_slice(payload);
+            }
+            Self::Ack { trid } => line.first("ACK").word(trid).end(),
+            Self::Nak { trid } => line.first("NAK").word(trid).end(),
         }
     }
 }

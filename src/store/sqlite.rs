@@ -2,8 +2,10 @@
 //! open from a second process. Knows no rule of the lists; `model::roster` does.
 
 mod accounts;
+mod alerts;
 mod desk;
 mod edit;
+mod mailboxes;
 mod read;
 mod readers;
 mod replace;
@@ -12,11 +14,16 @@ mod sql;
 mod writer;
 
 use super::{
-    Account, EditError, NewAccount, PasswordHash, Publish, SchemaStatus, SignIn, Store, StoreError,
+    Account, EditError, NewAccount, NewAlert, PasswordHash, Posted, Publish, PublishAlert,
+    PublishMail, SchemaStatus, SignIn, Store, StoreError, Waiting,
 };
 use crate::{
     config::Synchronous,
-    model::{AccountId, Address, Applied, Edit, Roster, roster::RosterLimits},
+    metrics::StoreMeters,
+    model::{
+        AccountId, Address, AlertId, Applied, Edit, Mailbox, Roster, mail::MailChange,
+        roster::RosterLimits,
+    },
 };
 use anyhow::{Context, anyhow};
 use async_trait::async_trait;
@@ -111,6 +118,16 @@ pub async fn schema_status(path: &Path) -> Result<SchemaStatus, OpenError> {
     last_status(path, conn).await
 }
 
+/// Writes a consistent copy of the file to `target`, which must not exist, without changing the
+/// file, not even an older schema.
+///
+/// # Errors
+/// [`StoreError::Conflict`] if `target` exists.
+pub async fn backup(path: &Path, target: &Path) -> Result<(), StoreError> {
+    let connect = schema::connect_options(path, Synchronous::Full, schema::BUSY_TIMEOUT);
+    copy_to(connect, target.to_owned()).await
+}
+
 /// The store. Dropping it ends its writer once the queue is empty; [`SqliteStore::close`] also
 /// waits for that.
 pub struct SqliteStore {
@@ -118,6 +135,7 @@ pub struct SqliteStore {
     connect: SqliteConnectOptions,
     readers: Readers,
     writer: Writer,
+    meters: StoreMeters,
     tasks: TaskTracker,
 }
 
@@ -127,12 +145,24 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`].
     pub async fn open(options: SqliteOptions) -> Result<Self, OpenError> {
-        Self::open_patient(options, schema::BUSY_TIMEOUT).await
+        Self::open_measured(options, &StoreMeters::default()).await
+    }
+
+    /// [`Self::open`], counting in `meters`.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn open_measured(
+        options: SqliteOptions,
+        meters: &StoreMeters,
+    ) -> Result<Self, OpenError> {
+        Self::open_patient(options, schema::BUSY_TIMEOUT, meters).await
     }
 
     async fn open_patient(
         options: SqliteOptions,
         busy_timeout: Duration,
+        meters: &StoreMeters,
     ) -> Result<Self, OpenError> {
         schema::ensure_file(&options, busy_timeout).await?;
         let SqliteOptions { path, synchronous, readers, limits, create: _ } = options;
@@ -143,8 +173,8 @@ impl SqliteStore {
             OpenError::Unavailable { database: schema::name(&path), error: error.into() }
         })?;
         let tasks = TaskTracker::new();
-        let writer = Writer::start(&tasks, conn, writing, limits);
-        Ok(Self { path, connect, readers, writer, tasks })
+        let writer = Writer::start(&tasks, conn, writing, limits, meters.clone());
+        Ok(Self { path, connect, readers, writer, meters: meters.clone(), tasks })
     }
 }
 
@@ -165,30 +195,35 @@ impl Store for SqliteStore {
     }
 
     async fn export(&self, only: Option<&[Address]>) -> Result<Vec<(Account, Roster)>, StoreError> {
+        let _timed = self.meters.read("export");
         let mut reader = self.readers.take().await?;
         let outcome = read::export(reader.conn(), only).await;
         reader.settle(outcome)
     }
 
     async fn account(&self, address: &Address) -> Result<Account, StoreError> {
+        let _timed = self.meters.read("account");
         let mut reader = self.readers.take().await?;
         let outcome = read::account(reader.conn(), address).await;
         reader.settle(outcome)
     }
 
     async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        let _timed = self.meters.read("accounts");
         let mut reader = self.readers.take().await?;
         let outcome = read::accounts(reader.conn()).await;
         reader.settle(outcome)
     }
 
     async fn standing_changes(&self) -> Result<i64, StoreError> {
+        let _timed = self.meters.read("standing");
         let mut reader = self.readers.take().await?;
         let outcome = read::standing_changes(reader.conn()).await;
         reader.settle(outcome)
     }
 
     async fn standings(&self) -> Result<HashMap<AccountId, bool>, StoreError> {
+        let _timed = self.meters.read("standings");
         let mut reader = self.readers.take().await?;
         let outcome = read::standings(reader.conn()).await;
         reader.settle(outcome)
@@ -207,12 +242,14 @@ impl Store for SqliteStore {
     }
 
     async fn sign_in(&self, id: AccountId) -> Result<SignIn, StoreError> {
+        let _timed = self.meters.read("sign_in");
         let mut reader = self.readers.take().await?;
         let outcome = read::sign_in(reader.conn(), id).await;
         reader.settle(outcome)
     }
 
     async fn roster(&self, id: AccountId) -> Result<Roster, StoreError> {
+        let _timed = self.meters.read("roster");
         let mut reader = self.readers.take().await?;
         let outcome = read::roster(reader.conn(), id).await;
         reader.settle(outcome)
@@ -227,7 +264,45 @@ impl Store for SqliteStore {
         self.writer.edit(owner, edit, publish).await
     }
 
+    async fn add_alert(
+        &self,
+        alert: NewAlert,
+        publish: PublishAlert,
+    ) -> Result<Posted, StoreError> {
+        self.writer.alert(alert, publish).await
+    }
+
+    async fn waiting_alerts(&self, id: AccountId, now_secs: i64) -> Result<Waiting, StoreError> {
+        let mut reader = self.readers.take().await?;
+        let outcome = alerts::waiting(reader.conn(), id, now_secs).await;
+        reader.settle(outcome)
+    }
+
+    async fn settle_alerts(&self, settled: Vec<(AccountId, AlertId)>) -> Result<(), StoreError> {
+        self.writer.accounts(Write::SettleAlerts(settled)).await
+    }
+
+    async fn set_mailbox(&self, address: &Address, has_one: bool) -> Result<(), StoreError> {
+        self.writer.accounts(Write::SetMailbox(address.clone(), has_one)).await
+    }
+
+    async fn change_mail(
+        &self,
+        address: &Address,
+        change: MailChange,
+        publish: PublishMail,
+    ) -> Result<Mailbox, StoreError> {
+        self.writer.mail(address.clone(), change, publish).await
+    }
+
+    async fn takes_pages(&self, address: &Address) -> Result<(AccountId, bool), StoreError> {
+        let mut reader = self.readers.take().await?;
+        let outcome = mailboxes::takes_pages(reader.conn(), address).await;
+        reader.settle(outcome)
+    }
+
     async fn schema(&self) -> Result<SchemaStatus, StoreError> {
+        let _timed = self.meters.read("schema");
         let mut reader = self.readers.take().await?;
         let outcome = schema::status(&self.path, reader.conn()).await.map_err(StoreError::from);
         reader.settle(outcome)

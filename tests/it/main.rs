@@ -2,8 +2,13 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod admin;
+mod alerts;
 mod certificates;
 mod cli;
+mod conversations;
+mod cost;
+mod crash;
 mod crowd;
 mod doctor;
 mod edge;
@@ -14,6 +19,7 @@ mod matrix;
 mod moving;
 mod passport;
 mod process;
+mod rooms;
 mod sessions;
 mod store;
 mod support;
@@ -21,3 +27,4 @@ mod tidy;
 #[cfg(feature = "legacy-tls")]
 mod tls;
 mod transcripts;
+mod web;

@@ -34,9 +34,12 @@ pub(super) async fn run(mut config: Config) -> Result<(), Failure> {
     config.dispatch = defaults.dispatch;
     config.notification.bind = defaults.notification.bind;
     config.notification.advertised.clear();
+    config.switchboard = defaults.switchboard;
     config.passport.http_bind = Bind::Off;
+    config.web.bind = defaults.web.bind;
     config.passport.https_bind = defaults.passport.https_bind;
     config.passport.login_host.clear();
+    config.admin = defaults.admin;
     let options = ephemeral::build(&config, None).await?;
     let trusted = match &options.tls {
         Some(tls) => tls.certificate_pem().map_err(anyhow::Error::new)?,

@@ -3,8 +3,8 @@
 //! Syntax: `USR n TWN I email`, then `USR n TWN S ticket`
 //! Direction: client to NS
 //! Replies: `USR n TWN S policy`; `USR n OK email name 1 0` and the profile `MSG`
-//! Errors: bad ticket 911 and close; shutting down 604 and close; after sign-in 207; other package
-//! or step: close
+//! Errors: bad ticket 911 and close; shutting down 604 and close; database failure 601 and close;
+//! after sign-in 207; other package or step: close
 //! Source: reference `ns-commands.md` USR and MSG; `passport.md` §3, §7, §8;
 //! `presence-rules.md` §7
 //! Quirks: `TWN I` never tells whether the account exists. The older session of an account ends
@@ -12,15 +12,15 @@
 
 use super::STALE_READS_MAX;
 use crate::{
-    hub::{Inbox, Member, Person, SignIn, ticket::Grant},
+    hub::{Facts, Inbox, Member, Person, SignIn, ticket::Grant},
     model::Address,
     notification::{
-        Notification, State,
+        NAME, Notification, State,
         challenge::Challenged,
         handshake::{policy, unix_secs},
         signed_in::SignedIn,
     },
-    protocol::{Dialect, ErrorCode, Event, message},
+    protocol::{ErrorCode, Event, message},
     session::{Call, Outbox, Reason, Reject, trace::Trace},
     store::{Account, StoreError},
 };
@@ -56,19 +56,29 @@ pub(super) async fn handle(
             Ok(())
         }
         (b"TWN", b"S") if role.context.closing.is_cancelled() => {
-            Err(Reject::Final(ErrorCode::GoingDown, Reason::Shutdown))
+            Err(refused(role, Reject::Final(ErrorCode::GoingDown, Reason::Shutdown)))
         }
         (b"TWN", b"S") if handshake.is_named => {
             let user = handshake.address.clone();
             // Presented once is presented, whoever it was.
             let grant = role.context.tickets.redeem(args.word()?, user.as_ref());
             let (Some(grant), Some(user)) = (grant, user) else {
-                return Err(Reject::Final(ErrorCode::AuthenticationFailed, Reason::BadTicket));
+                let reject = Reject::Final(ErrorCode::AuthenticationFailed, Reason::BadTicket);
+                return Err(refused(role, reject));
             };
-            sign_in(role, &grant, &user, call, outbox).await
+            let signed_in = sign_in(role, &grant, &user, call, outbox).await;
+            signed_in.map_err(|reject| refused(role, reject))
         }
         _ => Err(Reason::BadAuthentication.into()),
     }
+}
+
+/// Counts a refusal by what it means to the connection.
+fn refused(role: &Notification, reject: Reject) -> Reject {
+    if let Reject::Final(_, reason) | Reject::Close(reason) = &reject {
+        role.context.metrics.sign_in_refused(NAME, reason.label());
+    }
+    reject
 }
 
 async fn sign_in(
@@ -79,16 +89,26 @@ async fn sign_in(
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     let dialect = role.greeting.agreed()?;
-    let (account, person, member, inbox) = register(role, dialect, grant).await?;
+    let facts = Arc::new(Facts {
+        role: NAME,
+        dialect,
+        client_version: role.client_version.take(),
+        peer: role.peer,
+        signed_in_at_secs: unix_secs(),
+    });
+    let Registered { account, has_alerts, person, member, inbox } =
+        register(role, grant, &facts).await?;
     let context = role.context.clone();
+    context.metrics.signed_in(NAME);
     let web_ticket = context.tickets.issue_web(account.id);
     outbox.confirm_trace();
     outbox.send(&Event::UsrOk { trid: call.trid, address: user, name: &account.name });
     let config = &context.config.notification;
     let payload = message::profile(&message::Profile {
-        login_time_secs: unix_secs(),
+        login_time_secs: facts.signed_in_at_secs,
         member_id: account.id.0,
         address: user.as_str(),
+        has_mailbox: account.mailbox.is_some(),
         lcid: config.lcid,
         country: &config.country,
         web_token: web_ticket.as_str(),
@@ -110,6 +130,7 @@ async fn sign_in(
         person,
         member,
         inbox,
+        _counted: role.context.metrics.session(NAME, dialect.name()),
         _web_ticket: web_ticket,
         status: None,
         takes_calls: true,
@@ -120,16 +141,29 @@ async fn sign_in(
         idle_check_at: None,
         renamed_at: VecDeque::new(),
         asked_for_switchboard_at: VecDeque::new(),
+        paged_at: VecDeque::new(),
+        mailbox: account.mailbox,
+        has_alerts,
+        told_alert: None,
     }));
     Ok(())
+}
+
+/// A session that is in the hub, and what was read for it.
+struct Registered {
+    account: Account,
+    has_alerts: bool,
+    person: Arc<Person>,
+    member: Member,
+    inbox: Inbox,
 }
 
 /// Reads the account and enters it into the hub, anew if its lists change in between.
 async fn register(
     role: &Notification,
-    dialect: Dialect,
     grant: &Grant,
-) -> Result<(Account, Arc<Person>, Member, Inbox), Reject> {
+    facts: &Arc<Facts>,
+) -> Result<Registered, Reject> {
     let denied = |reason| Reject::Final(ErrorCode::AuthenticationFailed, reason);
     // Announced before the lists are read: an edit that an older session of the account still has
     // under way would otherwise be in neither.
@@ -143,7 +177,7 @@ async fn register(
                     Reject::Final(ErrorCode::ServerUnavailable, Reason::Internal)
                 }
             })?;
-        let account = read.account;
+        let (account, has_alerts) = (read.account, read.has_alerts);
         if !account.enabled {
             return Err(denied(Reason::AccountDisabled));
         }
@@ -154,12 +188,12 @@ async fn register(
         let sign_in = SignIn {
             session: role.session,
             person: person.clone(),
-            dialect,
             circle: read.circle,
             version: account.list_version,
+            facts: facts.clone(),
         };
         if let Ok((member, inbox)) = arrival.sign_in(sign_in) {
-            return Ok((account, person, member, inbox));
+            return Ok(Registered { account, has_alerts, person, member, inbox });
         }
     }
     Err(Reject::Final(ErrorCode::ServerUnavailable, Reason::Internal))

@@ -117,12 +117,14 @@ impl Home {
     }
 }
 
-/// Options that put all four listeners on free ports.
+/// Options that put all listeners on free ports.
 pub(crate) const FREE_PORTS: &[&str] = &[
     "dispatch.bind=127.0.0.1:0",
     "notification.bind=127.0.0.1:0",
+    "switchboard.bind=127.0.0.1:0",
     "passport.http_bind=127.0.0.1:0",
     "passport.https_bind=127.0.0.1:0",
+    "web.bind=127.0.0.1:0",
 ];
 
 /// A running `msnd run`.
@@ -156,8 +158,12 @@ impl Server {
     pub(crate) fn await_ready(&mut self) -> Value {
         let ready: Value = serde_json::from_str(&self.out_line()).unwrap();
         for listener in ready["listeners"].as_array().unwrap() {
-            let address = listener["addr"].as_str().unwrap().parse().unwrap();
-            self.addresses.insert(listener["role"].as_str().unwrap().to_owned(), address);
+            let (role, address) = (&listener["role"], listener["addr"].as_str().unwrap());
+            // The admin socket is a path and no address.
+            if !address.starts_with("unix:") {
+                let role = role.as_str().unwrap().to_owned();
+                self.addresses.insert(role, address.parse().unwrap());
+            }
         }
         ready
     }
@@ -203,6 +209,12 @@ impl Server {
     pub(crate) fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.pid());
         assert!(Command::new("/bin/sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    /// Ends it as a power cut would, as far as a process can tell, and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Waits for the end: exit status, the rest of standard output, everything logged.

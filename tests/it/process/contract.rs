@@ -2,7 +2,7 @@
 
 use super::child::Home;
 use crate::support::Client;
-use std::{collections::BTreeSet, net::TcpListener};
+use std::{collections::BTreeSet, net::TcpListener, os::unix::net::UnixStream};
 
 const FIXTURE: &str = r#"
 [[user]]
@@ -54,17 +54,33 @@ fn the_ready_line_has_the_documented_shape() {
     let listeners = ready["listeners"].as_array().unwrap();
     let roles: Vec<_> =
         listeners.iter().map(|listener| listener["role"].as_str().unwrap()).collect();
-    assert_eq!(roles, ["dispatch", "notification", "passport-http", "passport-https"]);
+    assert_eq!(
+        roles,
+        [
+            "dispatch",
+            "notification",
+            "switchboard",
+            "passport-http",
+            "passport-https",
+            "http",
+            "admin"
+        ]
+    );
+    let admin = listeners.last().unwrap()["addr"].as_str().unwrap();
+    drop(UnixStream::connect(admin.strip_prefix("unix:").unwrap()).unwrap());
     let mut ports = BTreeSet::new();
     for listener in listeners {
         assert_eq!(listener.as_object().unwrap().len(), 2, "{listener}");
+        if listener["role"] == "admin" {
+            continue;
+        }
         let address = server.address(listener["role"].as_str().unwrap());
         assert!(address.ip().is_loopback() && address.port() != 0, "{address}");
         // Accepts already.
         drop(Client::connect(address));
         ports.insert(address.port());
     }
-    assert_eq!(ports.len(), 4);
+    assert_eq!(ports.len(), 5);
     assert_eq!(home.temporary_files(), 1);
     server.signal("TERM");
     let ended = server.wait();
@@ -186,8 +202,10 @@ fn a_taken_address_names_the_listener() {
     for (key, role) in [
         ("dispatch.bind", "dispatch"),
         ("notification.bind", "notification"),
+        ("switchboard.bind", "switchboard"),
         ("passport.http_bind", "passport-http"),
         ("passport.https_bind", "passport-https"),
+        ("web.bind", "http"),
     ] {
         let option = format!("{key}={taken}");
         let output = home.run(&["run", "--ephemeral", "--ready-json", "--set", &option], "");

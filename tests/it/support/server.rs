@@ -2,7 +2,9 @@
 //! it shuts it down and fails the test if a connection outlives the shutdown.
 
 use msnd::{
+    alert::Alerts,
     config::{Bind, Config, Synchronous},
+    metrics::Metrics,
     model::{Address, Name},
     net::tls::TlsServer,
     server::{self, Role, Running},
@@ -15,6 +17,7 @@ use msnd::{
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
+    path::PathBuf,
     sync::{Arc, LazyLock},
 };
 use tempfile::TempDir;
@@ -22,6 +25,8 @@ use tokio::runtime::Runtime;
 
 /// The password of every test account.
 pub(crate) const PASSWORD: &str = "secret";
+
+const DATABASE: &str = "test.sqlite";
 
 /// One hash for all test accounts.
 static HASH: LazyLock<PasswordHash> =
@@ -31,7 +36,7 @@ static HASH: LazyLock<PasswordHash> =
 pub(crate) struct TestServer {
     runtime: Runtime,
     running: Option<Running>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl TestServer {
@@ -42,11 +47,27 @@ impl TestServer {
 
     /// A server whose options `change` may change.
     pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
-        Self::start_with_tls(None, change)
+        Self::start_all(None, change, |store| store)
     }
 
     /// The same with certificates, if `change` gives the login service an address for TLS.
     pub(crate) fn start_with_tls(tls: Option<TlsServer>, change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_all(tls, change, |store| store)
+    }
+
+    /// The same, with something between server and store.
+    pub(crate) fn start_between(
+        change: impl FnOnce(&mut Config),
+        between: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+    ) -> Self {
+        Self::start_all(None, change, between)
+    }
+
+    fn start_all(
+        tls: Option<TlsServer>,
+        change: impl FnOnce(&mut Config),
+        between: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -54,10 +75,12 @@ impl TestServer {
             .build()
             .unwrap();
         let mut config = loopback();
+        config.data.dir = folder.path().into();
         change(&mut config);
         let running = runtime.block_on(async {
-            let store = SqliteStore::open(SqliteOptions {
-                path: folder.path().join("test.sqlite"),
+            let metrics = Arc::new(Metrics::default());
+            let database = SqliteOptions {
+                path: folder.path().join(DATABASE),
                 synchronous: Synchronous::Off,
                 readers: 2,
                 limits: msnd::model::roster::RosterLimits {
@@ -65,17 +88,19 @@ impl TestServer {
                     allow_block_max: config.limits.allow_block_list_max,
                 },
                 create: true,
-            });
+            };
+            let store = SqliteStore::open_measured(database, metrics.store());
             let options = server::Options {
                 config,
-                store: Arc::new(store.await.unwrap()),
-                hasher: Arc::new(hasher()),
+                store: between(Arc::new(store.await.unwrap())),
+                hasher: Arc::new(hasher().measured(metrics.passwords())),
+                metrics,
                 tls,
                 surroundings: server::Surroundings::Test,
             };
             server::start(options).await.unwrap()
         });
-        Self { runtime, running: Some(running), _folder: folder }
+        Self { runtime, running: Some(running), folder }
     }
 
     /// A server with these people, each named like the local part of its address.
@@ -83,6 +108,19 @@ impl TestServer {
         let server = Self::start();
         server.add(users.iter().map(|user| new_account(user)).collect());
         server
+    }
+
+    /// Makes an account that gets this number, which must be higher than any before.
+    pub(crate) fn add_as(&self, id: u64, account: NewAccount) {
+        use sqlx::{ConnectOptions as _, sqlite::SqliteConnectOptions};
+        let path = self.folder.path().join("test.sqlite");
+        self.runtime.block_on(async {
+            let mut conn = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+            let last = "INSERT INTO sqlite_sequence (name, seq) VALUES ('accounts', $1)";
+            let last = sqlx::query(last).bind(i64::try_from(id - 1).unwrap());
+            last.execute(&mut conn).await.unwrap();
+        });
+        self.add(vec![account]);
     }
 
     /// Makes accounts.
@@ -95,9 +133,19 @@ impl TestServer {
         self.running.as_ref().unwrap()
     }
 
+    /// What operators can tell people.
+    pub(crate) fn alerts(&self) -> &Alerts {
+        self.running().alerts()
+    }
+
     /// Its store.
     pub(crate) fn store(&self) -> Arc<dyn Store> {
         self.running().store().clone()
+    }
+
+    /// The file of its store.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join(DATABASE)
     }
 
     /// Runs a future on the server's runtime.
@@ -117,11 +165,16 @@ impl TestServer {
 
     /// Begins a shutdown with an announced time, lets `meanwhile` look, and drops the rest of it.
     pub(crate) fn announce_shutdown(&mut self, meanwhile: impl FnOnce()) {
-        let running = self.running.take().unwrap();
-        let shutdown = self.runtime.spawn(running.shut_down());
+        let shutdown = self.begin_shutdown();
         meanwhile();
         assert!(!shutdown.is_finished(), "the announced time is not over");
         shutdown.abort();
+    }
+
+    /// Begins a shutdown, which goes on by itself.
+    pub(crate) fn begin_shutdown(&mut self) -> tokio::task::JoinHandle<bool> {
+        let running = self.running.take().unwrap();
+        self.runtime.spawn(running.shut_down())
     }
 
     /// Shuts down as on SIGTERM; whether every connection ended within the grace time.
@@ -161,8 +214,10 @@ pub(crate) fn loopback() -> Config {
     let mut config = Config::default();
     config.dispatch.bind = bind;
     config.notification.bind = bind;
+    config.switchboard.bind = bind;
     config.passport.http_bind = bind;
     config.passport.https_bind = Bind::Off;
+    config.web.bind = bind;
     config
 }
 

@@ -1,15 +1,22 @@
 //! Plays a transcript against a server that starts as the preconditions say.
 
-use super::parse::{Message, Script, Step};
-use crate::support::{Client, TestServer, server::new_account};
+mod conversation;
+
+use super::{
+    operator,
+    parse::{Message, Script, Step},
+};
+use crate::support::{Client, TestServer, server::new_account, store::Observed};
 use msnd::{
     config::{Challenge, Config},
-    model::{Address, Group, GroupId, GroupSet, ListBits, Name, Privacy, Prompt, PropertyKey},
+    model::{
+        Address, Group, GroupId, GroupSet, ListBits, Mailbox, Name, Privacy, Prompt, PropertyKey,
+    },
     protocol::{challenge::answer, escape},
     server::Role,
     store::{NewAccount, NewContact},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Plays all of it; panics with the line number where it differs.
 pub(crate) fn play(script: &Script) {
@@ -32,14 +39,21 @@ struct Stage {
     chosen: BTreeMap<String, Option<String>>,
     /// Whether the scenario says how `VER` is answered; only then its whole reply is compared.
     names_ver_reply: bool,
-    /// Sessions of `% online`.
-    _offstage: Vec<Client>,
+    /// Sessions that are not shown: those of `% online`, and of participants who have no other.
+    offstage: BTreeMap<String, Client>,
+    /// Conversations of `joined`, by their example number.
+    rooms: BTreeMap<String, conversation::Room>,
+    /// Alerts of the script that nobody has received yet.
+    alerts: usize,
+    store: Arc<Observed>,
     server: TestServer,
 }
 
 struct Connection {
     client: Client,
-    is_notification: bool,
+    role: Role,
+    /// Whose it is, if the scenario begins with it.
+    user: Option<String>,
     is_signed_in: bool,
     is_open: bool,
 }
@@ -48,22 +62,31 @@ impl Stage {
     fn set(script: &Script) -> Self {
         let conditions: Vec<Vec<&str>> =
             script.preconditions.iter().map(|line| line.split_whitespace().collect()).collect();
-        let server = TestServer::start_with(|config| {
+        let set_options = |config: &mut Config| {
             for condition in conditions.iter().filter(|words| words[0] == "config") {
                 set_option(config, condition[1], condition[2]);
             }
+        };
+        let mut observed = None;
+        let server = TestServer::start_between(set_options, |store| {
+            observed.insert(Arc::new(Observed::new(store))).clone()
         });
-        server.add(Cast::new(&conditions, script).accounts());
+        let mut cast = Cast::new(&conditions, script);
+        if let Some((user, id)) = cast.member.take() {
+            server.add_as(id, cast.take(&user));
+        }
+        server.add(cast.accounts());
         let mut chosen: BTreeMap<_, _> =
             script.chosen.iter().map(|value| (value.clone(), None)).collect();
-        let mut offstage = Vec::new();
+        let mut offstage = BTreeMap::new();
         for words in &conditions {
             match words[..] {
                 ["ticket", user, ticket] => {
                     chosen.insert(ticket.into(), Some(server.ticket(user)));
                 }
                 ["online", user, ref presence @ ..] => {
-                    offstage.push(Client::present(&server, "MSNP9", user, &presence.join(" ")));
+                    let client = Client::present(&server, "MSNP9", user, &presence.join(" "));
+                    offstage.insert(user.into(), client);
                 }
                 _ => {}
             }
@@ -76,7 +99,10 @@ impl Stage {
             current: String::new(),
             chosen,
             names_ver_reply,
-            _offstage: offstage,
+            offstage,
+            rooms: BTreeMap::new(),
+            alerts: 0,
+            store: observed.unwrap(),
             server,
         }
     }
@@ -90,7 +116,18 @@ impl Stage {
                 }
             }
             Step::Send(message) => self.send(message),
+            Step::Operate(order) => {
+                operator::obey(&self.server, order);
+                self.alerts += usize::from(order.starts_with("alert "));
+            }
             Step::Receive(message) => {
+                if message.line.starts_with("NOT ") {
+                    if self.alerts == 0 {
+                        operator::send(&self.server, message.payload.as_deref().unwrap());
+                        self.alerts += 1;
+                    }
+                    self.alerts -= 1;
+                }
                 let wants_challenge = message.line.starts_with("CHL");
                 let line = self.read(wants_challenge);
                 self.compare(message, &line);
@@ -111,6 +148,8 @@ impl Stage {
                     expected.remove(at.unwrap_or_else(|| panic!("{line:?} not in {expected:?}")));
                 }
             }
+            Step::Database { works } => self.store.set_failing(!works),
+            Step::Shutdown => drop(self.server.begin_shutdown()),
             Step::Closed { name, by_server } => {
                 let name = name.as_ref().unwrap_or(&self.current);
                 let connection = self.connections.get_mut(name).unwrap();
@@ -126,11 +165,17 @@ impl Stage {
 
     fn open(&mut self, opening: &[String]) {
         let words: Vec<&str> = opening.iter().map(String::as_str).collect();
+        if let ["sb", "joined", room, user, _] = words[..] {
+            return self.join(room, user);
+        }
         let server = &self.server;
         let (role, client, is_signed_in) = match words[..] {
             ["ds"] => (Role::Dispatch, Client::connect(server.address(Role::Dispatch)), false),
             ["ns"] => {
                 (Role::Notification, Client::connect(server.address(Role::Notification)), false)
+            }
+            ["sb"] => {
+                (Role::Switchboard, Client::connect(server.address(Role::Switchboard)), false)
             }
             ["ns", "signed-in", dialect, user] => {
                 (Role::Notification, Client::sign_in(server, dialect, user), true)
@@ -141,16 +186,20 @@ impl Stage {
             }
             _ => panic!("unknown opening {words:?}"),
         };
-        if is_signed_in {
+        let user = words.get(3).map(|user| (*user).to_owned());
+        self.enter(Connection { client, role, user, is_signed_in, is_open: true });
+    }
+
+    /// The current connection is there from now on.
+    fn enter(&mut self, connection: Connection) {
+        if connection.is_signed_in {
             // What this opening meant to others is part of the precondition, not of the scenario.
             for other in
                 self.connections.values_mut().filter(|other| other.is_signed_in && other.is_open)
             {
-                other.client.drain();
+                other.unread();
             }
         }
-        let is_notification = role == Role::Notification;
-        let connection = Connection { client, is_notification, is_signed_in, is_open: true };
         self.connections.insert(self.current.clone(), connection);
     }
 
@@ -205,7 +254,8 @@ impl Stage {
                 assert_eq!(words[..2], expected_words[..2], "{line}");
                 assert_eq!(words.len(), expected_words.len(), "{line}");
             }
-            ("MSG", Some(wanted), Some(got)) if words[..3] == ["MSG", "Hotmail", "Hotmail"] => {
+            ("MSG", Some(wanted), Some(got)) if is_profile(wanted) => {
+                assert_eq!(words[..3], expected_words[..3], "{line}");
                 assert_eq!(field_names(got), field_names(wanted));
             }
             (_, wanted, got) => {
@@ -214,7 +264,7 @@ impl Stage {
                     self.compare_word(wanted, got, line);
                 }
                 assert_eq!(got, wanted, "{line}");
-                if words.first() == Some(&"USR") && words.get(2) == Some(&"OK") {
+                if ["USR", "ANS"].contains(&words[0]) && words.get(2) == Some(&"OK") {
                     self.connection().is_signed_in = true;
                 }
             }
@@ -242,11 +292,28 @@ impl Stage {
     /// At the end nothing is left unread.
     fn expect_silence(&mut self) {
         for connection in self.connections.values_mut() {
-            if connection.is_open && connection.is_notification && connection.is_signed_in {
-                connection.client.expect_silence();
+            if connection.is_open && connection.is_signed_in {
+                let mut lines = connection.unread();
+                lines.retain(|line| !line.starts_with("CHL 0 "));
+                assert_eq!(lines, [""; 0]);
             }
         }
     }
+}
+
+impl Connection {
+    /// Every line that has come and was not read, payloads aside.
+    fn unread(&mut self) -> Vec<String> {
+        match self.role {
+            Role::Switchboard => conversation::unread(&mut self.client),
+            _ => self.client.drain(),
+        }
+    }
+}
+
+/// Its values are the server's to choose.
+fn is_profile(payload: &[u8]) -> bool {
+    String::from_utf8_lossy(payload).contains("text/x-msmsgsprofile")
 }
 
 fn field_names(payload: &[u8]) -> Vec<String> {
@@ -265,16 +332,23 @@ fn set_option(config: &mut Config, key: &str, value: &str) {
 /// The accounts of a scenario, in order of first mention.
 struct Cast {
     accounts: Vec<NewAccount>,
+    /// Whose number the scenario gives.
+    member: Option<(String, u64)>,
 }
 
 impl Cast {
     fn new(conditions: &[Vec<&str>], script: &Script) -> Self {
-        let mut cast = Self { accounts: Vec::new() };
+        let mut cast = Self { accounts: Vec::new(), member: None };
         for words in conditions {
             match words[..] {
                 ["account", user, name, ref settings @ ..] => {
                     cast.account(user).name = decoded(name);
-                    settings.iter().for_each(|setting| apply(cast.account(user), setting));
+                    for setting in settings {
+                        match setting.split_once('=').unwrap() {
+                            ("member", id) => cast.member = Some((user.into(), member_id(id))),
+                            (key, value) => apply(cast.account(user), key, value),
+                        }
+                    }
                 }
                 ["list", owner, contact, _, _, name] => {
                     cast.account(owner);
@@ -290,7 +364,10 @@ impl Cast {
             if let Step::On { opening, .. } = step
                 && let Some(user) = opening.get(3)
             {
-                cast.account(user);
+                let account = cast.account(user);
+                if let Some(name) = opening.get(4).filter(|_| opening[0] == "sb") {
+                    account.name = decoded(name);
+                }
             }
         }
         for words in conditions {
@@ -304,6 +381,12 @@ impl Cast {
         }
         cast.mirror();
         cast
+    }
+
+    /// Takes one out.
+    fn take(&mut self, user: &str) -> NewAccount {
+        let at = self.accounts.iter().position(|account| account.address.as_str() == user);
+        self.accounts.remove(at.unwrap())
     }
 
     fn accounts(self) -> Vec<NewAccount> {
@@ -371,9 +454,20 @@ impl Cast {
     }
 }
 
-fn apply(account: &mut NewAccount, setting: &str) {
-    let (key, value) = setting.split_once('=').unwrap();
+/// `0xHIGH:0xLOW`
+fn member_id(text: &str) -> u64 {
+    let (high, low) = text.split_once(':').unwrap();
+    let half = |text: &str| u64::from_str_radix(text.strip_prefix("0x").unwrap(), 16).unwrap();
+    half(high) << 32 | half(low)
+}
+
+fn apply(account: &mut NewAccount, key: &str, value: &str) {
     match key {
+        "mailbox" => {
+            let (inbox, folders) = value.split_once(',').unwrap();
+            let (inbox_unread, folders_unread) = (inbox.parse().unwrap(), folders.parse().unwrap());
+            account.mailbox = Some(Mailbox { inbox_unread, folders_unread });
+        }
         "ver" => account.list_version = value.parse().unwrap(),
         "blp" => account.privacy = Privacy::from_code(value.as_bytes()).unwrap(),
         "gtc" => account.prompt = Prompt::from_code(value.as_bytes()).unwrap(),

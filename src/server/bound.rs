@@ -1,0 +1,60 @@
+//! Binds listeners before anybody is served. Knows the roles by name and address only.
+
+use super::{Listener, Role, StartError, bind::bind};
+use crate::config::{Bind, Config};
+use std::net::SocketAddr;
+use tokio::net::TcpListener;
+
+/// Listeners that are bound and not yet served.
+pub(super) struct Bound {
+    pub(super) listeners: Vec<(Role, TcpListener)>,
+    pub(super) addresses: Vec<Listener>,
+}
+
+impl Bound {
+    pub(super) fn bind(config: &Config, has_certificate: bool) -> Result<Self, StartError> {
+        let mut bound = Self { listeners: Vec::new(), addresses: Vec::new() };
+        for role in [
+            Role::Notification,
+            Role::Switchboard,
+            Role::Dispatch,
+            Role::Http,
+            Role::PassportHttp,
+            Role::PassportHttps,
+            Role::Admin,
+        ] {
+            let address = match role.bind(config) {
+                Bind::Off => continue,
+                Bind::Notification => {
+                    // That role, bound already, answers on its port without a referral.
+                    let shared = bound.address(Role::Notification);
+                    bound.addresses.extend(shared.map(|address| Listener { role, address }));
+                    continue;
+                }
+                Bind::At(_) if role == Role::PassportHttp && config.passport_is_on_web() => {
+                    let shared = bound.address(Role::Http);
+                    bound.addresses.extend(shared.map(|address| Listener { role, address }));
+                    continue;
+                }
+                Bind::At(address) => address,
+            };
+            if role == Role::PassportHttps && !has_certificate {
+                continue;
+            }
+            let is_shared = role == Role::Http && config.passport_is_on_web();
+            let Some(listener) = bind(role, address, !is_shared)? else { continue };
+            let address = listener.local_addr().map_err(|source| StartError::Bind {
+                role,
+                address,
+                source,
+            })?;
+            bound.addresses.push(Listener { role, address });
+            bound.listeners.push((role, listener));
+        }
+        Ok(bound)
+    }
+
+    pub(super) fn address(&self, role: Role) -> Option<SocketAddr> {
+        self.addresses.iter().find(|listener| listener.role == role).map(|found| found.address)
+    }
+}
