@@ -1,6 +1,6 @@
 //! What connections are made of, and how one is served. Knows all roles.
 
-use super::{Admission, Bound, Role, Running};
+use super::{Admission, Bound, Role, Running, handout::Handout};
 use crate::{
     account::Accounts,
     alert::Alerts,
@@ -60,7 +60,8 @@ impl Parts {
         });
         let passport = Passport::new(&config.passport, accounts, tickets.clone());
         let passport = Arc::new(passport.measured(metrics.clone()));
-        let mut web = Web::new(config, tickets.clone());
+        let web = Web::new(config, tickets.clone());
+        let mut web = web.with(Handout::is_for, Arc::new(Handout::new(config)));
         if config.passport_is_on_web() {
             web = web.with(Passport::is_for, passport.clone());
         }

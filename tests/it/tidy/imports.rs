@@ -44,6 +44,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "notification",
             "passport",
             "session",
+            "setup",
             "store",
             "switchboard",
             "web",
