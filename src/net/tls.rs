@@ -1,11 +1,14 @@
 //! TLS for listeners: which certificate a client gets, how old it may be, and certificates that are
 //! replaced while clients come. The only module that knows OpenSSL.
 
+pub mod authority;
 mod client;
 mod context;
 mod error;
+pub mod inspect;
 mod pair;
 mod policy;
+pub mod probe;
 mod rehearsal;
 mod self_signed;
 mod source;

@@ -4,11 +4,13 @@
 
 mod admin;
 mod alerts;
+mod certificates;
 mod cli;
 mod conversations;
 mod cost;
 mod crash;
 mod crowd;
+mod doctor;
 mod edge;
 mod fuzz;
 mod hostile;

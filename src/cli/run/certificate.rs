@@ -57,7 +57,8 @@ pub(super) fn to_trust(config: &Config) -> Option<String> {
     let folder = &config.data.dir;
     let ca = PairFiles::named(&folder.join(CERTIFICATES_FOLDER), CA_NAME).certificate;
     if ca.exists() {
-        return Some(ca.display().to_string());
+        let text = "(`msnd client-setup` writes what users of Windows need for that)";
+        return Some(format!("{} {text}", ca.display()));
     }
     let modern = folder.join(CERTIFICATE_FILE);
     let legacy = folder.join(LEGACY_CERTIFICATE_FILE);
