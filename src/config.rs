@@ -12,6 +12,7 @@ mod show;
 mod tests;
 mod text;
 
+use crate::model::subnet::Subnet;
 pub use bind::Bind;
 pub use check::{PAYLOAD_BYTES_MAX, log_filter};
 pub use load::{
@@ -40,6 +41,8 @@ pub struct Config {
     pub challenge: Challenge,
     /// Web addresses behind the client's buttons.
     pub urls: Urls,
+    /// What stands between us and the clients.
+    pub net: Net,
     /// Bounds on everything a peer can make us hold.
     pub limits: Limits,
     /// How long we wait for what.
@@ -215,6 +218,17 @@ pub struct UrlService {
     pub login: String,
     /// Passport site number.
     pub site_id: u32,
+}
+
+/// `[net]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub struct Net {
+    /// Proxies that begin each connection, on whatever listener, with a PROXY header (version 1 or
+    /// 2). The client's address is then the one they name.
+    pub proxy_protocol_from: Vec<Subnet>,
+    /// HTTP proxies whose `X-Forwarded-For` the gateway believes.
+    pub forwarded_for_from: Vec<Subnet>,
 }
 
 /// `[limits]`

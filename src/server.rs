@@ -12,7 +12,7 @@ use crate::{
     hub::{Hub, SessionId, ticket::Tickets},
     model::Address,
     net::{
-        listener::{Accepted, Admission, accept},
+        listener::{Accepted, Admission, Proxies, accept},
         tls::TlsServer,
     },
     notification::{self, Notification},
@@ -234,8 +234,10 @@ impl Running {
         let admission = self.admission.clone();
         let (tasks, draining) = (self.tasks.clone(), self.draining.clone());
         let parts = parts.clone();
+        let from = parts.config.net.proxy_protocol_from.as_slice().into();
+        let proxies = Proxies { from, tasks: self.tasks.clone() };
         let serve = move |accepted| parts.serve(role, accepted, &tasks, &draining);
-        self.tasks.spawn(accept(listener, admission, closing, serve));
+        self.tasks.spawn(accept(listener, admission, proxies, closing, serve));
     }
 }
 

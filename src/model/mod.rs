@@ -11,6 +11,7 @@ pub mod privacy;
 pub mod property;
 pub mod roster;
 pub mod status;
+pub mod subnet;
 
 pub use address::Address;
 pub use dialect::Dialect;

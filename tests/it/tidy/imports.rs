@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const IMPORTS: &[(&str, &[&str])] = &[
     ("ctt", &[]),
     ("model", &[]),
-    ("net", &[]),
+    ("net", &["model"]),
     ("config", &["model"]),
     ("hub", &["model"]),
     ("protocol", &["model"]),
