@@ -17,6 +17,7 @@ pub mod hub;
 pub mod store;
 
 pub mod dispatch;
+pub mod gateway;
 pub mod net;
 pub mod notification;
 pub mod passport;

@@ -1,0 +1,6 @@
+//! x
+
+#[allow(unused)]
+mod session;
+#[allow(unused)]
+mod tunnel;
