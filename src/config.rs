@@ -122,6 +122,13 @@ pub struct Switchboard {
     pub servers: Vec<String>,
     /// Conversations a session may ask for in a minute before error 800.
     pub requests_per_minute_max: u32,
+    /// The error for a call to somebody who does not allow the caller: 217 as for somebody who is
+    /// not online, or 216.
+    pub blocked_reply: u16,
+    /// Calls of one account that may be refused within `call_window_secs` before error 713.
+    pub refused_calls_max: u32,
+    /// The window of the number above, seconds.
+    pub call_window_secs: u64,
 }
 
 /// `[passport]`
@@ -248,6 +255,14 @@ pub struct Limits {
     pub output_queue_bytes_max: usize,
     /// Events waiting for one session; more end that session.
     pub inbox_events_max: usize,
+    /// Conversations.
+    pub rooms_max: usize,
+    /// Conversations that one account has opened and is still in.
+    pub rooms_per_user_max: usize,
+    /// People in one conversation, those who have been called included.
+    pub room_members_max: usize,
+    /// Bytes waiting for one participant of a conversation; more end its part in it.
+    pub room_queue_bytes_max: usize,
     /// People on a forward list.
     pub forward_list_max: u32,
     /// People on an allow and a block list together.
@@ -266,6 +281,8 @@ pub struct Timers {
     pub ping_secs: u64,
     /// Announced intervals without a byte before a client that pings is taken for gone.
     pub idle_intervals: u64,
+    /// Seconds without a message after which a conversation ends.
+    pub room_idle_secs: u64,
     /// Seconds a dispatch connection may linger after its referral.
     pub dispatch_linger_secs: u64,
     /// Seconds for a TLS handshake, and again for the HTTP request behind it.

@@ -1,5 +1,5 @@
 //! msnd: an MSN Messenger server for MSNP8 and MSNP9. One process with the roles dispatch,
-//! notification and Passport sign-in.
+//! notification, switchboard and Passport sign-in.
 //!
 //! The modules in reading order; who may import whom is in ARCHITECTURE.md and held by
 //! `tests/it/tidy.rs`.
@@ -22,6 +22,7 @@ pub mod net;
 pub mod notification;
 pub mod passport;
 pub mod session;
+pub mod switchboard;
 
 pub mod cli;
 pub mod server;

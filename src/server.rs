@@ -1,8 +1,8 @@
 //! Binds every listener, wires the roles together, runs and drains. The only place that knows all
 //! of them.
 
-#[cfg(test)]
 mod door;
+mod listen;
 mod standing;
 
 use crate::{
@@ -15,27 +15,20 @@ use crate::{
         listener::{Accepted, Admission, Proxies, accept},
         tls::TlsServer,
     },
-    notification::{self, Notification},
+    notification::{self, Notification, Switchboards},
     passport::Passport,
     session::{SessionLimits, run},
     store::{Store, password::PasswordHasher},
+    switchboard::{self, Switchboard, message::MESSAGE_BYTES_MAX},
 };
-use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::HashSet, fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
-    net::{TcpListener, TcpSocket},
+    net::TcpListener,
     select,
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument as _;
-
-/// Where the login service listens if nobody chose and port 443 is reserved for root.
-const UNPRIVILEGED_HTTPS_PORT: u16 = 8443;
-
-/// Connections the kernel may complete before we accept them; it allows at most its own
-/// `net.core.somaxconn`. After a restart everybody comes back at once, and whoever finds the queue
-/// full waits for a second or more.
-const BACKLOG: u32 = 4096;
 
 /// What a listener is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,6 +37,8 @@ pub enum Role {
     Dispatch,
     /// Sign-in, lists, presence.
     Notification,
+    /// Conversations.
+    Switchboard,
     /// Passport sign-in without TLS.
     PassportHttp,
     /// Passport sign-in with TLS.
@@ -57,6 +52,7 @@ impl Role {
         match self {
             Self::Dispatch => "dispatch.bind",
             Self::Notification => "notification.bind",
+            Self::Switchboard => "switchboard.bind",
             Self::PassportHttp => "passport.http_bind",
             Self::PassportHttps => "passport.https_bind",
         }
@@ -66,6 +62,9 @@ impl Role {
         match self {
             Self::Dispatch => config.dispatch.bind,
             Self::Notification => config.notification.bind,
+            // It lives on the cookies of the other.
+            Self::Switchboard if config.notification.bind == Bind::Off => Bind::Off,
+            Self::Switchboard => config.switchboard.bind,
             Self::PassportHttp => config.passport.http_bind,
             Self::PassportHttps => config.passport.https_bind,
         }
@@ -78,6 +77,7 @@ impl fmt::Display for Role {
         f.pad(match self {
             Self::Dispatch => "dispatch",
             Self::Notification => "notification",
+            Self::Switchboard => "switchboard",
             Self::PassportHttp => "passport-http",
             Self::PassportHttps => "passport-https",
         })
@@ -250,7 +250,10 @@ struct Bound {
 impl Bound {
     fn bind(config: &Config, has_certificate: bool) -> Result<Self, StartError> {
         let mut bound = Self { listeners: Vec::new(), addresses: Vec::new() };
-        for role in [Role::Notification, Role::Dispatch, Role::PassportHttp, Role::PassportHttps] {
+        let passport = [Role::PassportHttp, Role::PassportHttps];
+        for role in
+            [Role::Notification, Role::Switchboard, Role::Dispatch].into_iter().chain(passport)
+        {
             let address = match role.bind(config) {
                 Bind::Off => continue,
                 Bind::Notification => {
@@ -264,7 +267,7 @@ impl Bound {
             if role == Role::PassportHttps && !has_certificate {
                 continue;
             }
-            let listener = bind(role, address)?;
+            let listener = listen::bind(role, address)?;
             let address = listener.local_addr().map_err(|source| StartError::Bind {
                 role,
                 address,
@@ -281,46 +284,13 @@ impl Bound {
     }
 }
 
-fn bind(role: Role, address: SocketAddr) -> Result<TcpListener, StartError> {
-    let error = match listen(address) {
-        Ok(listener) => return Ok(listener),
-        Err(error) => error,
-    };
-    let is_default = role.bind(&Config::default()) == Bind::At(address);
-    match error.kind() {
-        io::ErrorKind::AddrInUse => Err(StartError::AddressTaken { role, address }),
-        io::ErrorKind::PermissionDenied if is_default => {
-            let other = SocketAddr::new(address.ip(), UNPRIVILEGED_HTTPS_PORT);
-            tracing::warn!(
-                "{role}: port {} is reserved for root here, listening on {other} instead; old \
-                 clients only try port 443: run with the capability CAP_NET_BIND_SERVICE (setcap \
-                 cap_net_bind_service=+ep, or the systemd unit), or choose an address with {}",
-                address.port(),
-                role.key()
-            );
-            listen(other).map_err(|source| match source.kind() {
-                io::ErrorKind::AddrInUse => StartError::AddressTaken { role, address: other },
-                _ => StartError::Bind { role, address: other, source },
-            })
-        }
-        _ => Err(StartError::Bind { role, address, source: error }),
-    }
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A restart need not wait until the last connections are forgotten.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
 /// What connections are made of; clones share everything.
 #[derive(Clone)]
 struct Parts {
     config: Arc<Config>,
     dispatch: Option<Arc<dispatch::Context>>,
     notification: Arc<notification::Context>,
+    switchboard: Option<Arc<switchboard::Context>>,
     passport: Arc<Passport>,
     tls: Option<Arc<TlsServer>>,
     /// Cancelled when the server no longer lets anybody in.
@@ -346,6 +316,14 @@ impl Parts {
             Arc::new(dispatch::Context { config: config.clone(), referral })
         });
         let traced = config.log.wire_trace.iter().filter_map(|user| Address::parse(user).ok());
+        let traced: HashSet<_> = traced.collect();
+        let hub = Hub::new(config.limits.inbox_events_max);
+        let switchboard_at = bound.address(Role::Switchboard);
+        let switchboard = switchboard_at.map(|_| {
+            let (config, store, hub) = (config.clone(), store.clone(), hub.clone());
+            let (closing, traced) = (closing.clone(), traced.clone());
+            Arc::new(switchboard::Context::new(config, store, hub, closing, traced))
+        });
         Self {
             dispatch,
             passport: Arc::new(Passport::new(&config.passport, accounts, tickets.clone())),
@@ -353,11 +331,12 @@ impl Parts {
                 closing: closing.clone(),
                 config: config.clone(),
                 store,
-                hub: Hub::new(config.limits.inbox_events_max),
-                switchboards: None,
+                hub,
+                switchboards: switchboard_at.map(|bound| Switchboards::new(config, bound)),
                 tickets,
-                traced: traced.collect(),
+                traced,
             }),
+            switchboard,
             tls: tls.map(Arc::new),
             closing,
             limits: SessionLimits::from(&**config),
@@ -391,19 +370,14 @@ impl Parts {
         tasks: &TaskTracker,
         draining: &CancellationToken,
     ) {
-        let Accepted { id, stream, peer, local, permit } = accepted;
-        let (session, limits, draining) = (SessionId(id), self.limits, draining.clone());
         match role {
-            Role::Dispatch => {
-                let Some(context) = self.dispatch.clone() else { return };
-                let connection = Dispatch::new(context, session, peer, local);
-                tasks.spawn(run(connection, stream, &[], limits, draining, permit));
-            }
-            Role::Notification => {
-                let connection = Notification::new(self.notification.clone(), session, peer, local);
-                tasks.spawn(run(connection, stream, &[], limits, draining, permit));
+            Role::Notification if self.shares_port() => self.open_door(accepted, tasks, draining),
+            Role::Dispatch | Role::Notification | Role::Switchboard => {
+                self.speak(role, accepted, &[], tasks, draining);
             }
             Role::PassportHttp | Role::PassportHttps => {
+                let Accepted { id, stream, peer, local, permit } = accepted;
+                let (session, draining) = (SessionId(id), draining.clone());
                 let (passport, tls) = (self.passport.clone(), self.tls.clone());
                 let deadline = Duration::from_secs(self.config.timers.http_request_secs);
                 let span = tracing::info_span!("passport", session.id = %session);
@@ -429,6 +403,34 @@ impl Parts {
                     }
                 };
                 tasks.spawn(serve.instrument(span));
+            }
+        }
+    }
+
+    /// Serves a connection that speaks the line protocol and has said `received` already.
+    fn speak(
+        &self,
+        role: Role,
+        accepted: Accepted,
+        received: &[u8],
+        tasks: &TaskTracker,
+        draining: &CancellationToken,
+    ) {
+        let Accepted { id, stream, peer, local, permit } = accepted;
+        let (session, limits, draining) = (SessionId(id), self.limits, draining.clone());
+        match (role, &self.dispatch, &self.switchboard) {
+            (Role::Dispatch, Some(context), _) => {
+                let connection = Dispatch::new(context.clone(), session, peer, local);
+                tasks.spawn(run(connection, stream, received, limits, draining, permit));
+            }
+            (Role::Switchboard, _, Some(context)) => {
+                let connection = Switchboard::new(context.clone(), session, peer);
+                let limits = SessionLimits { payload_bytes_max: MESSAGE_BYTES_MAX, ..limits };
+                tasks.spawn(run(connection, stream, received, limits, draining, permit));
+            }
+            _ => {
+                let connection = Notification::new(self.notification.clone(), session, peer, local);
+                tasks.spawn(run(connection, stream, received, limits, draining, permit));
             }
         }
     }

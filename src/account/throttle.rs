@@ -3,21 +3,19 @@
 //! that others guess at. Knows nothing of passwords and never learns whether an account exists.
 
 use super::familiar::Familiar;
-use crate::model::Address;
-use parking_lot::Mutex;
-use std::{
-    collections::{BTreeMap, HashMap},
-    hash::Hash,
-    net::{IpAddr, Ipv6Addr},
-    time::Duration,
+use crate::model::{
+    Address,
+    failures::{Failures, network},
 };
+use parking_lot::Mutex;
+use std::{net::IpAddr, time::Duration};
 use tokio::time::Instant;
 
 /// Accounts, and again network addresses, whose failures are remembered; the one that failed
 /// least recently is forgotten first.
 pub const REMEMBERED_MAX: usize = 16_384;
 
-/// Failures drain evenly: after `max` of them at once one more try is free every `window / max`.
+/// Failed sign-ins, which drain evenly.
 #[derive(Debug)]
 pub(super) struct Throttle {
     accounts: Mutex<Failures<Address>>,
@@ -112,90 +110,6 @@ impl Drop for Attempt<'_> {
                 self.throttle.accounts.lock().refund(account);
             }
             (Verdict::Succeeded | Verdict::Unknown, _) => {}
-        }
-    }
-}
-
-/// Who counts as one peer: an IPv4 address, or the network an IPv6 subscriber chooses from.
-fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(address) => {
-            Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
-        }
-        v4 @ IpAddr::V4(_) => v4,
-    }
-}
-
-/// For each key the moment at which its failures will all have drained.
-#[derive(Debug)]
-struct Failures<K> {
-    keys: HashMap<K, Drain>,
-    by_age: BTreeMap<u64, K>,
-    next_serial: u64,
-    step: Duration,
-    burst: Duration,
-    keys_max: usize,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Drain {
-    empty_at: Instant,
-    serial: u64,
-}
-
-impl<K: Clone + Eq + Hash> Failures<K> {
-    fn new(max: u32, window: Duration, keys_max: usize) -> Self {
-        let max = max.max(1);
-        let step = window / max;
-        Self {
-            keys: HashMap::new(),
-            by_age: BTreeMap::new(),
-            next_serial: 0,
-            step,
-            burst: step * (max - 1),
-            keys_max,
-        }
-    }
-
-    fn full(&self, key: &K, now: Instant) -> bool {
-        self.keys.get(key).is_some_and(|drain| drain.empty_at > now + self.burst)
-    }
-
-    fn charge(&mut self, key: &K, now: Instant) {
-        let begins = self.take(key).map_or(now, |drain| drain.empty_at.max(now));
-        self.make_room(now);
-        let serial = self.next_serial;
-        self.next_serial += 1;
-        self.by_age.insert(serial, key.clone());
-        self.keys.insert(key.clone(), Drain { empty_at: begins + self.step, serial });
-    }
-
-    fn refund(&mut self, key: &K) {
-        if let Some(drain) = self.keys.get_mut(key) {
-            drain.empty_at = drain.empty_at.checked_sub(self.step).unwrap_or(drain.empty_at);
-        }
-    }
-
-    fn forget(&mut self, key: &K) {
-        self.take(key);
-    }
-
-    fn take(&mut self, key: &K) -> Option<Drain> {
-        let drain = self.keys.remove(key)?;
-        self.by_age.remove(&drain.serial);
-        Some(drain)
-    }
-
-    /// Drops up to two drained keys for each new one, and whatever is necessary beyond.
-    fn make_room(&mut self, now: Instant) {
-        for _ in 0..2 {
-            let Some((_, oldest)) = self.by_age.first_key_value() else { return };
-            let drained = self.keys.get(oldest).is_none_or(|drain| drain.empty_at <= now);
-            if (drained || self.keys.len() >= self.keys_max)
-                && let Some((_, oldest)) = self.by_age.pop_first()
-            {
-                self.keys.remove(&oldest);
-            }
         }
     }
 }
@@ -341,20 +255,5 @@ mod tests {
         assert_eq!(fail(&throttle, &alice(), "2001:db8::1".parse().unwrap()), Ok(()));
         assert_eq!(fail(&throttle, &alice(), "2001:db8::2:1".parse().unwrap()), Err(Wait));
         assert_eq!(fail(&throttle, &alice(), "2001:db8:0:1::1".parse().unwrap()), Ok(()));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn memory_is_bounded_and_the_oldest_is_forgotten() {
-        let now = Instant::now();
-        let mut failures = Failures::new(1, WINDOW, 3);
-        for key in [1, 2, 3, 1, 4, 5] {
-            failures.charge(&key, now);
-            assert!(failures.keys.len() <= 3 && failures.keys.len() == failures.by_age.len());
-        }
-        let full: Vec<_> = (1..=5).filter(|key| failures.full(key, now)).collect();
-        assert_eq!(full, [1, 4, 5]);
-        failures.charge(&6, now + 2 * WINDOW);
-        failures.charge(&7, now + 2 * WINDOW);
-        assert_eq!(failures.keys.len(), 2);
     }
 }

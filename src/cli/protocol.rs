@@ -4,8 +4,12 @@ use super::{Failure, output};
 use crate::{
     dispatch::Dispatch,
     notification::Notification,
-    protocol::{Dialect, event::SENT},
+    protocol::{
+        Dialect,
+        event::{SENT, SENT_ON_SWITCHBOARD},
+    },
     session::command::RowInfo,
+    switchboard::Switchboard,
 };
 use clap::Args;
 use serde_json::json;
@@ -20,7 +24,11 @@ pub(super) struct ProtocolArgs {
 
 /// Does it.
 pub(super) fn run(args: &ProtocolArgs) -> Result<(), Failure> {
-    let tables = [("dispatch", Dispatch::table()), ("notification", Notification::table())];
+    let tables = [
+        ("dispatch", Dispatch::table()),
+        ("notification", Notification::table()),
+        ("switchboard", Switchboard::table()),
+    ];
     if args.json {
         let tables = tables.map(|(role, rows)| {
             let sent = sent(role).map(|(verb, purpose)| {
@@ -64,8 +72,10 @@ const SENT_BY_DISPATCH: [&str; 5] = ["NNN", "VER", "CVR", "CVQ", "XFR"];
 
 /// What the role sends, with what it says.
 fn sent(role: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let all = if role == "switchboard" { &SENT_ON_SWITCHBOARD[..] } else { &SENT[..] };
     let is_dispatch = role == "dispatch";
-    SENT.into_iter().filter(move |(verb, _)| !is_dispatch || SENT_BY_DISPATCH.contains(verb))
+    let all = all.iter().copied();
+    all.filter(move |(verb, _)| !is_dispatch || SENT_BY_DISPATCH.contains(verb))
 }
 
 fn arguments(row: &RowInfo) -> String {

@@ -40,6 +40,9 @@ impl Default for Switchboard {
             advertised: String::new(),
             servers: Vec::new(),
             requests_per_minute_max: 30,
+            blocked_reply: 217,
+            refused_calls_max: 5,
+            call_window_secs: 60,
         }
     }
 }
@@ -123,6 +126,10 @@ impl Default for Limits {
             payload_bytes_max: 8192,
             output_queue_bytes_max: 64 * 1024,
             inbox_events_max: 4096,
+            rooms_max: 10_000,
+            rooms_per_user_max: 256,
+            room_members_max: 50,
+            room_queue_bytes_max: 4 * 1024 * 1024,
             forward_list_max: 600,
             allow_block_list_max: 1000,
             renames_per_minute_max: 5,
@@ -136,6 +143,7 @@ impl Default for Timers {
             login_secs: 60,
             ping_secs: 60,
             idle_intervals: 4,
+            room_idle_secs: 600,
             dispatch_linger_secs: 5,
             http_request_secs: 10,
             write_stall_secs: 60,

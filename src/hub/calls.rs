@@ -53,10 +53,8 @@ impl State {
         let (id, call) = self.cookies.redeem_answer(presented, address, now)?;
         let member = self.members.get_mut(&id)?;
         // The lists may have changed since the call.
-        member
-            .circle
-            .allows(call.caller)
-            .then(|| Answer { admitted: admit(member), room: call.room })
+        let Call { room, caller } = call;
+        member.circle.allows(caller).then(|| Answer { admitted: admit(member), room, caller })
     }
 
     pub(super) fn ring(

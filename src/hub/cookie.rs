@@ -69,6 +69,8 @@ pub struct Answer {
     pub admitted: Admitted,
     /// Which.
     pub room: RoomId,
+    /// Who called.
+    pub caller: AccountId,
 }
 
 /// A call, as the callee's session is told.

@@ -4,6 +4,7 @@
 pub mod address;
 pub mod dialect;
 pub mod edit;
+pub mod failures;
 pub mod list;
 pub mod name;
 pub mod presence;

@@ -21,10 +21,12 @@ error_codes! {
     InvalidParameter = 201, "invalid parameter";
     NoSuchUser = 205, "no such user";
     AlreadyLoggedIn = 207, "already logged in";
+    MalformedHandle = 208, "malformed user name";
     NameNotAllowed = 209, "friendly name not allowed";
     ListFull = 210, "list full";
     AlreadyThere = 215, "already there";
     NotOnList = 216, "not on the list";
+    NotReachable = 217, "not online or not accepting";
     AlreadyInMode = 218, "already in that mode";
     OnOppositeList = 219, "on the opposite list";
     TooManyGroups = 223, "too many groups";
@@ -33,6 +35,7 @@ error_codes! {
     GroupNameTooLong = 229, "group name too long";
     GroupZero = 230, "group 0 cannot be removed";
     SwitchboardFailed = 280, "no switchboard available";
+    MalformedMessage = 282, "malformed message";
     InternalError = 500, "internal server error";
     CommandDisabled = 502, "command disabled";
     BadInvitation = 503, "bad parameters of an invitation";
@@ -40,6 +43,7 @@ error_codes! {
     ServerUnavailable = 601, "server unavailable";
     DatabaseUnavailable = 603, "database unavailable";
     GoingDown = 604, "server going down";
+    TooActive = 713, "user too active";
     NotExpected = 715, "not expected";
     TooFast = 800, "changing too fast";
     AuthenticationFailed = 911, "authentication failed";

@@ -1,4 +1,4 @@
-//! Every line the server sends on DS and NS, and its one encoder. Differences between dialects
+//! Every line the server sends, and its one encoder. Differences between dialects
 //! live here and nowhere else.
 
 use super::{Dialect, ErrorCode, TrId, escape};
@@ -47,6 +47,20 @@ pub const SENT: [(&str, &str); 35] = [
     ("OUT", "goodbye"),
     ("OUT OTH", "signed in elsewhere"),
     ("OUT SSD", "server shutting down"),
+];
+
+/// The same of a switchboard.
+pub const SENT_ON_SWITCHBOARD: [(&str, &str); 10] = [
+    ("NNN", "error, see the reference"),
+    ("USR", "the new conversation is there"),
+    ("CAL", "the person has been rung"),
+    ("IRO", "who is in the conversation already"),
+    ("ANS", "in the conversation"),
+    ("JOI", "somebody has come"),
+    ("BYE", "somebody has left; with 1: nobody said anything for too long"),
+    ("MSG", "what somebody says; with payload"),
+    ("ACK", "delivered"),
+    ("NAK", "not delivered"),
 ];
 
 /// One line, borrowed from whoever sends it. `token` fields repeat the client's own word byte for
@@ -147,6 +161,24 @@ pub enum Event<'a> {
     Ims { trid: TrId, on: bool },
     /// `REA n ver email name`
     Rea { trid: TrId, version: u32, address: &'a Address, name: &'a [u8] },
+    /// `USR n OK email name` on a switchboard.
+    UsrConversation { trid: TrId, address: &'a Address, name: &'a Name },
+    /// `CAL n RINGING room`
+    Cal { trid: TrId, room: u32 },
+    /// `IRO n index total email name`
+    Iro { trid: TrId, index: usize, total: usize, address: &'a Address, name: &'a Name },
+    /// `ANS n OK`
+    AnsOk { trid: TrId },
+    /// `JOI email name`
+    Joi { address: &'a Address, name: &'a Name },
+    /// `BYE email [1]`
+    Bye { address: &'a Address, idle: bool },
+    /// `MSG email name length` and the payload.
+    Said { address: &'a Address, name: &'a Name, payload: &'a [u8] },
+    /// `ACK n`
+    Ack { trid: TrId },
+    /// `NAK n`
+    Nak { trid: TrId },
 }
 
 impl Event<'_> {
@@ -307,6 +339,27 @@ impl Event<'_> {
             Self::Rea { trid, version, address, name } => {
                 line.first("REA").word(trid).word(version).word(address).token(name).end();
             }
+            Self::UsrConversation { trid, address, name } => {
+                line.first("USR").word(trid).word("OK").word(address).name(name).end();
+            }
+            Self::Cal { trid, room } => {
+                line.first("CAL").word(trid).word("RINGING").word(room).end();
+            }
+            Self::Iro { trid, index, total, address, name } => {
+                line.first("IRO").word(trid).word(index).word(total);
+                line.word(address).name(name).end();
+            }
+            Self::AnsOk { trid } => line.first("ANS").word(trid).word("OK").end(),
+            Self::Joi { address, name } => line.first("JOI").word(address).name(name).end(),
+            Self::Bye { address, idle } => {
+                line.first("BYE").word(address).optional(idle.then_some(1)).end();
+            }
+            Self::Said { address, name, payload } => {
+                line.first("MSG").word(address).name(name).word(payload.len()).end();
+                out.put_slice(payload);
+            }
+            Self::Ack { trid } => line.first("ACK").word(trid).end(),
+            Self::Nak { trid } => line.first("NAK").word(trid).end(),
         }
     }
 }

@@ -1,13 +1,45 @@
 //! One port for two roles: what a connection says first tells which of them it wants.
 
+use super::{Parts, Role};
+use crate::{config::Bind, net::listener::Accepted};
 use std::time::Duration;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _},
+    select,
     time::timeout,
 };
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The bytes that decide.
 const VERB_BYTES: usize = 3;
+
+impl Parts {
+    /// Whether the notification and the switchboard role have one port.
+    pub(super) fn shares_port(&self) -> bool {
+        self.config.switchboard.bind == Bind::Notification
+    }
+
+    /// Serves a connection to the shared port as soon as it has said what it wants.
+    pub(super) fn open_door(
+        &self,
+        mut accepted: Accepted,
+        tasks: &TaskTracker,
+        draining: &CancellationToken,
+    ) {
+        let (parts, later, draining) = (self.clone(), tasks.clone(), draining.clone());
+        let wait = Duration::from_secs(self.config.timers.login_secs);
+        tasks.spawn(async move {
+            let opening = select! {
+                () = draining.cancelled() => return,
+                opening = Opening::read(&mut accepted.stream, wait) => opening,
+            };
+            let role =
+                if opening.is_switchboard() { Role::Switchboard } else { Role::Notification };
+            // A task of its own: what an idle connection costs is then no more than elsewhere.
+            parts.speak(role, accepted, opening.bytes(), &later, &draining);
+        });
+    }
+}
 
 /// What a connection began with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -79,6 +79,24 @@ pub enum Reason {
     BadInvitation,
     #[error("no address to refer the client to")]
     NoReferral,
+    #[error("cookie unknown, used, expired or issued to somebody else")]
+    BadCookie,
+    #[error("too many wrong cookies from this address")]
+    TooManyCookies,
+    #[error("cookie of another conversation")]
+    OtherRoom,
+    #[error("in the conversation already")]
+    AlreadyInRoom,
+    #[error("too many conversations, or too many people in this one")]
+    NoRoom,
+    #[error("nobody said anything for too long")]
+    RoomIdle,
+    #[error("the session it was opened from is over")]
+    SessionOver,
+    #[error("message of unknown type")]
+    MessageType,
+    #[error("data between clients under a wrong type")]
+    DisguisedData,
     #[error("internal failure")]
     Internal,
 }

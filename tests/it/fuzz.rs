@@ -2,7 +2,9 @@
 //! the server neither falls over nor stops serving others.
 
 use crate::support::{Client, TestServer};
-use msnd::{dispatch::Dispatch, notification::Notification, server::Role};
+use msnd::{
+    dispatch::Dispatch, notification::Notification, server::Role, switchboard::Switchboard,
+};
 use proptest::{prelude::*, test_runner::TestRunner};
 use std::cell::RefCell;
 
@@ -32,6 +34,8 @@ fn word() -> impl Strategy<Value = Vec<u8>> {
         "TWN",
         "I",
         "S",
+        "U",
+        "D",
         "SB",
         "MSNP8",
         "MSNP9",
@@ -56,9 +60,9 @@ fn word() -> impl Strategy<Value = Vec<u8>> {
 
 /// A line with a known verb, perhaps with a payload that is as long as it says.
 fn command() -> impl Strategy<Value = Vec<u8>> {
-    let mut verbs: Vec<_> =
-        Notification::table().iter().chain(&Dispatch::table()).map(|row| row.verb).collect();
-    verbs.extend(["LST", "MSG", "INF", "NLN", "chg", "", "ADC"]);
+    let tables = [Notification::table(), Dispatch::table(), Switchboard::table()].concat();
+    let mut verbs: Vec<_> = tables.iter().map(|row| row.verb).collect();
+    verbs.extend(["LST", "INF", "NLN", "chg", "", "ADC"]);
     let verb = proptest::sample::select(verbs);
     let payload = proptest::option::of(proptest::collection::vec(any::<u8>(), 0..40));
     let end = prop_oneof![9 => Just("\r\n"), 1 => Just("\n"), 1 => Just("\r"), 1 => Just("")];
@@ -101,11 +105,11 @@ fn throw(mut client: Client, input: &[u8]) {
 fn no_bytes_before_sign_in_harm_others() {
     let server = TestServer::with_users(&["alice@example.test"]);
     let canary = RefCell::new(Client::present(&server, "MSNP9", "alice@example.test", "NLN 0"));
-    let roles = [Role::Dispatch, Role::Notification];
+    let roles = [Role::Dispatch, Role::Notification, Role::Switchboard];
     let strategy = (proptest::sample::select(roles.to_vec()), any::<bool>(), input());
     let outcome = runner(150).run(&strategy, |(role, greets, input)| {
         let mut client = Client::connect(server.address(role));
-        if greets {
+        if greets && role != Role::Switchboard {
             client.ask("VER 1 MSNP9 CVR0", "VER 1 MSNP9 CVR0");
         }
         throw(client, &input);
@@ -125,6 +129,36 @@ fn no_bytes_after_sign_in_harm_others() {
         throw(client, &input);
         // Bob may have put Alice on a list; whatever she is told, she is still served.
         canary.borrow_mut().drain();
+        Ok(())
+    });
+    outcome.unwrap();
+}
+
+#[test]
+fn no_bytes_in_a_conversation_harm_others() {
+    let server =
+        TestServer::start_with(|config| config.switchboard.requests_per_minute_max = 10_000);
+    let users = ["alice@example.test", "bob@example.test"];
+    server.add(users.map(crate::support::server::new_account).into());
+    let canary = RefCell::new(Client::present(&server, "MSNP9", users[0], "NLN 0"));
+    let host = RefCell::new(Client::present(&server, "MSNP9", users[1], "NLN 0"));
+    let talk = |session: &RefCell<Client>, user: &str| {
+        session.borrow_mut().send("XFR 9 SB");
+        let xfr = loop {
+            let line = session.borrow_mut().line_but_challenge();
+            // Alice may be called by the bytes.
+            if line.starts_with("XFR 9 SB ") {
+                break line;
+            }
+        };
+        let mut client = Client::connect(server.address(Role::Switchboard));
+        client.send(&format!("USR 1 {user} {}", xfr.rsplit(' ').next().unwrap()));
+        assert!(client.line().starts_with("USR 1 OK "));
+        client
+    };
+    let outcome = runner(150).run(&input(), |input| {
+        throw(talk(&host, users[1]), &input);
+        talk(&canary, users[0]).ask("CAL 2 nobody", "208 2");
         Ok(())
     });
     outcome.unwrap();

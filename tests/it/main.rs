@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod cli;
+mod conversations;
 mod crowd;
 mod edge;
 mod fuzz;
@@ -12,6 +13,7 @@ mod matrix;
 mod moving;
 mod passport;
 mod process;
+mod rooms;
 mod sessions;
 mod store;
 mod support;

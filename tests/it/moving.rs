@@ -203,7 +203,7 @@ fn beside_a_server_accounts_can_be_made_but_not_replaced() {
     let server = Server::start(
         &home,
         "run --ready-json --set dispatch.bind=127.0.0.1:0 --set notification.bind=127.0.0.1:0 \
-         --set passport.https_bind=off",
+         --set switchboard.bind=127.0.0.1:0 --set passport.https_bind=off",
     );
     std::fs::write(home.path().join("zed.toml"), user("zed@example.test", "")).unwrap();
     assert_eq!(home.ok("user import zed.toml", ""), "imported 1 account\n");

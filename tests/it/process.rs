@@ -3,6 +3,7 @@
 mod accounts;
 pub(crate) mod child;
 mod contract;
+mod conversation;
 mod lifecycle;
 mod roles;
 mod secrets;

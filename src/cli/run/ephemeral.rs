@@ -29,6 +29,7 @@ pub(super) fn defaults() -> Config {
     let mut config = Config::default();
     config.dispatch.bind = bind;
     config.notification.bind = bind;
+    config.switchboard.bind = bind;
     config.passport.http_bind = bind;
     config.passport.https_bind = bind;
     // A test may sign one account in from a thousand places at once.

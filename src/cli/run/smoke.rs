@@ -34,6 +34,7 @@ pub(super) async fn run(mut config: Config) -> Result<(), Failure> {
     config.dispatch = defaults.dispatch;
     config.notification.bind = defaults.notification.bind;
     config.notification.advertised.clear();
+    config.switchboard = defaults.switchboard;
     config.passport.http_bind = Bind::Off;
     config.passport.https_bind = defaults.passport.https_bind;
     config.passport.login_host.clear();

@@ -1,6 +1,6 @@
 //! What cannot work about the switchboard role.
 
-use super::{Complaints, Port};
+use super::{Complaints, Port, SECS_MAX};
 use crate::config::{Bind, Config};
 
 pub(super) fn check(config: &Config, found: &mut Complaints) {
@@ -15,6 +15,18 @@ pub(super) fn check(config: &Config, found: &mut Complaints) {
     }
     if !switchboard.advertised.is_empty() {
         found.host("switchboard.advertised", &switchboard.advertised, Port::Optional);
+    }
+    for (key, value, range) in [
+        (
+            "switchboard.requests_per_minute_max",
+            switchboard.requests_per_minute_max.into(),
+            1..=10_000,
+        ),
+        ("switchboard.blocked_reply", switchboard.blocked_reply.into(), 216..=217),
+        ("switchboard.refused_calls_max", switchboard.refused_calls_max.into(), 1..=10_000),
+        ("switchboard.call_window_secs", switchboard.call_window_secs, 1..=SECS_MAX),
+    ] {
+        found.range(key, value, range);
     }
     let is_named = !switchboard.advertised.is_empty()
         || !switchboard.servers.is_empty()

@@ -120,6 +120,38 @@ fn lines_stand_exactly_as_documented() {
 }
 
 #[test]
+fn a_switchboard_speaks_every_dialect_alike() {
+    let address = &Address::parse("maya@example.org").unwrap();
+    let name = &Name::new("Maya L").unwrap();
+    let trid = trid(2);
+    for (event, expected) in [
+        (Event::Error { trid, code: ErrorCode::MalformedMessage }, "282 2\r\n"),
+        (Event::UsrConversation { trid, address, name }, "USR 2 OK maya@example.org Maya%20L\r\n"),
+        (Event::Cal { trid, room: 1_842_001 }, "CAL 2 RINGING 1842001\r\n"),
+        (
+            Event::Iro { trid, index: 1, total: 2, address, name },
+            "IRO 2 1 2 maya@example.org Maya%20L\r\n",
+        ),
+        (Event::AnsOk { trid }, "ANS 2 OK\r\n"),
+        (Event::Joi { address, name }, "JOI maya@example.org Maya%20L\r\n"),
+        (Event::Bye { address, idle: false }, "BYE maya@example.org\r\n"),
+        (Event::Bye { address, idle: true }, "BYE maya@example.org 1\r\n"),
+        (
+            Event::Said { address, name, payload: b"a\r\n" },
+            "MSG maya@example.org Maya%20L 3\r\na\r\n",
+        ),
+        (Event::Ack { trid }, "ACK 2\r\n"),
+        (Event::Nak { trid }, "NAK 2\r\n"),
+    ] {
+        assert_eq!(line(&event, Dialect::Msnp8), expected);
+        assert_eq!(line(&event, Dialect::Msnp9), expected);
+        let verb = if expected.as_bytes()[0].is_ascii_digit() { "NNN" } else { &expected[..3] };
+        let is_listed = SENT_ON_SWITCHBOARD.iter().any(|(sent, _)| *sent == verb);
+        assert!(is_listed, "{verb} is not in the table");
+    }
+}
+
+#[test]
 fn what_a_dialect_or_a_limit_forbids_is_not_sent() {
     let watch = Event::SynProperty { key: PropertyKey::WebWatch, value: "0" };
     assert_eq!(line(&watch, Dialect::Msnp9), "PRP WWE 0\r\n");

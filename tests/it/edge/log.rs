@@ -25,7 +25,8 @@ fn too_few_open_files_are_told_at_the_start() {
 #[test]
 fn a_dispatch_role_that_nobody_reaches_is_told_at_the_start() {
     for rest in [
-        "--set dispatch.bind=127.0.0.1:0 --set notification.bind=0.0.0.0:0",
+        "--set dispatch.bind=127.0.0.1:0 --set notification.bind=0.0.0.0:0 \
+         --set switchboard.bind=off",
         "--set dispatch.bind=127.0.0.1:0 --set notification.bind=off \
          --set dispatch.notification_servers=ns.example.test:1864 \
          --set passport.http_bind=127.0.0.1:0",

@@ -98,6 +98,7 @@ fn a_second_signal_waits_for_nothing() {
         folder.path(),
         "run --ready-json --set log.level=msnd=trace --set passport.https_bind=off \
          --set dispatch.bind=off --set notification.bind=127.0.0.1:0 \
+         --set switchboard.bind=off \
          --set passport.http_bind=127.0.0.1:0 --set timers.shutdown_grace_secs=1",
     );
     let mut alice = process.ready().sign_in("alice@example.test");

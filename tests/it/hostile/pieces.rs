@@ -30,6 +30,7 @@ fn heard(client: &mut Client) -> Vec<String> {
             "MSG" => drop(client.payload(words[3].parse().unwrap())),
             "CHL" => {}
             "USR" if words[2] == "TWN" => lines.push(words[..4].join(" ")),
+            "XFR" => lines.push([&words[..3], &words[4..5]].concat().join(" ")),
             _ => lines.push(line),
         }
     }
@@ -50,7 +51,7 @@ fn expected() -> Vec<String> {
         "LSG 0 ~ 0",
         "CHG 6 NLN 268435500",
         "715 7",
-        "280 8",
+        "XFR 8 SB CKI",
         "QNG 60",
         "OUT",
     ]

@@ -144,6 +144,7 @@ fn conversation(dialect: &str, piece_bytes: usize) -> Vec<String> {
     while let Some(line) = client.line_or_end() {
         let words: Vec<&str> = line.split(' ').collect();
         match words[..] {
+            ["XFR", trid, "SB", _, "CKI", _] => lines.push(format!("XFR {trid} SB")),
             ["CHL", trid, _] => lines.push(format!("CHL {trid}")),
             ["USR", trid, "TWN", "S", _] => lines.push(format!("USR {trid} TWN S")),
             ["MSG", _, _, bytes] => {

@@ -117,10 +117,11 @@ impl Home {
     }
 }
 
-/// Options that put all four listeners on free ports.
+/// Options that put all listeners on free ports.
 pub(crate) const FREE_PORTS: &[&str] = &[
     "dispatch.bind=127.0.0.1:0",
     "notification.bind=127.0.0.1:0",
+    "switchboard.bind=127.0.0.1:0",
     "passport.http_bind=127.0.0.1:0",
     "passport.https_bind=127.0.0.1:0",
 ];

@@ -54,7 +54,10 @@ fn the_ready_line_has_the_documented_shape() {
     let listeners = ready["listeners"].as_array().unwrap();
     let roles: Vec<_> =
         listeners.iter().map(|listener| listener["role"].as_str().unwrap()).collect();
-    assert_eq!(roles, ["dispatch", "notification", "passport-http", "passport-https"]);
+    assert_eq!(
+        roles,
+        ["dispatch", "notification", "switchboard", "passport-http", "passport-https"]
+    );
     let mut ports = BTreeSet::new();
     for listener in listeners {
         assert_eq!(listener.as_object().unwrap().len(), 2, "{listener}");
@@ -64,7 +67,7 @@ fn the_ready_line_has_the_documented_shape() {
         drop(Client::connect(address));
         ports.insert(address.port());
     }
-    assert_eq!(ports.len(), 4);
+    assert_eq!(ports.len(), 5);
     assert_eq!(home.temporary_files(), 1);
     server.signal("TERM");
     let ended = server.wait();
@@ -186,6 +189,7 @@ fn a_taken_address_names_the_listener() {
     for (key, role) in [
         ("dispatch.bind", "dispatch"),
         ("notification.bind", "notification"),
+        ("switchboard.bind", "switchboard"),
         ("passport.http_bind", "passport-http"),
         ("passport.https_bind", "passport-https"),
     ] {

@@ -155,6 +155,7 @@ pub(crate) fn loopback() -> Config {
     let mut config = Config::default();
     config.dispatch.bind = bind;
     config.notification.bind = bind;
+    config.switchboard.bind = bind;
     config.passport.http_bind = bind;
     config.passport.https_bind = Bind::Off;
     config

@@ -19,6 +19,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("session", &["config", "hub", "model", "protocol"]),
     ("dispatch", &["config", "hub", "model", "protocol", "session"]),
     ("notification", &["config", "hub", "model", "protocol", "session", "store"]),
+    ("switchboard", &["config", "hub", "model", "protocol", "session", "store"]),
     ("passport", &["account", "config", "hub", "model"]),
     (
         "server",
@@ -33,6 +34,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "passport",
             "session",
             "store",
+            "switchboard",
         ],
     ),
     (
@@ -50,6 +52,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "server",
             "session",
             "store",
+            "switchboard",
             "telemetry",
         ],
     ),

@@ -3,7 +3,9 @@
 
 use super::{files, rust_files};
 use crate::transcripts::parse::{self, Script, Step};
-use msnd::{dispatch::Dispatch, notification::Notification, protocol::ErrorCode};
+use msnd::{
+    dispatch::Dispatch, notification::Notification, protocol::ErrorCode, switchboard::Switchboard,
+};
 use std::collections::BTreeSet;
 
 /// What the header of a command's file must say.
@@ -19,13 +21,14 @@ const NOT_PLAYED: &[ErrorCode] = &[
 ];
 
 /// Role as a transcript and as a folder is named, and its verbs.
-fn tables() -> [(&'static str, &'static str, Vec<&'static str>); 2] {
+fn tables() -> [(&'static str, &'static str, Vec<&'static str>); 3] {
     let verbs = |rows: Vec<msnd::session::command::RowInfo>| {
         rows.into_iter().map(|row| row.verb).collect::<Vec<_>>()
     };
     [
         ("ds", "dispatch", verbs(Dispatch::table())),
         ("ns", "notification", verbs(Notification::table())),
+        ("sb", "switchboard", verbs(Switchboard::table())),
     ]
 }
 

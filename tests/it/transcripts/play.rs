@@ -1,5 +1,7 @@
 //! Plays a transcript against a server that starts as the preconditions say.
 
+mod conversation;
+
 use super::parse::{Message, Script, Step};
 use crate::support::{Client, TestServer, server::new_account};
 use msnd::{
@@ -32,14 +34,18 @@ struct Stage {
     chosen: BTreeMap<String, Option<String>>,
     /// Whether the scenario says how `VER` is answered; only then its whole reply is compared.
     names_ver_reply: bool,
-    /// Sessions of `% online`.
-    _offstage: Vec<Client>,
+    /// Sessions that are not shown: those of `% online`, and of participants who have no other.
+    offstage: BTreeMap<String, Client>,
+    /// Conversations of `joined`, by their example number.
+    rooms: BTreeMap<String, conversation::Room>,
     server: TestServer,
 }
 
 struct Connection {
     client: Client,
-    is_notification: bool,
+    role: Role,
+    /// Whose it is, if the scenario begins with it.
+    user: Option<String>,
     is_signed_in: bool,
     is_open: bool,
 }
@@ -56,14 +62,15 @@ impl Stage {
         server.add(Cast::new(&conditions, script).accounts());
         let mut chosen: BTreeMap<_, _> =
             script.chosen.iter().map(|value| (value.clone(), None)).collect();
-        let mut offstage = Vec::new();
+        let mut offstage = BTreeMap::new();
         for words in &conditions {
             match words[..] {
                 ["ticket", user, ticket] => {
                     chosen.insert(ticket.into(), Some(server.ticket(user)));
                 }
                 ["online", user, ref presence @ ..] => {
-                    offstage.push(Client::present(&server, "MSNP9", user, &presence.join(" ")));
+                    let client = Client::present(&server, "MSNP9", user, &presence.join(" "));
+                    offstage.insert(user.into(), client);
                 }
                 _ => {}
             }
@@ -76,7 +83,8 @@ impl Stage {
             current: String::new(),
             chosen,
             names_ver_reply,
-            _offstage: offstage,
+            offstage,
+            rooms: BTreeMap::new(),
             server,
         }
     }
@@ -126,11 +134,17 @@ impl Stage {
 
     fn open(&mut self, opening: &[String]) {
         let words: Vec<&str> = opening.iter().map(String::as_str).collect();
+        if let ["sb", "joined", room, user, _] = words[..] {
+            return self.join(room, user);
+        }
         let server = &self.server;
         let (role, client, is_signed_in) = match words[..] {
             ["ds"] => (Role::Dispatch, Client::connect(server.address(Role::Dispatch)), false),
             ["ns"] => {
                 (Role::Notification, Client::connect(server.address(Role::Notification)), false)
+            }
+            ["sb"] => {
+                (Role::Switchboard, Client::connect(server.address(Role::Switchboard)), false)
             }
             ["ns", "signed-in", dialect, user] => {
                 (Role::Notification, Client::sign_in(server, dialect, user), true)
@@ -141,16 +155,20 @@ impl Stage {
             }
             _ => panic!("unknown opening {words:?}"),
         };
-        if is_signed_in {
+        let user = words.get(3).map(|user| (*user).to_owned());
+        self.enter(Connection { client, role, user, is_signed_in, is_open: true });
+    }
+
+    /// The current connection is there from now on.
+    fn enter(&mut self, connection: Connection) {
+        if connection.is_signed_in {
             // What this opening meant to others is part of the precondition, not of the scenario.
             for other in
                 self.connections.values_mut().filter(|other| other.is_signed_in && other.is_open)
             {
-                other.client.drain();
+                other.unread();
             }
         }
-        let is_notification = role == Role::Notification;
-        let connection = Connection { client, is_notification, is_signed_in, is_open: true };
         self.connections.insert(self.current.clone(), connection);
     }
 
@@ -214,7 +232,7 @@ impl Stage {
                     self.compare_word(wanted, got, line);
                 }
                 assert_eq!(got, wanted, "{line}");
-                if words.first() == Some(&"USR") && words.get(2) == Some(&"OK") {
+                if ["USR", "ANS"].contains(&words[0]) && words.get(2) == Some(&"OK") {
                     self.connection().is_signed_in = true;
                 }
             }
@@ -242,9 +260,21 @@ impl Stage {
     /// At the end nothing is left unread.
     fn expect_silence(&mut self) {
         for connection in self.connections.values_mut() {
-            if connection.is_open && connection.is_notification && connection.is_signed_in {
-                connection.client.expect_silence();
+            if connection.is_open && connection.is_signed_in {
+                let mut lines = connection.unread();
+                lines.retain(|line| !line.starts_with("CHL 0 "));
+                assert_eq!(lines, [""; 0]);
             }
+        }
+    }
+}
+
+impl Connection {
+    /// Every line that has come and was not read, payloads aside.
+    fn unread(&mut self) -> Vec<String> {
+        match self.role {
+            Role::Switchboard => conversation::unread(&mut self.client),
+            _ => self.client.drain(),
         }
     }
 }
@@ -290,7 +320,10 @@ impl Cast {
             if let Step::On { opening, .. } = step
                 && let Some(user) = opening.get(3)
             {
-                cast.account(user);
+                let account = cast.account(user);
+                if let Some(name) = opening.get(4).filter(|_| opening[0] == "sb") {
+                    account.name = decoded(name);
+                }
             }
         }
         for words in conditions {

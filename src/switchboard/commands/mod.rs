@@ -1,0 +1,56 @@
+//! The commands of the switchboard role: one file and one row each.
+
+mod ans;
+mod cal;
+mod msg;
+mod out;
+mod png;
+mod usr;
+
+use super::{State, Switchboard, message::MESSAGE_BYTES_MAX};
+use crate::session::{Reason, Row, Stage, Stages};
+
+/// A row whose handler gets the conversation and can therefore not run without one.
+macro_rules! joined {
+    ($verb:literal, $arity:expr, $handler:path, $purpose:literal) => {
+        Row::new(
+            $verb,
+            Stages::Only(Stage::SignedIn),
+            $arity,
+            |role: &mut Switchboard, call, outbox| {
+                Box::pin(async move {
+                    match &mut role.state {
+                        State::Joined(joined) => $handler(joined, call, outbox).await,
+                        State::New { .. } => Err(Reason::OutOfState.into()),
+                    }
+                })
+            },
+            $purpose,
+        )
+    };
+}
+
+/// A row whose handler gets a connection that is in no conversation yet.
+macro_rules! new {
+    ($verb:literal, $arity:expr, $handler:path, $purpose:literal) => {
+        Row::new(
+            $verb,
+            Stages::Only(Stage::Handshake),
+            $arity,
+            |role: &mut Switchboard, call, outbox| {
+                Box::pin(async move { $handler(role, call, outbox).await })
+            },
+            $purpose,
+        )
+    };
+}
+
+pub(super) const ROWS: &[Row<Switchboard>] = &[
+    new!("USR", (2, 2), usr::handle, "open a conversation with a cookie"),
+    new!("ANS", (3, 3), ans::handle, "answer a call with its cookie"),
+    joined!("CAL", (1, 1), cal::handle, "call somebody into the conversation"),
+    joined!("MSG", (2, 2), msg::handle, "say something").payload(MESSAGE_BYTES_MAX),
+    joined!("PNG", (0, 8), png::handle, "ignored").without_trid(),
+    Row::new("OUT", Stages::Any, (0, 8), |_, _, _| Box::pin(async { out::handle() }), "leave")
+        .without_trid(),
+];

@@ -1,0 +1,172 @@
+//! What a message may be, and what its sender hears of it (reference `sb-commands.md` §2). Pure;
+//! knows no room, and looks no further into a message than its headers.
+
+use crate::protocol::{Event, TrId};
+
+/// Longest message with its headers, bytes.
+pub const MESSAGE_BYTES_MAX: usize = 1664;
+/// What only a `D` message may contain.
+const P2P: &[u8] = b"application/x-msnmsgrp2p";
+/// What a `D` message may not contain.
+const TEXT: &[u8] = b"text/plain";
+
+/// What the sender wants to hear of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `U`: nothing.
+    Unanswered,
+    /// `N`: `NAK` if nobody gets it.
+    Negative,
+    /// `A`: `ACK`, or `NAK`.
+    Answered,
+    /// `D`: the same, for data between clients. MSNP9.
+    Data,
+    /// `S`: `ACK` if it is delivered.
+    Success,
+}
+
+/// Why a message is not relayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// A `D` message that is none: error 282.
+    Malformed,
+    /// Data between clients that claims to be something else: the end of the connection.
+    Disguised,
+}
+
+impl Kind {
+    /// All kinds, in the order of [`Self::index`].
+    pub const ALL: [Self; 5] =
+        [Self::Unanswered, Self::Negative, Self::Answered, Self::Data, Self::Success];
+
+    /// Reads the type letter.
+    #[must_use]
+    pub fn from_code(code: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.code().as_bytes() == code)
+    }
+
+    /// The type letter.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Unanswered => "U",
+            Self::Negative => "N",
+            Self::Answered => "A",
+            Self::Data => "D",
+            Self::Success => "S",
+        }
+    }
+
+    /// A small number for tables with one slot for each kind.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The line that tells the sender whether the message was delivered, if this kind has one.
+    #[must_use]
+    pub const fn receipt(self, trid: TrId, is_delivered: bool) -> Option<Event<'static>> {
+        match (self, is_delivered) {
+            (Self::Answered | Self::Data | Self::Success, true) => Some(Event::Ack { trid }),
+            (Self::Negative | Self::Answered | Self::Data, false) => Some(Event::Nak { trid }),
+            (Self::Unanswered, _) | (Self::Negative, true) | (Self::Success, false) => None,
+        }
+    }
+
+    /// Whether `payload` may be sent as this kind. `has_data` says whether the dialect has
+    /// [`Kind::Data`]; without it clients send data between them as they can.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub fn check(self, payload: &[u8], has_data: bool) -> Result<(), Fault> {
+        let end = payload.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+        let headers = payload.get(..end.unwrap_or(payload.len())).unwrap_or_default();
+        let content_type = content_type(headers);
+        match (self, content_type) {
+            (Self::Data, None) => Err(Fault::Malformed),
+            (Self::Data, Some(_)) if end.is_none() => Err(Fault::Malformed),
+            (Self::Data, Some(found)) if found.eq_ignore_ascii_case(TEXT) => Err(Fault::Malformed),
+            (Self::Data, Some(_)) => Ok(()),
+            (_, Some(found)) if has_data && found.eq_ignore_ascii_case(P2P) => {
+                Err(Fault::Disguised)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The media type, without parameters.
+fn content_type(headers: &[u8]) -> Option<&[u8]> {
+    headers.split(|byte| *byte == b'\n').find_map(|line| {
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        let (name, value) = line.split_at(colon);
+        if !name.trim_ascii().eq_ignore_ascii_case(b"Content-Type") {
+            return None;
+        }
+        let value = value.get(1..).unwrap_or_default();
+        value.split(|byte| *byte == b';').next().map(<[u8]>::trim_ascii)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT_MESSAGE: &[u8] =
+        b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=UTF-8\r\n\r\nHi";
+    const P2P_MESSAGE: &[u8] =
+        b"MIME-Version: 1.0\r\ncontent-type:application/X-msnmsgrp2p\r\n\r\n\0\x01\r\n\xff";
+
+    #[test]
+    fn letters_are_case_sensitive_and_few() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::from_code(kind.code().as_bytes()), Some(kind));
+            assert_eq!(Kind::ALL[kind.index()], kind);
+        }
+        for code in [&b"u"[..], b"a", b"x", b"", b"AA", b"1"] {
+            assert_eq!(Kind::from_code(code), None);
+        }
+    }
+
+    #[test]
+    fn each_kind_is_answered_in_its_own_way() {
+        let told = |kind: Kind, is_delivered| match kind.receipt(TrId::ZERO, is_delivered) {
+            Some(Event::Ack { .. }) => "ACK",
+            Some(Event::Nak { .. }) => "NAK",
+            Some(_) => "?",
+            None => "-",
+        };
+        let all = |is_delivered| Kind::ALL.map(|kind| told(kind, is_delivered));
+        assert_eq!(all(true), ["-", "-", "ACK", "ACK", "ACK"]);
+        assert_eq!(all(false), ["-", "NAK", "NAK", "NAK", "-"]);
+    }
+
+    #[test]
+    fn data_needs_headers_a_separator_and_a_type_that_is_not_text() {
+        let check = |payload: &[u8]| Kind::Data.check(payload, true);
+        assert_eq!(check(P2P_MESSAGE), Ok(()));
+        assert_eq!(check(b"Content-Type: image/gif\r\n\r\n"), Ok(()));
+        for malformed in [
+            &b""[..],
+            b"no header, no separator",
+            b"\r\n\r\n",
+            b"MIME-Version: 1.0\r\n\r\nContent-Type: image/gif\r\n\r\n",
+            b"Content-Type: application/x-msnmsgrp2p\r\n",
+            b"Content-Type: application/x-msnmsgrp2p\n\nbody",
+            TEXT_MESSAGE,
+        ] {
+            assert_eq!(check(malformed), Err(Fault::Malformed), "{}", malformed.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn data_in_disguise_is_refused_where_there_is_a_type_for_it() {
+        for kind in [Kind::Unanswered, Kind::Negative, Kind::Answered, Kind::Success] {
+            assert_eq!(kind.check(P2P_MESSAGE, true), Err(Fault::Disguised));
+            assert_eq!(kind.check(P2P_MESSAGE, false), Ok(()));
+            for fine in [TEXT_MESSAGE, b"", b"anything at all", b"a\r\n\r\n", b":\r\n"] {
+                assert_eq!(kind.check(fine, true), Ok(()));
+            }
+        }
+    }
+}

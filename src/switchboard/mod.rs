@@ -1,0 +1,296 @@
+//! The switchboard role: conversations (reference `sb-commands.md`). One connection for each
+//! participant of each conversation. Never logs or keeps what people say.
+
+mod commands;
+pub mod counts;
+pub mod message;
+pub mod queue;
+pub mod room;
+pub mod rooms;
+
+use crate::{
+    config::Config,
+    hub::{Admitted, Hub, SessionId, cookie::ANSWER_COOKIE_TTL},
+    model::{
+        AccountId, Address,
+        failures::{Failures, network},
+    },
+    protocol::{Dialect, ErrorCode},
+    session::{Outbox, Reason, Reject, Role, Row, Stage, command::RowInfo, trace::Trace},
+    store::Store,
+};
+use counts::{Counts, Refusal};
+use parking_lot::Mutex;
+use queue::{Ending, News, Queue};
+use room::RoomLimits;
+use rooms::{Rooms, RoomsLimits, Seat};
+use std::{
+    collections::HashSet,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{select, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+/// How long somebody who was called counts as called; so long the cookie to answer with is good.
+const RING: Duration = ANSWER_COOKIE_TTL;
+/// Wrong cookies from one address within [`COOKIE_WINDOW`] before it is not even looked at further
+/// ones. Each costs a connection.
+const WRONG_COOKIES_MAX: u32 = 100;
+/// The window of [`WRONG_COOKIES_MAX`].
+const COOKIE_WINDOW: Duration = Duration::from_secs(300);
+/// Accounts, and again addresses, whose failures are remembered.
+const REMEMBERED_MAX: usize = 16_384;
+
+/// What all switchboard connections share.
+#[derive(Debug)]
+pub struct Context {
+    config: Arc<Config>,
+    store: Arc<dyn Store>,
+    hub: Hub,
+    rooms: Rooms,
+    counts: Counts,
+    /// Cancelled when nobody is let in any more.
+    closing: CancellationToken,
+    /// Accounts whose lines are logged.
+    traced: HashSet<Address>,
+    /// Calls that were refused.
+    refused_calls: Mutex<Failures<AccountId>>,
+    /// Cookies that were none.
+    wrong_cookies: Mutex<Failures<IpAddr>>,
+}
+
+impl Context {
+    /// No conversations yet. `closing` is cancelled when nobody is let in any more; lines of
+    /// `traced` accounts are logged.
+    #[must_use]
+    pub fn new(
+        config: Arc<Config>,
+        store: Arc<dyn Store>,
+        hub: Hub,
+        closing: CancellationToken,
+        traced: HashSet<Address>,
+    ) -> Self {
+        let (limits, options) = (&config.limits, &config.switchboard);
+        let room = RoomLimits {
+            members_max: limits.room_members_max,
+            queue_bytes_max: limits.room_queue_bytes_max,
+            idle: Duration::from_secs(config.timers.room_idle_secs),
+            ring: RING,
+        };
+        let (rooms_max, per_user_max) = (limits.rooms_max, limits.rooms_per_user_max);
+        // Numbers are no secrets; a random start only keeps those from before a restart apart.
+        let first = getrandom::u32().unwrap_or_default();
+        let rooms = Rooms::new(RoomsLimits { rooms_max, per_user_max, room }, first);
+        let window = Duration::from_secs(options.call_window_secs);
+        let refused_calls = Failures::new(options.refused_calls_max, window, REMEMBERED_MAX);
+        let wrong_cookies = Failures::new(WRONG_COOKIES_MAX, COOKIE_WINDOW, REMEMBERED_MAX);
+        Self {
+            config,
+            store,
+            hub,
+            rooms,
+            counts: Counts::default(),
+            closing,
+            traced,
+            refused_calls: Mutex::new(refused_calls),
+            wrong_cookies: Mutex::new(wrong_cookies),
+        }
+    }
+
+    /// The conversations.
+    #[must_use]
+    pub const fn rooms(&self) -> &Rooms {
+        &self.rooms
+    }
+
+    /// What has happened so far.
+    #[must_use]
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+}
+
+/// One switchboard connection.
+#[derive(Debug)]
+pub struct Switchboard {
+    context: Arc<Context>,
+    session: SessionId,
+    peer: SocketAddr,
+    state: State,
+}
+
+/// How far the connection has come, with what belongs to that stage and nothing else.
+#[derive(Debug)]
+enum State {
+    New { deadline: Instant },
+    Joined(Box<Joined>),
+}
+
+/// A connection that is in a conversation.
+#[derive(Debug)]
+struct Joined {
+    context: Arc<Context>,
+    dialect: Dialect,
+    /// Dropping it leaves.
+    seat: Seat,
+    queue: Queue,
+    /// Cancelled when the notification session it came from is replaced.
+    over: CancellationToken,
+}
+
+/// What a connection is told.
+#[derive(Debug)]
+pub enum Told {
+    /// By its room.
+    News(News),
+    /// Its notification session has been replaced, or is no longer welcome.
+    Over,
+}
+
+impl Switchboard {
+    /// A fresh connection from `peer`.
+    #[must_use]
+    pub fn new(context: Arc<Context>, session: SessionId, peer: SocketAddr) -> Self {
+        let deadline = Instant::now() + Duration::from_secs(context.config.timers.login_secs);
+        Self { context, session, peer, state: State::New { deadline } }
+    }
+
+    /// The command table as shown to people.
+    #[must_use]
+    pub fn table() -> Vec<RowInfo> {
+        Self::rows().iter().map(RowInfo::from).collect()
+    }
+
+    /// Whoever presents cookies that are none is not looked at for a while.
+    fn may_present_cookie(&self) -> Result<(), Reject> {
+        let peer = network(self.peer.ip());
+        if self.context.wrong_cookies.lock().full(&peer, Instant::now()) {
+            return Err(Reason::TooManyCookies.into());
+        }
+        Ok(())
+    }
+
+    /// A cookie that was none: error 911 and the end.
+    fn refuse_cookie(&self) -> Reject {
+        let peer = network(self.peer.ip());
+        self.context.wrong_cookies.lock().charge(&peer, Instant::now());
+        self.context.counts.refused(Refusal::BadCookie);
+        Reject::Final(ErrorCode::AuthenticationFailed, Reason::BadCookie)
+    }
+
+    fn enter(&mut self, admitted: Admitted, seat: Seat, queue: Queue, outbox: &mut Outbox) {
+        let user = &seat.person().address;
+        if self.context.traced.contains(user) {
+            let mut trace = Trace::new(self.session, user.clone());
+            trace.confirm();
+            outbox.set_trace(Some(trace));
+        }
+        tracing::debug!(session.id = %self.session, %user, address = %self.peer,
+            room = %seat.room(), signed_in.id = %admitted.session, "in a conversation");
+        let Admitted { dialect, over, .. } = admitted;
+        let context = self.context.clone();
+        self.state = State::Joined(Box::new(Joined { context, dialect, seat, queue, over }));
+    }
+}
+
+impl Role for Switchboard {
+    type Event = Told;
+
+    fn rows() -> &'static [Row<Self>] {
+        commands::ROWS
+    }
+
+    fn stage(&self) -> Stage {
+        match self.state {
+            State::New { .. } => Stage::Handshake,
+            State::Joined(_) => Stage::SignedIn,
+        }
+    }
+
+    fn dialect(&self) -> Option<Dialect> {
+        match &self.state {
+            State::New { .. } => None,
+            State::Joined(joined) => Some(joined.dialect),
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::New { deadline } => Some(*deadline),
+            State::Joined(joined) => Some(joined.seat.idle_check_at()),
+        }
+    }
+
+    fn on_deadline(&mut self, now: Instant, _outbox: &mut Outbox) -> Result<(), Reject> {
+        match &mut self.state {
+            State::New { deadline } if now < *deadline => Ok(()),
+            State::New { .. } => Err(Reason::LoginDeadline.into()),
+            State::Joined(joined) => {
+                if now >= joined.seat.idle_check_at() {
+                    joined.seat.end_if_idle(now);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn on_bytes(&mut self, _now: Instant) {}
+
+    async fn next_event(&mut self, takes_news: bool) -> Option<Told> {
+        match &mut self.state {
+            State::New { .. } => std::future::pending().await,
+            State::Joined(joined) => {
+                let Joined { queue, over, .. } = &mut **joined;
+                select! {
+                    biased;
+                    () = over.cancelled() => Some(Told::Over),
+                    news = queue.recv(takes_news) => match news {
+                        News::End(Ending::Overflow) => None,
+                        news => Some(Told::News(news)),
+                    },
+                }
+            }
+        }
+    }
+
+    fn ready_event(&mut self) -> Option<Told> {
+        match &mut self.state {
+            State::New { .. } => None,
+            State::Joined(joined) => joined.queue.try_recv().map(Told::News),
+        }
+    }
+
+    fn on_event(&mut self, event: Told, outbox: &mut Outbox) -> Result<(), Reject> {
+        match event {
+            Told::News(News::Lines(lines)) => outbox.share(lines),
+            Told::News(News::End(Ending::Idle)) => return Err(Reason::RoomIdle.into()),
+            Told::News(News::End(Ending::Overflow)) => return Err(Reason::InboxOverflow.into()),
+            Told::Over => {
+                while let Some(Told::News(News::Lines(lines))) = self.ready_event() {
+                    outbox.share(lines);
+                }
+                return Err(Reason::SessionOver.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// There is no goodbye on a switchboard.
+    fn on_shutdown(&mut self, _outbox: &mut Outbox) {}
+
+    fn on_end(self, reason: &Reason) {
+        let (session, address) = (self.session, self.peer);
+        match &self.state {
+            State::Joined(joined) => {
+                let (user, room) = (&joined.seat.person().address, joined.seat.room());
+                tracing::debug!(session.id = %session, %user, %address, %room, %reason,
+                    "out of the conversation");
+            }
+            State::New { .. } => {
+                tracing::debug!(session.id = %session, %address, %reason, "switchboard ended");
+            }
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! All conversations of this process, by number, and the places people have in them. Its lock is
+//! never held together with that of a room.
+
+use super::{
+    queue::Queue,
+    room::{Delivery, Room, RoomLimits, Uninvited, Unjoined},
+};
+use crate::{
+    hub::{Person, RoomId},
+    model::{AccountId, Address},
+    protocol::{Dialect, Event},
+};
+use bytes::BytesMut;
+use parking_lot::Mutex;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// Bounds of all rooms together.
+#[derive(Debug, Clone, Copy)]
+pub struct RoomsLimits {
+    /// Rooms.
+    pub rooms_max: usize,
+    /// Rooms that one account has opened and is still in.
+    pub per_user_max: usize,
+    /// The bounds of each.
+    pub room: RoomLimits,
+}
+
+/// The handle; clones share all rooms.
+#[derive(Debug, Clone)]
+pub struct Rooms(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    limits: RoomsLimits,
+    registry: Mutex<Registry>,
+}
+
+#[derive(Debug)]
+struct Registry {
+    rooms: BTreeMap<RoomId, Arc<Room>>,
+    /// How many rooms each account has opened and is still in.
+    opened: HashMap<AccountId, usize>,
+    /// The number to try for the next room.
+    next: u32,
+}
+
+/// Why somebody gets no place in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unseated {
+    /// As many rooms as there may be.
+    TooManyRooms,
+    /// As many as this account may open.
+    TooManyOfUser,
+    /// The account is in the room already.
+    AlreadyThere,
+    /// The room is full.
+    RoomFull,
+}
+
+/// What others may know of a conversation. Nothing of what is said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomInfo {
+    /// Its number.
+    pub id: RoomId,
+    /// Who is in it, in joining order.
+    pub members: Vec<Address>,
+    /// Since when it exists.
+    pub age: Duration,
+    /// How long nobody has said anything.
+    pub idle: Duration,
+}
+
+impl Rooms {
+    /// No rooms; the first will have the number `first`, or the nearest legal one.
+    #[must_use]
+    pub fn new(limits: RoomsLimits, first: u32) -> Self {
+        let registry = Registry { rooms: BTreeMap::new(), opened: HashMap::new(), next: first };
+        Self(Arc::new(Shared { limits, registry: Mutex::new(registry) }))
+    }
+
+    /// Opens a room with `person` as its only participant, on the switchboard `server` if there are
+    /// several.
+    ///
+    /// # Errors
+    /// [`Unseated::TooManyRooms`], [`Unseated::TooManyOfUser`].
+    pub fn open(
+        &self,
+        person: &Arc<Person>,
+        server: Option<Arc<str>>,
+    ) -> Result<(Seat, Queue), Unseated> {
+        let room = {
+            let mut registry = self.0.registry.lock();
+            let opened = registry.opened.get(&person.id).copied().unwrap_or_default();
+            if opened >= self.0.limits.per_user_max {
+                return Err(Unseated::TooManyOfUser);
+            }
+            let id = registry.free_id();
+            let room = self.room(&mut registry, id, server)?;
+            registry.opened.insert(person.id, opened + 1);
+            room
+        };
+        match room.join(person) {
+            Ok(joined) => Ok((self.seat(room, person, joined.place, true), joined.queue)),
+            // Nobody else knows of the room yet, so this never happens. Should it, nothing is left.
+            Err(_) => {
+                self.close(&room);
+                self.0.registry.lock().closed_by(person.id);
+                Err(Unseated::TooManyRooms)
+            }
+        }
+    }
+
+    /// Gives somebody who was invited a place in room `id`, with those who are there already, in
+    /// joining order. If all have left meanwhile the room is there again, empty: whoever was
+    /// invited together can still meet.
+    ///
+    /// # Errors
+    /// [`Unseated`].
+    pub fn join(
+        &self,
+        id: RoomId,
+        person: &Arc<Person>,
+    ) -> Result<(Seat, Queue, Vec<Arc<Person>>), Unseated> {
+        loop {
+            let room = self.room(&mut self.0.registry.lock(), id, None)?;
+            match room.join(person) {
+                Ok(joined) => {
+                    let seat = self.seat(room, person, joined.place, false);
+                    return Ok((seat, joined.queue, joined.present));
+                }
+                // Ended since we looked: make way for a new one.
+                Err(Unjoined::Over) => self.close(&room),
+                Err(Unjoined::AlreadyThere) => return Err(Unseated::AlreadyThere),
+                Err(Unjoined::Full) => return Err(Unseated::RoomFull),
+            }
+        }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.registry.lock().rooms.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Up to `limit` rooms, by number.
+    #[must_use]
+    pub fn list(&self, limit: usize) -> Vec<RoomInfo> {
+        let rooms: Vec<_> = self.0.registry.lock().rooms.values().take(limit).cloned().collect();
+        let now = Instant::now();
+        let info = |room: Arc<Room>| {
+            let (members, opened_at, said_at) = room.look();
+            RoomInfo { id: room.id, members, age: now - opened_at, idle: now - said_at }
+        };
+        rooms.into_iter().map(info).collect()
+    }
+
+    /// The room of this number, made if it is not there.
+    fn room(
+        &self,
+        registry: &mut Registry,
+        id: RoomId,
+        server: Option<Arc<str>>,
+    ) -> Result<Arc<Room>, Unseated> {
+        if let Some(room) = registry.rooms.get(&id) {
+            return Ok(room.clone());
+        }
+        if registry.rooms.len() >= self.0.limits.rooms_max {
+            return Err(Unseated::TooManyRooms);
+        }
+        let room = Arc::new(Room::new(id, server, self.0.limits.room, Instant::now()));
+        registry.rooms.insert(id, room.clone());
+        Ok(room)
+    }
+
+    /// Forgets a room, unless another has its number already.
+    fn close(&self, room: &Arc<Room>) {
+        let mut registry = self.0.registry.lock();
+        if registry.rooms.get(&room.id).is_some_and(|found| Arc::ptr_eq(found, room)) {
+            registry.rooms.remove(&room.id);
+        }
+    }
+
+    fn seat(&self, room: Arc<Room>, person: &Arc<Person>, place: u64, is_opener: bool) -> Seat {
+        let empty = Event::Said { address: &person.address, name: &person.name, payload: &[] };
+        let mut line = BytesMut::new();
+        empty.encode(Dialect::Msnp9, &mut line);
+        // The length of a message has up to three digits more than that of an empty one.
+        let header_bytes_max = line.len() + 3;
+        let idle_at = room.idle_at();
+        let (rooms, person) = (self.clone(), person.clone());
+        Seat { rooms, room, person, place, is_opener, idle_check_at: idle_at, header_bytes_max }
+    }
+}
+
+impl Registry {
+    /// A number that no room has: the next free one, so that none comes again soon.
+    fn free_id(&mut self) -> RoomId {
+        loop {
+            // Clients read it as a signed number.
+            let id = RoomId((self.next & 0x7fff_ffff).max(1));
+            self.next = id.0.wrapping_add(1);
+            if !self.rooms.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+
+    fn closed_by(&mut self, opener: AccountId) {
+        if let Some(opened) = self.opened.get_mut(&opener) {
+            *opened -= 1;
+            if *opened == 0 {
+                self.opened.remove(&opener);
+            }
+        }
+    }
+}
+
+/// A participant's place in a room. Dropping it leaves the room: all others are told.
+#[derive(Debug)]
+pub struct Seat {
+    rooms: Rooms,
+    room: Arc<Room>,
+    person: Arc<Person>,
+    place: u64,
+    is_opener: bool,
+    idle_check_at: Instant,
+    /// Bytes of the longest line that can stand above a message from here.
+    header_bytes_max: usize,
+}
+
+impl Seat {
+    /// The room.
+    #[must_use]
+    pub fn room(&self) -> RoomId {
+        self.room.id
+    }
+
+    /// The switchboard it is on, if there are several.
+    #[must_use]
+    pub fn server(&self) -> Option<Arc<str>> {
+        self.room.server.clone()
+    }
+
+    /// Who sits here, as of the moment of joining.
+    #[must_use]
+    pub const fn person(&self) -> &Arc<Person> {
+        &self.person
+    }
+
+    /// Tells all others. The message is copied once, into a line that all of them share: a slice
+    /// would keep everything in memory that was received together with it.
+    pub fn say(&self, payload: &[u8]) -> Delivery {
+        // COMPAT(bitlbee): an empty message would destroy the receiver's conversation.
+        let message = (!payload.is_empty()).then(|| {
+            let mut line = BytesMut::with_capacity(self.header_bytes_max + payload.len());
+            let Person { address, name, .. } = &*self.person;
+            Event::Said { address, name, payload }.encode(Dialect::Msnp9, &mut line);
+            line.freeze()
+        });
+        self.room.say(self.place, message.as_ref(), Instant::now())
+    }
+
+    /// Reserves a place for `callee`, who is about to be rung.
+    ///
+    /// # Errors
+    /// [`Uninvited`].
+    pub fn invite(&self, callee: &Address) -> Result<Invitation, Uninvited> {
+        self.room.invite(callee, Instant::now())?;
+        Ok(Invitation { room: self.room.clone(), callee: callee.clone(), is_rung: false })
+    }
+
+    /// When to call [`Self::end_if_idle`]. May be early, is never late.
+    #[must_use]
+    pub const fn idle_check_at(&self) -> Instant {
+        self.idle_check_at
+    }
+
+    /// Sends everybody away if nobody has said anything for long enough.
+    pub fn end_if_idle(&mut self, now: Instant) {
+        self.room.end_if_idle(now);
+        // If it was idle, the ending waits in all queues; this one need not be asked again soon.
+        self.idle_check_at = self.room.idle_at().max(now + Duration::from_secs(1));
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if self.room.leave(self.place) {
+            self.rooms.close(&self.room);
+        }
+        if self.is_opener {
+            self.rooms.0.registry.lock().closed_by(self.person.id);
+        }
+    }
+}
+
+/// Somebody who is about to be rung. Dropped without a word it is withdrawn.
+#[derive(Debug)]
+pub struct Invitation {
+    room: Arc<Room>,
+    callee: Address,
+    is_rung: bool,
+}
+
+impl Invitation {
+    /// The callee has been rung: counts until it is answered or timed out.
+    pub fn rung(mut self) {
+        self.is_rung = true;
+    }
+}
+
+impl Drop for Invitation {
+    fn drop(&mut self) {
+        if !self.is_rung {
+            self.room.withdraw(&self.callee);
+        }
+    }
+}

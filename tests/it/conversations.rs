@@ -1,0 +1,372 @@
+//! Conversations over real sockets: bursts, slow readers, last words, lists that change in between,
+//! guessed cookies, the shutdown.
+
+use crate::support::{Client, TestServer, server::new_account};
+use msnd::{
+    config::Config,
+    model::{Address, Edit, List, Name},
+    server::Role,
+    switchboard::message::MESSAGE_BYTES_MAX,
+};
+use socket2::{Domain, Socket, Type};
+use std::{
+    net::{SocketAddr, TcpStream},
+    thread,
+};
+
+const ALICE: &str = "alice@example.test";
+const BOB: &str = "bob@example.test";
+const CAROL: &str = "carol@example.test";
+
+/// A server with Alice, Bob and Carol, and a notification session of each.
+struct People {
+    alice: Client,
+    bob: Client,
+    carol: Client,
+    /// Last: it waits a moment for whoever does not hang up.
+    server: TestServer,
+}
+
+impl People {
+    fn new(change: impl FnOnce(&mut Config)) -> Self {
+        let server = TestServer::start_with(change);
+        server.add([ALICE, BOB, CAROL].map(new_account).into());
+        let present = |user| Client::present(&server, "MSNP9", user, "NLN 0");
+        let (alice, bob, carol) = (present(ALICE), present(BOB), present(CAROL));
+        Self { alice, bob, carol, server }
+    }
+
+    fn session(&mut self, user: &str) -> &mut Client {
+        match user {
+            ALICE => &mut self.alice,
+            BOB => &mut self.bob,
+            _ => &mut self.carol,
+        }
+    }
+
+    fn connect(&self) -> Client {
+        Client::connect(self.server.address(Role::Switchboard))
+    }
+
+    /// Alice opens a conversation.
+    fn open(&mut self) -> Client {
+        let mut alice = self.connect();
+        let cookie = self.start_cookie(ALICE);
+        alice.ask(&format!("USR 1 {ALICE} {cookie}"), &format!("USR 1 OK {ALICE} Alice"));
+        alice
+    }
+
+    fn start_cookie(&mut self, user: &str) -> String {
+        let session = self.session(user);
+        session.send("XFR 9 SB");
+        session.line_but_challenge().rsplit(' ').next().unwrap().to_owned()
+    }
+
+    /// Somebody is called; returns what is to be sent to come.
+    fn call(&mut self, host: &mut Client, callee: &str) -> String {
+        host.send(&format!("CAL 2 {callee}"));
+        let room = host.line();
+        let room = room.strip_prefix("CAL 2 RINGING ").expect(&room).to_owned();
+        let ring = self.session(callee).line_but_challenge();
+        let words: Vec<_> = ring.split(' ').collect();
+        assert_eq!(words[..2], ["RNG", &room]);
+        assert_eq!(words[2], self.server.address(Role::Switchboard).to_string());
+        format!("ANS 1 {callee} {} {room}", words[4])
+    }
+
+    /// Somebody is called by the first of those present, and comes on this connection.
+    fn come(&mut self, present: &mut [&mut Client], callee: &str, mut callees: Client) -> Client {
+        let answer = self.call(present[0], callee);
+        callees.send(&answer);
+        for _ in 0..present.len() {
+            assert!(callees.line().starts_with("IRO 1 "));
+        }
+        callees.expect("ANS 1 OK");
+        for other in present {
+            assert!(other.line().starts_with(&format!("JOI {callee} ")));
+        }
+        callees
+    }
+
+    /// Alice and Bob in a conversation.
+    fn pair(&mut self) -> (Client, Client) {
+        let mut alice = self.open();
+        let bob = self.connect();
+        let bob = self.come(&mut [&mut alice], BOB, bob);
+        (alice, bob)
+    }
+}
+
+/// Data between clients with a number, as long as real pieces are.
+fn piece(number: usize) -> Vec<u8> {
+    let mut payload = b"Content-Type: application/x-msnmsgrp2p\r\n\r\n".to_vec();
+    payload.extend(number.to_le_bytes());
+    payload.resize(1300, b'\n');
+    payload
+}
+
+fn message(trid: usize, kind: &str, payload: &[u8]) -> Vec<u8> {
+    let mut message = format!("MSG {trid} {kind} {}\r\n", payload.len()).into_bytes();
+    message.extend_from_slice(payload);
+    message
+}
+
+/// A connection whose kernel buffer for received bytes is as small as the kernel allows.
+fn narrow(address: SocketAddr) -> Client {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(1).unwrap();
+    socket.connect(&address.into()).unwrap();
+    Client::over(TcpStream::from(socket))
+}
+
+#[test]
+fn bursts_of_data_pass_in_order_in_both_directions_at_once() {
+    // So many fit one queue: not even a reader who stands still for a while loses one.
+    const PIECES: usize = 2900;
+    let mut people = People::new(|_| ());
+    let (alice, bob) = people.pair();
+    let burst: Vec<u8> = (0..PIECES).flat_map(|n| message(n, "D", &piece(n))).collect();
+    let receive = |mut client: Client, from: &str| {
+        let (mut acknowledged, mut heard) = (0, 0);
+        while acknowledged < PIECES || heard < PIECES {
+            let line = client.line();
+            if let Some(trid) = line.strip_prefix("ACK ") {
+                assert_eq!(trid.parse(), Ok(acknowledged));
+                acknowledged += 1;
+            } else {
+                assert_eq!(line, format!("MSG {from} 1300"));
+                assert_eq!(client.payload(1300), piece(heard));
+                heard += 1;
+            }
+        }
+        client
+    };
+    let (mut alice_sends, mut bob_sends) = (alice.second_hand(), bob.second_hand());
+    thread::scope(|scope| {
+        scope.spawn(|| alice_sends.send_bytes(&burst));
+        scope.spawn(|| bob_sends.send_bytes(&burst));
+        let at_alice = scope.spawn(|| receive(alice, "bob@example.test Bob"));
+        let at_bob = scope.spawn(|| receive(bob, "alice@example.test Alice"));
+        drop((at_alice.join().unwrap(), at_bob.join().unwrap()));
+    });
+}
+
+#[test]
+fn who_does_not_read_is_out_and_the_others_go_on() {
+    let mut people = People::new(|config| {
+        config.limits.room_queue_bytes_max = 65_536;
+        config.limits.output_queue_bytes_max = 4096;
+    });
+    let (mut alice, mut bob) = people.pair();
+    let deaf = narrow(people.server.address(Role::Switchboard));
+    let carol = people.come(&mut [&mut alice, &mut bob], CAROL, deaf);
+    // Carol reads nothing from here on. Bob takes every piece before Alice sends the next.
+    let mut number = 0;
+    loop {
+        alice.send_bytes(&message(number, "A", &piece_of_text(number)));
+        let answer = alice.line();
+        let (line, text) = bob.message();
+        assert!(line.starts_with("MSG alice@example.test Alice "), "{line}");
+        assert_eq!(text.as_bytes(), piece_of_text(number));
+        if answer != format!("ACK {number}") {
+            // Refused by one is not delivered, though Bob has it.
+            assert_eq!(answer, format!("NAK {number}"));
+            break;
+        }
+        number += 1;
+    }
+    alice.expect("BYE carol@example.test");
+    bob.expect("BYE carol@example.test");
+    alice.send_bytes(&message(7, "A", b"just us"));
+    alice.expect("ACK 7");
+    assert_eq!(bob.message().1, "just us");
+    // What was on its way to Carol may come, and then the end.
+    let mut carol = carol;
+    while carol.some_bytes() > 0 {}
+}
+
+fn piece_of_text(number: usize) -> Vec<u8> {
+    format!("Content-Type: text/plain\r\n\r\n{number:0>1400}").into_bytes()
+}
+
+#[test]
+fn the_last_words_arrive_before_the_end() {
+    let mut people = People::new(|_| ());
+    for is_polite in [true, false] {
+        let (mut alice, mut bob) = people.pair();
+        let mut last = message(1, "N", b"and one more thing");
+        if is_polite {
+            last.extend(b"OUT\r\n");
+        }
+        alice.send_bytes(&last);
+        alice.finish_sending();
+        drop(alice);
+        assert_eq!(bob.message().1, "and one more thing");
+        bob.expect("BYE alice@example.test");
+        bob.ask("CAL 3 nobody", "208 3");
+    }
+}
+
+#[test]
+fn byte_by_byte_it_is_the_same_conversation() {
+    let mut people = People::new(|_| ());
+    let mut alice = people.open();
+    let answer = people.call(&mut alice, BOB);
+    let mut bob = people.connect();
+    let said = message(2, "A", b"\r\n\r\nCAL 1 x\r\n\0\xff");
+    let script = [format!("{answer}\r\n").as_bytes(), &said, b"PNG\r\nOUT\r\n"].concat();
+    for byte in script {
+        bob.send_bytes(&[byte]);
+    }
+    bob.expect("IRO 1 1 1 alice@example.test Alice");
+    bob.expect("ANS 1 OK");
+    bob.expect("ACK 2");
+    bob.expect_end();
+    alice.expect("JOI bob@example.test Bob");
+    alice.expect("MSG bob@example.test Bob 15");
+    assert_eq!(alice.payload(15), b"\r\n\r\nCAL 1 x\r\n\0\xff");
+    alice.expect("BYE bob@example.test");
+}
+
+#[test]
+fn the_longest_message_passes_and_a_longer_one_is_not_waited_for() {
+    let mut people = People::new(|config| config.limits.payload_bytes_max = 1024);
+    let (mut alice, mut bob) = people.pair();
+    let longest: Vec<u8> = (0..MESSAGE_BYTES_MAX).map(|n| n as u8).collect();
+    alice.send_bytes(&message(1, "A", &longest));
+    alice.expect("ACK 1");
+    bob.expect("MSG alice@example.test Alice 1664");
+    assert_eq!(bob.payload(MESSAGE_BYTES_MAX), longest);
+    alice.send("MSG 2 A 1665");
+    alice.expect_end();
+    bob.expect("BYE alice@example.test");
+}
+
+/// An edit by another process: the hub knows nothing of it.
+fn edit_elsewhere(server: &TestServer, owner: &str, edit: impl FnOnce(Address) -> Edit) {
+    let store = server.store();
+    server.block_on(async {
+        let owner = store.account(&Address::parse(owner).unwrap()).await.unwrap().id;
+        let edit = edit(Address::parse(ALICE).unwrap());
+        store.edit(owner, edit, Box::new(|_| ())).await.unwrap();
+    });
+}
+
+fn block(contact: Address) -> Edit {
+    let name = Name::from(&contact);
+    Edit::Add { list: List::Block, contact, name, group: None }
+}
+
+#[test]
+fn what_another_process_writes_counts_at_the_call_and_at_the_answer() {
+    let mut people = People::new(|_| ());
+    let mut alice = people.open();
+    edit_elsewhere(&people.server, CAROL, block);
+    alice.ask("CAL 2 carol@example.test", "217 2");
+    let answer = people.call(&mut alice, BOB);
+    edit_elsewhere(&people.server, BOB, block);
+    let mut bob = people.connect();
+    bob.ask(&answer, "911 1");
+    bob.expect_end();
+    alice.send_bytes(&message(3, "A", b"nobody came"));
+    alice.expect("NAK 3");
+}
+
+#[test]
+fn who_guesses_cookies_is_not_looked_at_any_more_and_others_are() {
+    let mut people = People::new(|_| ());
+    let cookie = people.start_cookie(ALICE);
+    let from = |source: [u8; 4], line: &str| {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((source, 0)).into()).unwrap();
+        socket.connect(&people.server.address(Role::Switchboard).into()).unwrap();
+        let mut client = Client::over(TcpStream::from(socket));
+        client.send(line);
+        client.line_or_end()
+    };
+    let guess = format!("USR 1 {ALICE} 1795415933.1");
+    let guesses = (0..).take_while(|_| from([127, 0, 0, 7], &guess).is_some()).count();
+    assert_eq!(guesses, 100);
+    let right = format!("USR 1 {ALICE} {cookie}");
+    assert_eq!(from([127, 0, 0, 7], &right), None);
+    assert_eq!(from([127, 0, 0, 8], &right), Some(format!("USR 1 OK {ALICE} Alice")));
+}
+
+#[test]
+fn too_many_conversations_are_refused_and_those_that_ended_count_no_more() {
+    let mut people = People::new(|config| {
+        config.limits.rooms_max = 3;
+        config.limits.rooms_per_user_max = 2;
+    });
+    let mut open = |user: &str| {
+        let cookie = people.start_cookie(user);
+        let mut client = people.connect();
+        client.send(&format!("USR 1 {user} {cookie}"));
+        (client.line(), client)
+    };
+    let (_, mut first) = open(ALICE);
+    let _second = open(ALICE);
+    let (refused, mut third) = open(ALICE);
+    assert_eq!(refused, "280 1");
+    third.expect_end();
+    let _bobs = open(BOB);
+    assert_eq!(open(CAROL).0, "280 1");
+    first.send("OUT");
+    first.expect_end();
+    assert_eq!(open(ALICE).0, "USR 1 OK alice@example.test Alice");
+}
+
+#[test]
+fn the_shutdown_ends_conversations_without_a_word_and_loses_none_before() {
+    let mut people = People::new(|_| ());
+    let (mut alice, mut bob) = people.pair();
+    alice.send_bytes(&message(1, "A", b"quick"));
+    alice.expect("ACK 1");
+    assert!(people.server.shut_down(), "every connection has ended by itself");
+    assert_eq!(bob.message().1, "quick");
+    for client in [&mut alice, &mut bob] {
+        let heard = client.drain_to_end();
+        assert!(heard.iter().all(|line| line.starts_with("BYE ")), "{heard:?}");
+    }
+}
+
+#[test]
+fn while_the_end_is_announced_nobody_is_called_any_more() {
+    let mut people = People::new(|config| config.timers.shutdown_notice_minutes = 1);
+    let (mut alice, mut bob) = people.pair();
+    let People { server, carol, .. } = &mut people;
+    server.announce_shutdown(|| {
+        let (line, _) = carol.message();
+        assert!(line.starts_with("MSG Hotmail "), "{line}");
+        alice.ask("CAL 3 carol@example.test", "280 3");
+        alice.send_bytes(&message(4, "A", b"still talking"));
+        alice.expect("ACK 4");
+        assert_eq!(bob.message().1, "still talking");
+    });
+}
+
+#[test]
+fn rings_name_the_switchboard_address_that_the_room_was_opened_at() {
+    let servers: Vec<_> = (1..6).map(|n| format!("192.0.2.{n}:1865")).collect();
+    let mut people = People::new(|config| config.switchboard.servers.clone_from(&servers));
+    people.alice.send("XFR 9 SB");
+    let line = people.alice.line_but_challenge();
+    let words: Vec<_> = line.split(' ').collect();
+    let chosen = words[3];
+    assert!(servers.iter().any(|server| server == chosen), "{line}");
+    let mut alice = people.connect();
+    alice.ask(&format!("USR 1 {ALICE} {}", words[5]), "USR 1 OK alice@example.test Alice");
+    alice.send("CAL 2 bob@example.test");
+    alice.line();
+    let ring = people.bob.line_but_challenge();
+    let words: Vec<_> = ring.split(' ').collect();
+    assert_eq!(words[2], chosen);
+    // Whoever came may call too, and names the same one.
+    let mut bob = people.connect();
+    bob.send(&format!("ANS 1 {BOB} {} {}", words[4], words[1]));
+    bob.line();
+    bob.expect("ANS 1 OK");
+    bob.send("CAL 2 carol@example.test");
+    bob.line();
+    assert_eq!(people.carol.line_but_challenge().split(' ').nth(2), Some(chosen));
+}

@@ -1,0 +1,297 @@
+//! Rooms against the rules: random interleavings of everything people can do in conversations,
+//! every line that everybody hears compared with what a model computes. And people in threads, who
+//! come, speak and go at the same time.
+
+mod crowd;
+mod rules;
+mod soak;
+
+use msnd::{
+    hub::{Person, RoomId},
+    model::{AccountId, Address, Name},
+    switchboard::{
+        queue::{Ending, News, Queue},
+        room::RoomLimits,
+        rooms::{Rooms, RoomsLimits, Seat},
+    },
+};
+use proptest::prelude::*;
+use rules::Model;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::time::{Instant, advance};
+
+const PEOPLE: usize = 6;
+
+/// What can happen. Connections and rooms are chosen among those there are.
+#[derive(Debug, Clone)]
+enum Step {
+    Open(usize),
+    /// By whom, whom, and whether that person is really rung.
+    Call(usize, usize, bool),
+    Answer(usize, usize),
+    Say(usize, usize),
+    Leave(usize),
+    Read(usize, usize),
+    Wait(u64),
+    LookIfIdle(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (who, any) = (0..PEOPLE, 0usize..100);
+    prop_oneof![
+        2 => who.clone().prop_map(Step::Open),
+        3 => (any.clone(), who.clone(), proptest::bool::ANY)
+            .prop_map(|(by, whom, is_rung)| Step::Call(by, whom, is_rung)),
+        5 => (who, any.clone()).prop_map(|(who, room)| Step::Answer(who, room)),
+        8 => (any.clone(), prop_oneof![Just(0usize), 1usize..400])
+            .prop_map(|(who, bytes)| Step::Say(who, bytes)),
+        2 => any.clone().prop_map(Step::Leave),
+        4 => (any.clone(), 0usize..8).prop_map(|(who, lines)| Step::Read(who, lines)),
+        2 => (0u64..400).prop_map(Step::Wait),
+        3 => any.prop_map(Step::LookIfIdle),
+    ]
+}
+
+pub(crate) fn person(number: usize) -> Arc<Person> {
+    let name = Name::new(&format!("U{number}")).unwrap();
+    Person::new(AccountId(number as u64), Address::parse(&rules::user(number)).unwrap(), name)
+}
+
+/// Rooms with small limits, and a connection for each model ear.
+struct Bench {
+    rooms: Rooms,
+    model: Model,
+    connections: BTreeMap<usize, (Seat, Queue)>,
+    /// Numbers of all rooms there ever were.
+    known: Vec<RoomId>,
+    next: usize,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let room = RoomLimits {
+            members_max: rules::MEMBERS_MAX,
+            queue_bytes_max: rules::QUEUE_BYTES_MAX,
+            idle: Duration::from_secs(rules::IDLE_SECS),
+            ring: Duration::from_secs(rules::RING_SECS),
+        };
+        let (rooms_max, per_user_max) = (rules::ROOMS_MAX, rules::ROOMS_PER_USER_MAX);
+        // Close to where numbers begin anew.
+        let rooms = Rooms::new(RoomsLimits { rooms_max, per_user_max, room }, 0x7fff_fffd);
+        let (connections, known) = (BTreeMap::new(), Vec::new());
+        Self { rooms, model: Model::default(), connections, known, next: 0 }
+    }
+
+    async fn run(&mut self, step: &Step) {
+        match *step {
+            Step::Open(who) => {
+                let expected = self.model.may_open(who);
+                let opened = self.rooms.open(&person(who), None);
+                assert_eq!(opened.as_ref().map(drop).map_err(|error| *error), expected);
+                let Ok((seat, queue)) = opened else { return };
+                let id = seat.room();
+                assert!((1..=i32::MAX.cast_unsigned()).contains(&id.0));
+                self.model.opened(self.next, who, id.0);
+                self.known.push(id);
+                self.sit(seat, queue);
+            }
+            Step::Call(by, whom, is_rung) => {
+                let Some(by) = self.connection(by) else { return };
+                let seat = &self.connections[&by].0;
+                if !self.model.is_member(by) {
+                    return;
+                }
+                let room = seat.room().0;
+                let invited = seat.invite(&person(whom).address);
+                let expected = self.model.call(room, whom);
+                assert_eq!(invited.as_ref().map(drop).map_err(|error| *error), expected);
+                let Ok(invitation) = invited else { return };
+                if is_rung {
+                    invitation.rung();
+                } else {
+                    drop(invitation);
+                    self.model.withdrawn(room, whom);
+                }
+            }
+            Step::Answer(who, room) => {
+                if self.known.is_empty() {
+                    return;
+                }
+                let id = self.known[room % self.known.len()];
+                let expected = self.model.may_join(who, id.0);
+                let joined = self.rooms.join(id, &person(who));
+                let present = joined.as_ref().map_err(|error| *error).map(|(.., present)| {
+                    present.iter().map(|person| person.id.0 as usize).collect::<Vec<_>>()
+                });
+                assert_eq!(present, expected);
+                let Ok((seat, queue, _)) = joined else { return };
+                self.model.joined(self.next, who, id.0);
+                self.sit(seat, queue);
+            }
+            Step::Say(who, bytes) => {
+                let Some(who) = self.connection(who) else { return };
+                let payload = "x".repeat(bytes);
+                let expected = self.model.say(who, &payload);
+                assert_eq!(self.connections[&who].0.say(payload.as_bytes()), expected);
+            }
+            Step::Leave(who) => {
+                let Some(who) = self.connection(who) else { return };
+                self.connections.remove(&who);
+                self.model.leave(who);
+            }
+            Step::Read(who, lines) => {
+                if let Some(who) = self.connection(who) {
+                    self.read(who, lines);
+                }
+            }
+            Step::Wait(secs) => {
+                advance(Duration::from_secs(secs)).await;
+                self.model.now += secs;
+            }
+            Step::LookIfIdle(who) => {
+                let Some(who) = self.connection(who) else { return };
+                let seat = &mut self.connections.get_mut(&who).unwrap().0;
+                seat.end_if_idle(Instant::now());
+                self.model.end_if_idle(who);
+                assert!(seat.idle_check_at() > Instant::now(), "it would be asked without end");
+            }
+        }
+        let listed = self.rooms.list(usize::MAX).into_iter().map(|room| {
+            (room.id.0, room.members.iter().map(|member| member.as_str().to_owned()).collect())
+        });
+        assert_eq!(listed.collect::<Vec<_>>(), self.model.rooms());
+    }
+
+    fn sit(&mut self, seat: Seat, queue: Queue) {
+        self.connections.insert(self.next, (seat, queue));
+        self.next += 1;
+    }
+
+    fn connection(&self, any: usize) -> Option<usize> {
+        let count = self.connections.len();
+        (count > 0).then(|| *self.connections.keys().nth(any % count).unwrap())
+    }
+
+    /// Everything up to so many lines is as the rules say.
+    fn read(&mut self, who: usize, lines: usize) {
+        let queue = &mut self.connections.get_mut(&who).unwrap().1;
+        let ear = self.model.ears.get_mut(&who).unwrap();
+        for _ in 0..lines {
+            let heard = queue.try_recv();
+            let expected = match ear.waiting.pop_front() {
+                Some(line) => Some(News::Lines(line.into())),
+                None => ear.ending.map(News::End),
+            };
+            assert_eq!(heard, expected, "user{}", ear.person);
+        }
+    }
+
+    fn read_all(&mut self) {
+        for who in self.connections.keys().copied().collect::<Vec<_>>() {
+            let lines = self.model.ears[&who].waiting.len();
+            self.read(who, lines + 2);
+        }
+    }
+}
+
+/// Runs on a clock that stands still.
+fn at_rest(test: impl Future<Output = ()>) {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_time().start_paused(true).build().unwrap().block_on(test);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_line_follows_from_the_rules(steps in proptest::collection::vec(step(), 1..120)) {
+        at_rest(async {
+            let mut bench = Bench::new();
+            for step in &steps {
+                bench.run(step).await;
+            }
+            bench.read_all();
+            for who in bench.connections.keys().copied().collect::<Vec<_>>() {
+                bench.connections.remove(&who);
+                bench.model.leave(who);
+                bench.read_all();
+            }
+            assert!(bench.rooms.is_empty());
+            // What people had opened is forgotten too.
+            let open = || bench.rooms.open(&person(0), None).unwrap();
+            let _all = [open(), open()];
+        });
+    }
+}
+
+fn rooms(queue_bytes_max: usize, idle_secs: u64) -> Rooms {
+    let (idle, ring) = (Duration::from_secs(idle_secs), Duration::from_secs(60));
+    let room = RoomLimits { members_max: 50, queue_bytes_max, idle, ring };
+    Rooms::new(RoomsLimits { rooms_max: 100, per_user_max: 100, room }, 1)
+}
+
+#[test]
+fn who_was_invited_together_meets_after_the_caller_has_gone() {
+    let rooms = rooms(1 << 16, 600);
+    let (alice, _) = rooms.open(&person(1), None).unwrap();
+    let id = alice.room();
+    drop(alice);
+    assert!(rooms.is_empty());
+    let (bob, mut bob_hears, present) = rooms.join(id, &person(2)).unwrap();
+    assert_eq!((present.len(), bob.room()), (0, id));
+    let (_carol, _, present) = rooms.join(id, &person(3)).unwrap();
+    assert_eq!(present[0].id, AccountId(2));
+    let joi = "JOI u3@example.test U3\r\n";
+    assert_eq!(bob_hears.try_recv(), Some(News::Lines(joi.into())));
+    assert!(bob.say(b"hi").is_delivered);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_keeps_everybody_and_silence_sends_everybody_away() {
+    let rooms = rooms(1 << 16, 600);
+    let (mut alice, mut alice_hears) = rooms.open(&person(1), None).unwrap();
+    let (mut bob, mut bob_hears, _) = rooms.join(alice.room(), &person(2)).unwrap();
+    advance(Duration::from_secs(599)).await;
+    alice.end_if_idle(Instant::now());
+    assert!(bob.say(b"still there?").is_delivered);
+    advance(Duration::from_secs(599)).await;
+    bob.end_if_idle(Instant::now());
+    assert!(alice.idle_check_at() <= Instant::now() && bob.idle_check_at() > Instant::now());
+    advance(Duration::from_secs(1)).await;
+    alice.end_if_idle(Instant::now());
+    let heard = |queue: &mut Queue| {
+        std::iter::from_fn(|| match queue.try_recv() {
+            Some(News::Lines(lines)) => Some(String::from_utf8(lines.to_vec()).unwrap()),
+            other => {
+                assert_eq!(other, Some(News::End(Ending::Idle)));
+                None
+            }
+        })
+        .collect::<Vec<_>>()
+    };
+    let said = "MSG u2@example.test U2 12\r\nstill there?";
+    let joi = "JOI u2@example.test U2\r\n";
+    assert_eq!(heard(&mut alice_hears), [joi, said, "BYE u2@example.test 1\r\n"]);
+    assert_eq!(heard(&mut bob_hears), ["BYE u1@example.test 1\r\n"]);
+    assert!(!alice.say(b"too late").is_delivered);
+}
+
+#[test]
+fn many_messages_share_their_bytes_with_all_receivers() {
+    let rooms = rooms(1 << 20, 600);
+    let (alice, _) = rooms.open(&person(0), None).unwrap();
+    let mut others: Vec<_> =
+        (1..20).map(|who| rooms.join(alice.room(), &person(who)).unwrap()).collect();
+    for (_, queue, _) in &mut others {
+        while queue.try_recv().is_some() {}
+    }
+    assert!(alice.say(&[7; 1300]).is_delivered);
+    let copies: Vec<_> = others
+        .iter_mut()
+        .map(|(_, queue, _)| match queue.try_recv() {
+            Some(News::Lines(lines)) => lines,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert!(copies.iter().all(|copy| copy.as_ptr() == copies[0].as_ptr()));
+}
