@@ -18,6 +18,7 @@ pub mod store;
 
 pub mod dispatch;
 pub mod gateway;
+pub mod http1;
 pub mod net;
 pub mod notification;
 pub mod passport;

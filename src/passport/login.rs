@@ -1,9 +1,9 @@
 //! The login request's `Authorization` value, which every client writes a little differently, and
 //! the answers to it. Pure; knows no account.
 
-use super::http1::Response;
 use crate::{
     account::{AuthError, Candidate},
+    http1::Response,
     model::Address,
 };
 use zeroize::Zeroizing;

@@ -1,31 +1,22 @@
 //! Passport sign-in over HTTP and HTTPS: the nexus says where, the login host gives a ticket for a
 //! password. Knows neither sockets nor TLS, only streams; tickets are spent elsewhere.
 
-mod http1;
 mod login;
 mod nexus;
 
 use crate::{
     account::{Accounts, AuthError},
     config,
+    http1::{self, Ends, Request, Response, Service},
     hub::ticket::Tickets,
 };
-use http1::{ReadError, Response};
+use async_trait::async_trait;
 use login::Credentials;
 use nexus::Site;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
-    select,
-    time::timeout,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
-
-/// How long the peer may take to close its end after the answer.
-const CLOSE_WAIT: Duration = Duration::from_secs(2);
-/// Bytes accepted from the peer after its request (a body nobody wants) before we hang up on it.
-const LEFTOVER_BYTES_MAX: usize = 64 * 1024;
 
 /// The whole service: nexus, login host, and an empty page for everything else.
 #[derive(Debug)]
@@ -43,80 +34,20 @@ impl Passport {
         Self { site: Site::new(config), accounts, tickets }
     }
 
-    /// Serves exactly one request of a connection and closes it: `io`'s write side is shut down
-    /// behind the answer, then the peer gets 2 seconds for its end.
+    /// Serves exactly one request of a connection and closes it, as [`http1::serve`] does.
     ///
-    /// `deadline` is the time for the request to arrive, and again for the answer to leave; who
-    /// misses it gets nothing. `peer` is whom failures are counted for, `local` the address at
-    /// which the client reached us. Dropping the future closes the connection at once.
-    ///
-    /// After `draining` nobody is waited for any more; a request that has arrived is still
-    /// answered.
+    /// `peer` is whom failures are counted for, `local` the address at which the client reached us.
     pub async fn serve<T>(
         &self,
-        mut io: T,
+        io: T,
         peer: SocketAddr,
         local: SocketAddr,
         deadline: Duration,
         draining: &CancellationToken,
     ) where
-        T: AsyncRead + AsyncWrite + Unpin,
+        T: AsyncRead + AsyncWrite + Unpin + Send,
     {
-        let request = select! {
-            // What has arrived is answered.
-            biased;
-            request = timeout(deadline, http1::read(&mut io)) => request,
-            () = draining.cancelled() => return,
-        };
-        let answer = match request {
-            Ok(Ok(head)) => self.answer(head, peer, local).await,
-            Ok(Err(ReadError::TooLarge)) => {
-                tracing::debug!(address = %peer, "passport request too large");
-                bad_request()
-            }
-            Ok(Err(ReadError::Gone)) => return,
-            Err(_) => {
-                tracing::debug!(address = %peer, "passport request not complete in time");
-                return;
-            }
-        };
-        let answer = answer.finish();
-        let sent = timeout(deadline, async {
-            io.write_all(&answer).await?;
-            io.flush().await
-        });
-        if matches!(sent.await, Ok(Ok(()))) {
-            // Running out of time here only means that the peer keeps its end open.
-            select! {
-                _ = timeout(CLOSE_WAIT, close(&mut io)) => {}
-                () = draining.cancelled() => {}
-            }
-        }
-    }
-
-    async fn answer(
-        &self,
-        mut head: Zeroizing<Vec<u8>>,
-        peer: SocketAddr,
-        local: SocketAddr,
-    ) -> Response {
-        let Ok(request) = http1::parse(&mut head) else {
-            tracing::debug!(address = %peer, "passport request malformed");
-            return bad_request();
-        };
-        let host = self.site.login_host(request.host, local);
-        match request.path.as_str() {
-            "/rdr/pprdr.asp" => nexus::answer(&self.site, &host),
-            "/nexus-mock" | "/n" => nexus::answer_with_scheme(&host),
-            path if path.ends_with(".srf") => {
-                let credentials = request.authorization.and_then(login::parse).unwrap_or_default();
-                // Nothing of the password but its readings outlives the parsing.
-                drop(head);
-                self.login(credentials, peer, &host).await
-            }
-            // Later clients try whether the host is there at all.
-            _ => Response::new("200 OK"),
-        }
+        http1::serve(io, self, Ends { peer, local }, deadline, draining).await;
     }
 
     async fn login(&self, credentials: Credentials, peer: SocketAddr, host: &str) -> Response {
@@ -144,22 +75,26 @@ impl Passport {
     }
 }
 
-fn bad_request() -> Response {
-    Response::new("400 Bad Request")
-}
-
-/// Says that nothing more comes, then waits for the peer to say so too: closing with unread bytes
-/// would reset the connection and could take the answer away from the client.
-async fn close<T: AsyncRead + AsyncWrite + Unpin>(io: &mut T) {
-    if io.shutdown().await.is_err() {
-        return;
+#[async_trait]
+impl Service for Passport {
+    fn body_bytes_max(&self, _: &Request) -> Option<usize> {
+        None
     }
-    let mut leftover = Zeroizing::new([0; 512]);
-    let mut taken = 0;
-    while taken < LEFTOVER_BYTES_MAX {
-        match io.read(&mut *leftover).await {
-            Ok(0) | Err(_) => return,
-            Ok(count) => taken += count,
+
+    async fn answer(&self, request: Request, _: Zeroizing<Vec<u8>>, ends: Ends) -> Response {
+        let host = self.site.login_host(request.host.as_deref(), ends.local);
+        match request.path.as_str() {
+            "/rdr/pprdr.asp" => nexus::answer(&self.site, &host),
+            "/nexus-mock" | "/n" => nexus::answer_with_scheme(&host),
+            path if path.ends_with(".srf") => {
+                let authorization = request.header("authorization");
+                let credentials = authorization.and_then(login::parse).unwrap_or_default();
+                // Nothing of the password but its readings outlives the parsing.
+                drop(request);
+                self.login(credentials, ends.peer, &host).await
+            }
+            // Later clients try whether the host is there at all.
+            _ => Response::new("200 OK"),
         }
     }
 }

@@ -1,8 +1,7 @@
 //! The nexus: tells clients where to sign in and where the web pages are. The form of its answer
 //! is what all clients together can read, so every comma counts. Knows no account.
 
-use super::http1::Response;
-use crate::config;
+use crate::{config, http1::Response};
 use std::net::{IpAddr, SocketAddr};
 
 /// To be raised when the addresses below change: WinInet keeps its copy until then.
@@ -74,7 +73,7 @@ pub(super) fn answer_with_scheme(login_host: &str) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::SITE_URL_BYTES_MAX, passport::http1};
+    use crate::{config::SITE_URL_BYTES_MAX, http1};
 
     fn site(login_host: &str, site_url: &str) -> Site {
         Site::new(&config::Passport {
@@ -144,6 +143,7 @@ mod tests {
 
     #[test]
     fn the_longest_answer_fits_one_read_of_2000_bytes() {
+        assert_eq!(http1::HOST_BYTES_MAX, config::LOGIN_HOST_BYTES_MAX);
         let host = "x".repeat(http1::HOST_BYTES_MAX);
         let url = format!("http://{}", "y".repeat(SITE_URL_BYTES_MAX - 7));
         assert!(text(answer(&site("", ""), &host)).len() < 2000);

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Each module of the crate root and the others it uses, tests aside.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("ctt", &[]),
+    ("http1", &[]),
     ("model", &[]),
     ("net", &["model"]),
     ("config", &["model"]),
@@ -20,7 +21,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("dispatch", &["config", "hub", "model", "protocol", "session"]),
     ("notification", &["config", "hub", "model", "protocol", "session", "store"]),
     ("switchboard", &["config", "hub", "model", "protocol", "session", "store"]),
-    ("passport", &["account", "config", "hub", "model"]),
+    ("passport", &["account", "config", "http1", "hub", "model"]),
     (
         "server",
         &[

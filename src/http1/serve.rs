@@ -1,0 +1,182 @@
+//! One connection from its first request to its end.
+
+use super::{ReadError, Reader, Request, Response};
+use async_trait::async_trait;
+use std::{net::SocketAddr, time::Duration};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    select,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+/// Requests on one connection; the answer to the last of them closes it.
+pub const REQUESTS_MAX: usize = 1000;
+/// How long a connection may be kept between an answer and the first byte of the next request.
+pub const KEEP_ALIVE_WAIT: Duration = Duration::from_secs(60);
+/// How long the peer may take to close its end after the last answer.
+const CLOSE_WAIT: Duration = Duration::from_secs(2);
+/// Bytes accepted from the peer after its last request (a body nobody wants) before we hang up.
+const LEFTOVER_BYTES_MAX: usize = 64 * 1024;
+
+/// The two addresses of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ends {
+    /// Who asks.
+    pub peer: SocketAddr,
+    /// The address at which the client reached us.
+    pub local: SocketAddr,
+}
+
+/// What answers requests.
+#[async_trait]
+pub trait Service: Send + Sync {
+    /// The longest body that is read before [`Service::answer`], in bytes; a longer one is refused.
+    /// `None`: the body is of no interest, and the answer will be the connection's last.
+    fn body_bytes_max(&self, request: &Request) -> Option<usize>;
+
+    /// The answer. Cancelled if the connection is dropped.
+    async fn answer(&self, request: Request, body: Zeroizing<Vec<u8>>, ends: Ends) -> Response;
+}
+
+/// Serves the requests of a connection one after the other and closes it: `io`'s write side is shut
+/// down behind the last answer, then the peer gets 2 seconds for its end.
+///
+/// `deadline` is the time for a request to arrive with its body, and again for the answer to leave;
+/// who misses it gets nothing. Between requests there are [`KEEP_ALIVE_WAIT`] besides. Dropping the
+/// future closes the connection at once.
+///
+/// After `draining` nobody is waited for any more; a request that has arrived is still answered.
+pub async fn serve<T, S>(
+    mut io: T,
+    service: &S,
+    ends: Ends,
+    deadline: Duration,
+    draining: &CancellationToken,
+) where
+    T: AsyncRead + AsyncWrite + Unpin + Send,
+    S: Service + ?Sized,
+{
+    let mut reader = Reader::default();
+    for left in (0..REQUESTS_MAX).rev() {
+        if left + 1 < REQUESTS_MAX {
+            let begun = select! {
+                biased;
+                begun = timeout(KEEP_ALIVE_WAIT, reader.begun(&mut io)) => begun,
+                () = draining.cancelled() => return,
+            };
+            if !matches!(begun, Ok(Ok(()))) {
+                return;
+            }
+        }
+        let received = select! {
+            // What has arrived is answered.
+            biased;
+            received = timeout(deadline, receive(&mut reader, &mut io, service)) => received,
+            () = draining.cancelled() => return,
+        };
+        let Ok(received) = received else {
+            tracing::debug!(address = %ends.peer, "request not complete in time");
+            return;
+        };
+        let (mut response, keeps, with_body) = match received {
+            Ok(Received { request, body, keeps }) => {
+                let with_body = request.method != "HEAD";
+                let response = service.answer(request, body, ends).await;
+                let keeps = keeps && response.keeps() && left > 0 && !draining.is_cancelled();
+                (response, keeps, with_body)
+            }
+            Err(Refused::Gone) => return,
+            Err(Refused::With(status)) => {
+                tracing::debug!(address = %ends.peer, status, "request refused");
+                (Response::new(status), false, true)
+            }
+        };
+        let receipt = response.take_receipt();
+        let bytes = response.bytes(keeps, with_body);
+        let sent = timeout(deadline, async {
+            io.write_all(&bytes).await?;
+            io.flush().await
+        });
+        if !matches!(sent.await, Ok(Ok(()))) {
+            return;
+        }
+        if let Some(receipt) = receipt {
+            // Whoever asked for it may have lost interest.
+            let _ = receipt.send(());
+        }
+        if !keeps {
+            break;
+        }
+    }
+    // Running out of time here only means that the peer keeps its end open.
+    select! {
+        _ = timeout(CLOSE_WAIT, close(&mut io)) => {}
+        () = draining.cancelled() => {}
+    }
+}
+
+struct Received {
+    request: Request,
+    body: Zeroizing<Vec<u8>>,
+    keeps: bool,
+}
+
+enum Refused {
+    Gone,
+    With(&'static str),
+}
+
+impl From<ReadError> for Refused {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Gone => Self::Gone,
+            ReadError::TooLarge | ReadError::Malformed => Self::With("400 Bad Request"),
+        }
+    }
+}
+
+async fn receive<T, S>(reader: &mut Reader, io: &mut T, service: &S) -> Result<Received, Refused>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+    S: Service + ?Sized,
+{
+    let request = reader.request(io).await?;
+    let Some(body_max) = service.body_bytes_max(&request) else {
+        return Ok(Received { request, body: Zeroizing::default(), keeps: false });
+    };
+    let length = request.body_bytes().ok_or(Refused::With("400 Bad Request"))?;
+    if length > body_max {
+        return Err(Refused::With("413 Request Entity Too Large"));
+    }
+    if length > reader.ahead() && request.expects_continue() {
+        let asked = async {
+            io.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
+            io.flush().await
+        };
+        asked.await.map_err(|_| Refused::Gone)?;
+    }
+    let body = reader.body(io, length).await?;
+    let keeps = request.keeps_connection();
+    Ok(Received { request, body, keeps })
+}
+
+/// Says that nothing more comes, then waits for the peer to say so too: closing with unread bytes
+/// would reset the connection and could take the answer away from the client.
+async fn close<T: AsyncRead + AsyncWrite + Unpin>(io: &mut T) {
+    if io.shutdown().await.is_err() {
+        return;
+    }
+    let mut leftover = Zeroizing::new([0; 512]);
+    let mut taken = 0;
+    while taken < LEFTOVER_BYTES_MAX {
+        match io.read(&mut *leftover).await {
+            Ok(0) | Err(_) => return,
+            Ok(count) => taken += count,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
