@@ -43,6 +43,8 @@ pub struct Config {
     pub urls: Urls,
     /// What stands between us and the clients.
     pub net: Net,
+    /// The HTTP gateway.
+    pub gateway: Gateway,
     /// Bounds on everything a peer can make us hold.
     pub limits: Limits,
     /// How long we wait for what.
@@ -236,6 +238,17 @@ pub struct Net {
     pub proxy_protocol_from: Vec<Subnet>,
     /// HTTP proxies whose `X-Forwarded-For` the gateway believes.
     pub forwarded_for_from: Vec<Subnet>,
+}
+
+/// `[gateway]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Gateway {
+    /// Whether clients may reach the notification and the switchboard role through HTTP.
+    pub enabled: bool,
+    /// The host clients send their further requests to, at port 80. Empty: the address at which
+    /// the client reached us.
+    pub advertised: String,
 }
 
 /// `[limits]`

@@ -41,6 +41,9 @@ pub(super) fn check(config: &Config) -> Vec<Complaint> {
     passport(config, &mut found);
     challenge(&config.challenge, &mut found);
     urls(&config.urls, &mut found);
+    if !config.gateway.advertised.is_empty() {
+        found.host("gateway.advertised", &config.gateway.advertised, Port::None);
+    }
     numbers(config, &mut found);
     paths(config, &mut found);
     log(&config.log, &mut found);

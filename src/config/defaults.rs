@@ -2,8 +2,9 @@
 //! holds the two together.
 
 use super::{
-    Bind, Challenge, ChallengeClient, ChallengePolicy, Data, Dispatch, Limits, Log, LogFormat,
-    Notification, Passport, Store, Switchboard, Synchronous, Timers, UrlService, Urls, VerReply,
+    Bind, Challenge, ChallengeClient, ChallengePolicy, Data, Dispatch, Gateway, Limits, Log,
+    LogFormat, Notification, Passport, Store, Switchboard, Synchronous, Timers, UrlService, Urls,
+    VerReply,
 };
 use std::path::PathBuf;
 
@@ -114,6 +115,12 @@ impl Default for Urls {
             site_id,
         });
         Self { site: String::new(), services: services.into() }
+    }
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        Self { enabled: true, advertised: String::new() }
     }
 }
 

@@ -1,7 +1,9 @@
 //! One session behind the gateway: which request gets which part of what the session says, so that
-//! nothing is lost, doubled or out of order, whatever becomes of the connections. Knows no HTTP.
+//! nothing is lost, doubled or out of order, whatever becomes of the connections. Does not know what
+//! requests look like.
 
 use super::tunnel::{Fed, Mouth};
+use crate::http1::Receipt;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
@@ -61,6 +63,8 @@ struct State {
     queued: usize,
     /// The last answer, until it is known what became of it.
     sent: Option<Sent>,
+    /// Answers written so far.
+    written: u64,
     /// Commands that were carried out and whose answer did not arrive.
     lost: Option<([u8; 32], Instant)>,
 }
@@ -68,7 +72,7 @@ struct State {
 /// An answer that was written.
 #[derive(Debug)]
 struct Sent {
-    connection: u64,
+    number: u64,
     /// What it said.
     output: Bytes,
     /// Of the commands it answered.
@@ -76,18 +80,18 @@ struct Sent {
     at: Instant,
 }
 
-/// The answer to one request. Whoever drops it without [`Answer::written`] gives it back: the next
+/// The answer to one request. Whoever drops it without [`Receipt::written`] gives it back: the next
 /// request gets what it said.
 #[derive(Debug)]
 pub(super) struct Answer {
     session: Arc<Session>,
-    connection: u64,
     output: Bytes,
     digest: Option<[u8; 32]>,
     is_last: bool,
-    is_written: bool,
-    _turn: OwnedMutexGuard<()>,
-    _running: Running,
+    /// Its number, once it is written.
+    written: Option<u64>,
+    /// Held until it is written.
+    turn: Option<(OwnedMutexGuard<()>, Running)>,
 }
 
 impl Session {
@@ -98,6 +102,7 @@ impl Session {
             running: 0,
             queued: 0,
             sent: None,
+            written: 0,
             lost: None,
         };
         Arc::new(Self {
@@ -111,18 +116,14 @@ impl Session {
         })
     }
 
-    /// Serves a request that came over `connection`, after those before it.
+    /// Serves a request, after those before it.
     ///
     /// Dropping the future is safe at any time, as when the client hangs up: commands that it had
     /// handed over are then answered when they are repeated, and not carried out again.
     ///
     /// # Errors
     /// [`Overlap`] if the request before it takes too long; nothing has been carried out then.
-    pub(super) async fn serve(
-        self: &Arc<Self>,
-        connection: u64,
-        ask: Ask<'_>,
-    ) -> Result<Answer, Overlap> {
+    pub(super) async fn serve(self: &Arc<Self>, ask: Ask<'_>) -> Result<Answer, Overlap> {
         let running = Running::new(self);
         let turn = {
             let _queued = Queued::new(self);
@@ -132,17 +133,15 @@ impl Session {
             Ask::Data(body) if !body.is_empty() => Some(Sha256::digest(body).into()),
             Ask::Data(_) | Ask::Poll(_) => None,
         };
-        let is_repeated = self.settle(connection, digest);
+        let is_repeated = self.settle(digest);
         // From here on commands count as carried out, so this is kept however the request ends.
         let mut answer = Answer {
             session: self.clone(),
-            connection,
             output: Bytes::new(),
             digest,
             is_last: false,
-            is_written: false,
-            _turn: turn,
-            _running: running,
+            written: None,
+            turn: Some((turn, running)),
         };
         match ask {
             Ask::Data(body) if digest.is_some() => {
@@ -163,17 +162,6 @@ impl Session {
         answer.is_last = self.mouth.is_over();
         answer.output = self.mouth.take(ANSWER_BYTES_MAX);
         Ok(answer)
-    }
-
-    /// The connection has ended. With `is_reset` the client had not read all that was sent.
-    pub(super) fn on_connection_end(&self, connection: u64, is_reset: bool) {
-        let mut state = self.state.lock();
-        if let Some(sent) = state.sent.take_if(|sent| sent.connection == connection)
-            && is_reset
-        {
-            self.mouth.put_back(&sent.output);
-            state.lost = sent.digest.map(|digest| (digest, Instant::now()));
-        }
     }
 
     /// Runs `stream`, the session's own loop, and minds the clock. Returns when the stream has ended
@@ -200,19 +188,18 @@ impl Session {
 
     /// Finds out what became of the answer before this request, and whether the request repeats
     /// commands that were carried out.
-    fn settle(&self, connection: u64, digest: Option<[u8; 32]>) -> bool {
+    fn settle(&self, digest: Option<[u8; 32]>) -> bool {
         let mut state = self.state.lock();
         let now = Instant::now();
         let mut is_repeated = false;
-        if let Some(sent) = state.sent.take() {
-            // On the same connection nobody asks on before the answer is there. On another one
-            // only the very same commands tell that it was not.
-            let is_other = sent.connection != connection;
-            let is_same = digest.is_some() && sent.digest == digest;
-            if is_other && is_same && now < sent.at + REPEAT_WINDOW {
-                self.mouth.put_back(&sent.output);
-                is_repeated = true;
-            }
+        if let Some(sent) = state.sent.take()
+            && digest.is_some()
+            && sent.digest == digest
+            && now < sent.at + REPEAT_WINDOW
+        {
+            // Nobody has told that it arrived, and the very same commands tell that it did not.
+            self.mouth.put_back(&sent.output);
+            is_repeated = true;
         }
         if let Some(digest) = digest
             && let Some((lost, at)) = state.lost.take()
@@ -259,27 +246,39 @@ impl Answer {
     pub(super) const fn is_last(&self) -> bool {
         self.is_last
     }
+}
 
-    /// The transport has taken all of it.
-    pub(super) fn written(mut self) {
-        self.is_written = true;
+impl Receipt for Answer {
+    fn written(&mut self) {
+        let mut state = self.session.state.lock();
+        state.written += 1;
+        self.written = Some(state.written);
         if self.is_last {
             self.session.told.cancel();
-            return;
+        } else if !self.output.is_empty() || self.digest.is_some() {
+            let (number, digest, at) = (state.written, self.digest, Instant::now());
+            let output = std::mem::take(&mut self.output);
+            state.sent = Some(Sent { number, output, digest, at });
+            self.session.rearm.notify_one();
         }
-        let output = std::mem::take(&mut self.output);
-        if output.is_empty() && self.digest.is_none() {
-            return;
+        drop(state);
+        self.turn = None;
+    }
+
+    fn settled(self: Box<Self>, has_arrived: bool) {
+        let mut state = self.session.state.lock();
+        let this = state.sent.take_if(|sent| Some(sent.number) == self.written);
+        // Without it another request has asked on meanwhile, which says the same.
+        if let Some(sent) = this.filter(|_| !has_arrived) {
+            self.session.mouth.put_back(&sent.output);
+            state.lost = sent.digest.map(|digest| (digest, Instant::now()));
         }
-        let (connection, digest, at) = (self.connection, self.digest, Instant::now());
-        self.session.state.lock().sent = Some(Sent { connection, output, digest, at });
-        self.session.rearm.notify_one();
     }
 }
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        if self.is_written {
+        if self.written.is_some() {
             return;
         }
         let mut state = self.session.state.lock();

@@ -126,7 +126,8 @@ impl Mouth {
 
     /// Waits until what was fed is carried out and something came of it, or the session has ended.
     pub(super) async fn reply(&self) {
-        self.wait_for(|state| state.is_ended || (state.is_parked && has_whole(&state.output))).await;
+        self.wait_for(|state| state.is_ended || (state.is_parked && has_whole(&state.output)))
+            .await;
     }
 
     /// Whether the session has ended and all it said is taken.

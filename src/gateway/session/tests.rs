@@ -4,6 +4,7 @@
 use super::*;
 use crate::gateway::tunnel::{Tunnel, tunnel};
 use proptest::prelude::*;
+use std::collections::HashMap;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     sync::mpsc,
@@ -19,6 +20,8 @@ struct House {
     kept: JoinHandle<Vec<String>>,
     draining: CancellationToken,
     connections: u64,
+    /// Answers on connections that have not asked on.
+    receipts: Mutex<HashMap<u64, Box<Answer>>>,
 }
 
 impl House {
@@ -34,7 +37,7 @@ impl House {
             kept.keep(echo(stream, told, &mut said), &drain).await;
             said
         });
-        Self { session, news, kept, draining, connections: 0 }
+        Self { session, news, kept, draining, connections: 0, receipts: Mutex::default() }
     }
 
     fn connection(&mut self) -> u64 {
@@ -42,12 +45,21 @@ impl House {
         self.connections
     }
 
-    /// A request over `connection` whose answer arrives.
+    /// A request over `connection` whose answer is written.
     async fn ask(&self, connection: u64, ask: Ask<'_>) -> String {
-        let answer = self.session.serve(connection, ask).await.unwrap();
+        self.end_connection(connection, true);
+        let mut answer = self.session.serve(ask).await.unwrap();
         let output = String::from_utf8(answer.output().to_vec()).unwrap();
         answer.written();
+        self.receipts.lock().insert(connection, Box::new(answer));
         output
+    }
+
+    /// The last answer of a connection has arrived, or is known not to have.
+    fn end_connection(&self, connection: u64, has_arrived: bool) {
+        if let Some(answer) = self.receipts.lock().remove(&connection) {
+            answer.settled(has_arrived);
+        }
     }
 
     async fn data(&self, connection: u64, text: &str) -> String {
@@ -129,9 +141,9 @@ async fn a_long_poll_ends_with_news_its_time_or_another_request() {
 #[tokio::test(start_paused = true)]
 async fn a_request_waits_for_the_one_before_it_and_not_for_ever() {
     let house = House::new();
-    let first = house.session.serve(1, Ask::Data(b"PNG 1\r\n")).await.unwrap();
+    let mut first = house.session.serve(Ask::Data(b"PNG 1\r\n")).await.unwrap();
     let start = Instant::now();
-    let second = house.session.serve(2, Ask::Data(b"PNG 2\r\n")).await;
+    let second = house.session.serve(Ask::Data(b"PNG 2\r\n")).await;
     assert_eq!(second.unwrap_err(), Overlap);
     assert_eq!(Instant::now(), start + OVERLAP_WAIT);
     let finish = async {
@@ -145,7 +157,7 @@ async fn a_request_waits_for_the_one_before_it_and_not_for_ever() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_was_not_written_comes_again_in_front() {
     let house = House::new();
-    let answer = house.session.serve(1, Ask::Data(b"PNG 1\r\n")).await.unwrap();
+    let answer = house.session.serve(Ask::Data(b"PNG 1\r\n")).await.unwrap();
     house.tell("FLN a\r\n").await;
     drop(answer);
     assert_eq!(house.data(2, "PNG 1\r\n").await, "QNG 1\r\nFLN a\r\n");
@@ -161,10 +173,10 @@ async fn commands_repeated_over_a_new_connection_are_carried_out_once() {
     // Over the same connection nobody repeats anything.
     assert_eq!(house.data(2, "PNG 1\r\n").await, "QNG 1\r\n");
     // The client hung up in its own time: the answer had arrived.
-    house.session.on_connection_end(2, false);
+    house.end_connection(2, true);
     assert_eq!(house.data(3, "PNG 1\r\n").await, "QNG 1\r\n");
     // It did not wait for it.
-    house.session.on_connection_end(3, true);
+    house.end_connection(3, false);
     house.tell("FLN a\r\n").await;
     assert_eq!(house.data(4, "PNG 1\r\n").await, "QNG 1\r\nFLN a\r\n");
     tokio::time::advance(REPEAT_WINDOW).await;
@@ -178,9 +190,9 @@ async fn what_a_reset_took_away_comes_again() {
     let house = House::new();
     house.tell("FLN a\r\n").await;
     assert_eq!(house.poll(1).await, "FLN a\r\n");
-    house.session.on_connection_end(1, true);
+    house.end_connection(1, false);
     assert_eq!(house.poll(2).await, "FLN a\r\n");
-    house.session.on_connection_end(2, false);
+    house.end_connection(2, true);
     assert_eq!(house.poll(3).await, "");
 }
 
@@ -189,14 +201,14 @@ async fn the_end_is_told_once_after_everything_else() {
     let mut house = House::new();
     house.tell("FLN a\r\n").await;
     let ask = Ask::Data(b"OUT\r\n");
-    let answer = house.session.serve(1, ask).await.unwrap();
+    let mut answer = house.session.serve(ask).await.unwrap();
     assert_eq!((answer.output(), answer.is_last()), (&b"FLN a\r\nOUT\r\n"[..], false));
     answer.written();
-    let answer = house.session.serve(1, Ask::Poll(Duration::ZERO)).await.unwrap();
+    let answer = house.session.serve(Ask::Poll(Duration::ZERO)).await.unwrap();
     assert_eq!((answer.output(), answer.is_last()), (&b""[..], true));
     // Not written: it is still there to be told.
     drop(answer);
-    let answer = house.session.serve(2, ask).await.unwrap();
+    let mut answer = house.session.serve(ask).await.unwrap();
     assert!(answer.is_last() && !house.kept.is_finished());
     answer.written();
     (&mut house.kept).await.unwrap();
@@ -229,7 +241,7 @@ async fn an_idle_session_holds_no_buffers() {
     house.tell(&"FLN a\r\n".repeat(1000)).await;
     assert_eq!(house.poll(1).await.len(), 7000);
     assert!(house.session.state.lock().sent.is_some());
-    tokio::time::sleep(REPEAT_WINDOW + Duration::from_millis(1)).await;
+    sleep(REPEAT_WINDOW + Duration::from_millis(1)).await;
     assert!(house.session.state.lock().sent.is_none());
     assert_eq!(house.session.mouth.held_bytes(), 0);
 }
@@ -317,7 +329,8 @@ impl Model {
     /// Whether the answer arrived.
     async fn attempt(&mut self, ask: Ask<'_>, fate: Fate) -> bool {
         let session = self.house.session.clone();
-        let mut serving = Box::pin(session.serve(self.connection, ask));
+        self.house.end_connection(self.connection, true);
+        let mut serving = Box::pin(session.serve(ask));
         if let Fate::HangsUp = fate {
             select! {
                 biased;
@@ -326,17 +339,18 @@ impl Model {
             }
             return false;
         }
-        let answer = serving.await.unwrap();
+        let mut answer = serving.await.unwrap();
         let output = String::from_utf8(answer.output().to_vec()).unwrap();
         match fate {
             Fate::Unwritten => drop(answer),
             Fate::Reset => {
                 answer.written();
-                session.on_connection_end(self.connection, true);
+                Box::new(answer).settled(false);
             }
             Fate::Vanishes => answer.written(),
             Fate::Arrives | Fate::HangsUp => {
                 answer.written();
+                self.house.receipts.lock().insert(self.connection, Box::new(answer));
                 self.heard += &output;
                 return true;
             }
@@ -375,18 +389,16 @@ impl Model {
             Step::Both { commands } => {
                 let body = self.commands(commands);
                 let other = self.house.connection();
-                let heard = parking_lot::Mutex::new(String::new());
+                let heard = Mutex::new(String::new());
                 let ask = async |connection, ask| {
-                    let answer = self.house.session.serve(connection, ask).await.unwrap();
+                    let mut answer = self.house.session.serve(ask).await.unwrap();
                     // Heard in the order in which answers are written.
                     *heard.lock() += std::str::from_utf8(answer.output()).unwrap();
                     answer.written();
+                    self.house.receipts.lock().insert(connection, Box::new(answer));
                 };
                 let long = Ask::Poll(Duration::from_secs(20));
-                tokio::join!(
-                    ask(self.connection, long),
-                    ask(other, Ask::Data(body.as_bytes()))
-                );
+                tokio::join!(ask(self.connection, long), ask(other, Ask::Data(body.as_bytes())));
                 self.connection = other;
                 self.heard += &heard.into_inner();
             }
