@@ -4,12 +4,12 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints and may panic")]
 
 use msnd::{
-    hub::{Event, Hub, Inbox, Member, Person, SessionId, SignIn},
+    hub::{Event, Facts, Hub, Inbox, Member, Person, SessionId, SignIn},
     model::{AccountId, Address, Circle, Name, Presence, Status},
     notification::nln,
     protocol::Dialect,
 };
-use std::{hint::black_box, time::Duration};
+use std::{hint::black_box, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 const ROUNDS: u32 = 400;
@@ -70,9 +70,8 @@ fn join(hub: &Hub, number: u32, circle: Circle) -> (Member, Inbox) {
     let person = Person::new(AccountId(u64::from(number)), address, name);
     let session = SessionId(u64::from(number));
     let arrival = hub.expect(AccountId(u64::from(number)));
-    let joined = arrival
-        .sign_in(SignIn { session, person, dialect: Dialect::Msnp9, circle, version: 1 })
-        .unwrap();
+    let facts = Facts::unknown(Dialect::Msnp9);
+    let joined = arrival.sign_in(SignIn { session, person, circle, version: 1, facts }).unwrap();
     let _ = joined.0.set_presence(presence(0));
     joined
 }

@@ -49,6 +49,20 @@ pub enum AuthError {
     Unavailable,
 }
 
+impl AuthError {
+    /// One word for metrics.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Refused => "wrong_password",
+            Self::Throttled => "throttled",
+            Self::Disabled => "account_disabled",
+            Self::Busy => "busy",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
 /// Why an account was not made or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {

@@ -1,18 +1,23 @@
 //! The command line: what was typed, which command does it, what the process answers. Knows no
 //! protocol; each command is one file.
 
+mod admin;
+mod announce;
 mod backend;
 mod config;
 mod db;
 mod docs;
 mod failure;
 mod fixture_file;
+mod kick;
+mod online;
 mod options;
 mod output;
 mod password;
 mod probe;
 mod protocol;
 mod run;
+mod sessions;
 mod user;
 
 use clap::{Parser, Subcommand};
@@ -35,8 +40,8 @@ Options can be set in a file (`msnd config example` prints it), by environment v
 MSND_NOTIFICATION_ADVERTISED=chat.example.org, and by flags such as
 --set notification.advertised=chat.example.org. Flags win over variables, variables over the file.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 69 the address of a listener or the database is in use
-by another program, 78 wrong configuration.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 69 the address of a listener, the admin socket or the
+database is in use by another program, 78 wrong configuration.";
 
 /// An MSN Messenger server (MSNP8 and MSNP9): dispatch, notification and Passport sign-in in one
 /// process.
@@ -54,6 +59,10 @@ enum Command {
     User(user::UserArgs),
     Config(config::ConfigCommandArgs),
     Db(db::DbArgs),
+    Online(online::OnlineArgs),
+    Sessions(sessions::SessionsArgs),
+    Kick(kick::KickArgs),
+    Announce(announce::AnnounceArgs),
     Protocol(protocol::ProtocolArgs),
     Completions(docs::CompletionsArgs),
     Man(docs::ManArgs),
@@ -83,6 +92,10 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::User(args) => user::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Db(args) => db::run(&args),
+        Command::Online(args) => online::run(&args),
+        Command::Sessions(args) => sessions::run(&args),
+        Command::Kick(args) => kick::run(&args),
+        Command::Announce(args) => announce::run(&args),
         Command::Protocol(args) => protocol::run(&args),
         Command::Completions(args) => docs::completions(&args),
         Command::Man(args) => docs::man(&args),

@@ -14,7 +14,7 @@ mod text;
 
 use crate::model::subnet::Subnet;
 pub use bind::Bind;
-pub use check::{PAYLOAD_BYTES_MAX, log_filter};
+pub use check::{PAYLOAD_BYTES_MAX, SOCKET_PATH_BYTES_MAX, log_filter};
 pub use load::{
     ConfigError, EXAMPLE, FILE_BYTES_MAX, FILE_VARIABLE, Flag, Loaded, Origin, Overrides, Problem,
     VARIABLE_PREFIX, load, trace,
@@ -37,6 +37,8 @@ pub struct Config {
     pub switchboard: Switchboard,
     /// Passport sign-in.
     pub passport: Passport,
+    /// The operators' interface.
+    pub admin: Admin,
     /// The client challenge.
     pub challenge: Challenge,
     /// Web addresses behind the client's buttons.
@@ -166,6 +168,18 @@ pub struct Passport {
     pub password_workers: usize,
     /// Sign-ins waiting for a verification; more are told to come back (503).
     pub password_queue_max: usize,
+}
+
+/// `[admin]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Admin {
+    /// Unix socket of the admin API, relative to the data folder. Empty: none.
+    pub socket: PathBuf,
+    /// Where to listen with TCP, which needs a token.
+    pub bind: Bind,
+    /// File whose only line is the token; nobody but its owner may read it.
+    pub token_file: PathBuf,
 }
 
 /// What a wrong or missing challenge answer costs.
@@ -367,6 +381,14 @@ impl Config {
     #[must_use]
     pub fn database_file(&self) -> PathBuf {
         self.data.dir.join(&self.store.file)
+    }
+
+    /// The admin API's Unix socket, if there is to be one, with the data folder in front of a
+    /// relative path.
+    #[must_use]
+    pub fn admin_socket(&self) -> Option<PathBuf> {
+        let socket = &self.admin.socket;
+        (!socket.as_os_str().is_empty()).then(|| self.data.dir.join(socket))
     }
 }
 

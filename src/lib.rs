@@ -8,6 +8,7 @@ pub mod model;
 pub mod protocol;
 
 pub mod config;
+pub mod metrics;
 pub mod telemetry;
 
 pub mod account;
@@ -16,6 +17,7 @@ pub mod fixture;
 pub mod hub;
 pub mod store;
 
+pub mod admin;
 pub mod dispatch;
 pub mod gateway;
 pub mod http1;

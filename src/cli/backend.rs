@@ -4,6 +4,7 @@ use super::Failure;
 use crate::{
     account::Accounts,
     config::Config,
+    metrics::Metrics,
     model::roster::RosterLimits,
     store::{
         SchemaStatus,
@@ -23,7 +24,7 @@ pub(super) struct Backend {
 impl Backend {
     /// Opens the database, applying migrations; makes folder and file if `create`.
     pub(super) async fn open(config: &Config, create: bool) -> Result<Self, Failure> {
-        let store = open(config, create, 1).await?;
+        let store = open(config, create, 1, &Metrics::default()).await?;
         let hasher = Arc::new(PasswordHasher::new(Cost::Standard, 1, 1));
         let accounts = Accounts::new(store.clone(), hasher, &config.passport);
         Ok(Self { store, accounts })
@@ -31,13 +32,23 @@ impl Backend {
 }
 
 /// Opens the database for a server: with all its readers, made if it is not there.
-pub(super) async fn open_for_server(config: &Config) -> Result<Arc<SqliteStore>, Failure> {
-    open(config, true, config.store.readers).await
+pub(super) async fn open_for_server(
+    config: &Config,
+    metrics: &Metrics,
+) -> Result<Arc<SqliteStore>, Failure> {
+    open(config, true, config.store.readers, metrics).await
 }
 
-async fn open(config: &Config, create: bool, readers: u32) -> Result<Arc<SqliteStore>, Failure> {
+async fn open(
+    config: &Config,
+    create: bool,
+    readers: u32,
+    metrics: &Metrics,
+) -> Result<Arc<SqliteStore>, Failure> {
     let options = SqliteOptions { readers, ..options(config, create)? };
-    Ok(Arc::new(SqliteStore::open(options).await.map_err(anyhow::Error::new)?))
+    Ok(Arc::new(
+        SqliteStore::open_measured(options, metrics.store()).await.map_err(anyhow::Error::new)?,
+    ))
 }
 
 /// How long lists may grow.

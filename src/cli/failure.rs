@@ -1,6 +1,8 @@
 //! Why a command did not do it, and the exit code that says so.
 
-use crate::{config::ConfigError, fixture::FixtureError, telemetry::TelemetryError};
+use crate::{
+    admin::TokenError, config::ConfigError, fixture::FixtureError, telemetry::TelemetryError,
+};
 use std::{fmt, net::SocketAddr, path::PathBuf};
 
 /// Why a command did not do it. `Display` says what happened, where, and what to do.
@@ -36,6 +38,10 @@ pub enum Failure {
         /// The database.
         path: PathBuf,
     },
+    /// The admin token's file cannot work: exit code 78.
+    AdminToken(TokenError),
+    /// Another server holds what this one needs; the text says what: exit code 69.
+    Unavailable(String),
     /// Anything else: exit code 1.
     Other(anyhow::Error),
 }
@@ -51,8 +57,9 @@ impl Failure {
             Self::Other(_) => 1,
             Self::AddressTaken { .. }
             | Self::DatabaseInUse { .. }
-            | Self::DatabaseServed { .. } => 69,
-            Self::Config(_) | Self::File { .. } | Self::Fixture(_) => 78,
+            | Self::DatabaseServed { .. }
+            | Self::Unavailable(_) => 69,
+            Self::Config(_) | Self::File { .. } | Self::Fixture(_) | Self::AdminToken(_) => 78,
         }
     }
 }
@@ -62,6 +69,8 @@ impl fmt::Display for Failure {
         match self {
             Self::Config(error) => error.fmt(f),
             Self::Fixture(error) => error.fmt(f),
+            Self::AdminToken(error) => error.fmt(f),
+            Self::Unavailable(text) => f.write_str(text),
             Self::File { path, text } => write!(f, "{}: {text}", path.display()),
             Self::AddressTaken { role, key, address } => write!(
                 f,

@@ -7,9 +7,11 @@ mod smoke;
 
 use super::{ConfigArgs, Failure, backend, output};
 use crate::{
+    admin::SocketError,
     config::{Bind, Config, Loaded},
+    metrics::Metrics,
     net::tls::{CERTIFICATE_FILE, KeyKind, TlsServer},
-    server::{self, Running, StartError, Surroundings},
+    server::{self, Role, Running, StartError, Surroundings},
     store::{
         Store,
         password::{Cost, PasswordHasher},
@@ -168,7 +170,8 @@ async fn serve(
 /// A server on the database and certificate of the data folder, and the lock on that database.
 async fn build(loaded: Loaded) -> Result<(server::Options, Option<File>), Failure> {
     let config = loaded.config;
-    let backend = backend::open_for_server(&config).await?;
+    let metrics = Arc::new(Metrics::default());
+    let backend = backend::open_for_server(&config, &metrics).await?;
     let lock = match config.notification.bind {
         Bind::Off => None,
         Bind::Notification | Bind::At(_) => lock(&config)?,
@@ -184,7 +187,8 @@ async fn build(loaded: Loaded) -> Result<(server::Options, Option<File>), Failur
     let hasher = PasswordHasher::new(Cost::Standard, workers, config.passport.password_queue_max);
     let options = server::Options {
         store: backend,
-        hasher: Arc::new(hasher),
+        hasher: Arc::new(hasher.measured(metrics.passwords())),
+        metrics,
         tls,
         surroundings: surroundings(),
         config,
@@ -242,23 +246,28 @@ struct ReadyListener {
 }
 
 fn announce(started: &Started, args: &RunArgs) -> Result<(), Failure> {
-    let listeners = started.running.listeners();
+    let running = &started.running;
+    let mut listeners: Vec<_> = running
+        .listeners()
+        .iter()
+        .map(|listener| ReadyListener {
+            role: listener.role.to_string(),
+            addr: listener.address.to_string(),
+        })
+        .collect();
+    listeners.extend(running.admin_socket().map(|path| ReadyListener {
+        role: Role::Admin.to_string(),
+        addr: format!("unix:{}", path.display()),
+    }));
     if args.ready_json {
-        let listeners = listeners
-            .iter()
-            .map(|listener| ReadyListener {
-                role: listener.role.to_string(),
-                addr: listener.address.to_string(),
-            })
-            .collect();
         let version = env!("CARGO_PKG_VERSION");
         let ready = Ready { ready: true, pid: std::process::id(), version, listeners };
         let line = serde_json::to_string(&ready).context("cannot write the ready line")?;
         return output::print(&format!("{line}\n"));
     }
     let mut text = String::new();
-    for listener in listeners {
-        text += &format!("{:<16}{}\n", listener.role, listener.address);
+    for listener in &listeners {
+        text += &format!("{:<16}{}\n", listener.role, listener.addr);
     }
     text += started.next_steps.as_deref().unwrap_or_default();
     output::print(&text)
@@ -307,7 +316,9 @@ impl From<StartError> for Failure {
             StartError::AddressTaken { role, address } => {
                 Self::AddressTaken { role: role.to_string(), key: role.key(), address }
             }
-            StartError::Bind { .. } => Self::Other(error.into()),
+            StartError::Socket(SocketError::Taken { .. }) => Self::Unavailable(error.to_string()),
+            StartError::Token(error) => Self::AdminToken(error),
+            StartError::Bind { .. } | StartError::Socket(_) => Self::Other(error.into()),
         }
     }
 }

@@ -13,6 +13,8 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 
 /// Longest payload that any command of dispatch and notification takes, bytes.
 pub const PAYLOAD_BYTES_MAX: usize = 8192;
+/// Longest path of a Unix socket, bytes; the system's own limit.
+pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 /// Longest web address, bytes; it must fit a line of the protocol with room to spare.
 const URL_BYTES_MAX: usize = 512;
 /// Longest client id or challenge key, bytes.
@@ -39,6 +41,7 @@ pub(super) fn check(config: &Config) -> Vec<Complaint> {
     roles(config, &mut found);
     notification(config, &mut found);
     passport(config, &mut found);
+    admin(config, &mut found);
     challenge(&config.challenge, &mut found);
     urls(&config.urls, &mut found);
     if !config.gateway.advertised.is_empty() {
@@ -109,16 +112,20 @@ impl Complaints {
 }
 
 fn roles(config: &Config, found: &mut Complaints) {
-    let Config { dispatch, notification, passport, .. } = config;
+    let Config { dispatch, notification, passport, admin, .. } = config;
     let binds = [
         ("dispatch.bind", dispatch.bind),
         ("notification.bind", notification.bind),
         ("switchboard.bind", config.switchboard.bind),
         ("passport.https_bind", passport.https_bind),
         ("passport.http_bind", passport.http_bind),
+        ("admin.bind", admin.bind),
     ];
-    // The switchboard role runs only beside the notification role.
-    let is_off = |(key, bind): &(&str, Bind)| *bind == Bind::Off || *key == "switchboard.bind";
+    // The switchboard role runs only beside the notification role, and the last one serves no
+    // client.
+    let is_off = |(key, bind): &(&str, Bind)| {
+        *bind == Bind::Off || ["switchboard.bind", "admin.bind"].contains(key)
+    };
     if binds.iter().all(is_off) {
         found.add(binds[0].0, Bind::Off, "all roles are off; give at least one an address");
     }
@@ -238,6 +245,24 @@ fn passport(config: &Config, found: &mut Complaints) {
             "a key needs its certificate; name the certificate's PEM file too, or leave both empty",
         ),
         _ => {}
+    }
+}
+
+fn admin(config: &Config, found: &mut Complaints) {
+    if matches!(config.admin.bind, Bind::At(_)) && config.admin.token_file.as_os_str().is_empty() {
+        let remedy = "admin.bind needs a token; name a file with one (`head -c 24 /dev/urandom | base64` makes \
+                      one, `chmod 600` keeps it private), or set admin.bind to `off`";
+        found.add("admin.token_file", "", remedy);
+    }
+    if let Some(socket) = config.admin_socket()
+        && socket.as_os_str().len() > SOCKET_PATH_BYTES_MAX
+    {
+        let remedy = format!(
+            "with the data folder that makes {} bytes, and the system takes {SOCKET_PATH_BYTES_MAX}; \
+             name a shorter absolute path, or nothing for no socket",
+            socket.as_os_str().len()
+        );
+        found.add("admin.socket", config.admin.socket.display(), remedy);
     }
 }
 

@@ -2,7 +2,7 @@
 //! holds the two together.
 
 use super::{
-    Bind, Challenge, ChallengeClient, ChallengePolicy, Data, Dispatch, Gateway, Limits, Log,
+    Admin, Bind, Challenge, ChallengeClient, ChallengePolicy, Data, Dispatch, Gateway, Limits, Log,
     LogFormat, Notification, Passport, Store, Switchboard, Synchronous, Timers, UrlService, Urls,
     VerReply,
 };
@@ -65,6 +65,12 @@ impl Default for Passport {
             password_workers: 0,
             password_queue_max: 64,
         }
+    }
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { socket: "admin.socket".into(), bind: Bind::Off, token_file: PathBuf::new() }
     }
 }
 

@@ -7,9 +7,10 @@ pub mod referral;
 use crate::{
     config::Config,
     hub::SessionId,
+    metrics::{Metrics, RoleMeters},
     protocol::Dialect,
     session::{
-        Outbox, Reason, Reject, Role, Row, Stage, command::RowInfo, commands::ver::Greeting,
+        self, Outbox, Reason, Reject, Role, Row, Stage, command::RowInfo, commands::ver::Greeting,
     },
 };
 use referral::Referral;
@@ -23,6 +24,8 @@ pub struct Context {
     pub config: Arc<Config>,
     /// Where clients are sent.
     pub referral: Referral,
+    /// Where its connections count.
+    pub meters: RoleMeters,
 }
 
 /// One dispatch connection.
@@ -52,6 +55,12 @@ impl Dispatch {
         Self { context, session, peer, local, greeting, deadline, is_referred: false }
     }
 
+    /// Handles for [`Context::meters`].
+    #[must_use]
+    pub fn meters(metrics: &Metrics) -> RoleMeters {
+        session::meters::<Self>(metrics, "dispatch")
+    }
+
     /// The command table as shown to people.
     #[must_use]
     pub fn table() -> Vec<RowInfo> {
@@ -65,6 +74,10 @@ impl Role for Dispatch {
 
     fn rows() -> &'static [Row<Self>] {
         commands::ROWS
+    }
+
+    fn meters(&self) -> &RoleMeters {
+        &self.context.meters
     }
 
     fn stage(&self) -> Stage {

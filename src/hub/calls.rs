@@ -82,7 +82,7 @@ impl State {
 fn admit(member: &mut Member) -> Admitted {
     Admitted {
         person: member.person.clone(),
-        dialect: member.dialect,
+        dialect: member.facts.dialect,
         session: member.session,
         over: member.over.get_or_insert_default().clone(),
     }

@@ -72,6 +72,8 @@ pub enum Event {
     Replaced,
     /// The account was disabled or removed: this session is over.
     Expelled,
+    /// An operator ended this session.
+    Kicked,
     /// The server goes down in so many minutes.
     ShutdownNotice {
         /// Minutes until then.

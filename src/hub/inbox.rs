@@ -184,6 +184,7 @@ fn presence_of(event: &Event) -> Option<AccountId> {
         | Event::Ring(_)
         | Event::Replaced
         | Event::Expelled
+        | Event::Kicked
         | Event::ShutdownNotice { .. } => None,
     }
 }

@@ -1,18 +1,21 @@
 //! The hub's state in this process and every transition of it (reference `presence-rules.md` §3).
 //! Synchronous: the caller holds the lock.
 
+mod deliver;
+pub(super) mod roll;
+
 use super::{
     Card, Counts, Entered, Event, ListEvent, Outcome, Person, SessionId, SignIn, Stale,
-    arrivals::Arrivals,
-    cookie::Cookies,
-    event::Memo,
-    inbox::{Full, Sender},
-    watch::WatchIndex,
+    arrivals::Arrivals, cookie::Cookies, event::Memo, inbox::Sender, watch::WatchIndex,
 };
-use crate::model::{
-    AccountId, Address, Applied, Change, Circle, Dialect, List, Name, Presence, PropertyKey,
-    roster::version_is_newer,
+use crate::{
+    metrics::HubMeters,
+    model::{
+        AccountId, Address, Applied, Change, Circle, List, Name, Presence, PropertyKey,
+        roster::version_is_newer,
+    },
 };
+use roll::Facts;
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -31,6 +34,7 @@ pub(super) struct State {
     shutdown_in_minutes: Option<u32>,
     /// Members whose inbox was full; removed before the current transition ends.
     overflowed: Vec<AccountId>,
+    meters: HubMeters,
 }
 
 /// One signed-in session.
@@ -38,7 +42,6 @@ pub(super) struct State {
 pub(super) struct Member {
     pub(super) session: SessionId,
     pub(super) person: Arc<Person>,
-    pub(super) dialect: Dialect,
     /// Whether it wants conversations.
     pub(super) takes_calls: bool,
     /// Ends its conversations; made with the first cookie that is redeemed.
@@ -50,6 +53,7 @@ pub(super) struct Member {
     circle_version: u32,
     /// Whether changes others make to its lists are told.
     listening: bool,
+    pub(super) facts: Arc<Facts>,
     inbox: Sender,
 }
 
@@ -65,6 +69,10 @@ impl Member {
 }
 
 impl State {
+    pub(super) fn measured(meters: HubMeters) -> Self {
+        Self { meters, ..Self::default() }
+    }
+
     pub(super) fn sign_in(
         &mut self,
         id: AccountId,
@@ -86,13 +94,13 @@ impl State {
         let member = Member {
             session: sign_in.session,
             person: sign_in.person,
-            dialect: sign_in.dialect,
             takes_calls: true,
             over: None,
             presence: None,
             circle: sign_in.circle,
             circle_version: sign_in.version,
             listening: false,
+            facts: sign_in.facts,
             inbox,
         };
         self.members.insert(id, member);
@@ -408,31 +416,6 @@ impl State {
         }
     }
 
-    fn tell_seers(&mut self, watched: AccountId, event: &Event) {
-        self.tell_seers_but(None, watched, event);
-    }
-
-    fn tell_seers_but(&mut self, but: Option<AccountId>, watched: AccountId, event: &Event) {
-        for seer in self.watch.seers(watched).filter(|seer| Some(*seer) != but) {
-            if let Some(member) = self.members.get(&seer) {
-                deliver(member, seer, event.clone(), &mut self.overflowed);
-            }
-        }
-    }
-
-    pub(super) fn tell(&mut self, id: AccountId, event: Event) {
-        if let Some(member) = self.members.get(&id) {
-            deliver(member, id, event, &mut self.overflowed);
-        }
-    }
-
-    /// Removes members whose inbox was full, which may fill further inboxes.
-    pub(super) fn settle(&mut self) {
-        while let Some(id) = self.overflowed.pop() {
-            self.remove(id);
-        }
-    }
-
     pub(super) fn member(&mut self, id: AccountId, session: SessionId) -> Option<&mut Member> {
         self.members.get_mut(&id).filter(|member| member.session == session)
     }
@@ -440,10 +423,4 @@ impl State {
 
 fn sight(gained: bool, card: &Arc<Card>) -> Event {
     if gained { Event::Online(card.clone()) } else { Event::Offline(card.person.clone()) }
-}
-
-fn deliver(member: &Member, id: AccountId, event: Event, overflowed: &mut Vec<AccountId>) {
-    if let Err(Full) = member.inbox.send(event) {
-        overflowed.push(id);
-    }
 }

@@ -19,8 +19,12 @@ mod watch;
 pub use cookie::{Admitted, Answer, NotRung, Opening, Ring, RoomId};
 pub use event::{Card, Event, ListEvent, Person};
 pub use inbox::Inbox;
+pub use local::roll::{Facts, Listed};
 
-use crate::model::{AccountId, Address, Applied, Circle, Dialect, Name, Presence};
+use crate::{
+    metrics::HubMeters,
+    model::{AccountId, Address, Applied, Circle, Name, Presence},
+};
 use local::State;
 use parking_lot::Mutex;
 use std::{collections::HashSet, sync::Arc};
@@ -44,12 +48,12 @@ pub struct SignIn {
     pub session: SessionId,
     /// Who signs in.
     pub person: Arc<Person>,
-    /// What the session speaks.
-    pub dialect: Dialect,
     /// Who it watches and who may see it, as read from the store.
     pub circle: Circle,
     /// The list version at which `circle` was read.
     pub version: u32,
+    /// What operators may know of the session.
+    pub facts: Arc<Facts>,
 }
 
 /// The circle was read before a change that has since been committed: read it again.
@@ -95,7 +99,14 @@ impl Hub {
     /// of presence only the latest of each person counts for those who are far behind.
     #[must_use]
     pub fn new(inbox_events_max: usize) -> Self {
-        Self { state: Arc::default(), inbox_events_max: inbox_events_max.max(1) }
+        Self::measured(inbox_events_max, &HubMeters::default())
+    }
+
+    /// [`Self::new`], counting in `meters`.
+    #[must_use]
+    pub fn measured(inbox_events_max: usize, meters: &HubMeters) -> Self {
+        let state = Arc::new(Mutex::new(State::measured(meters.clone())));
+        Self { state, inbox_events_max: inbox_events_max.max(1) }
     }
 
     /// Announces a sign-in of `account`. To be called before its circle is read from the store:
@@ -185,6 +196,24 @@ impl Hub {
         let cookie = cookie::fresh_cookie();
         let ring = Ring { room, server, cookie, caller: caller.clone() };
         self.state.lock().ring(callee, ring, Instant::now())
+    }
+
+    /// Tells everybody who is online that the server goes down in `minutes`, without any
+    /// consequence. Returns how many were told.
+    pub fn announce(&self, minutes: u32) -> usize {
+        self.state.lock().announce(minutes)
+    }
+
+    /// Ends somebody's session, which is told [`Event::Kicked`]; `None` if there is none.
+    pub fn kick(&self, address: &Address) -> Option<SessionId> {
+        self.state.lock().kick(address)
+    }
+
+    /// At most `count` sessions with numbers above `after`, in the order of their numbers, that is
+    /// of their connecting. Under the lock it costs a look at every session, and a copy of so many.
+    #[must_use]
+    pub fn sessions(&self, after: SessionId, count: usize) -> Vec<Listed> {
+        self.state.lock().sessions(after, count)
     }
 
     /// Cookies that can still be presented, or have expired and were not yet swept out.

@@ -69,6 +69,26 @@ pub enum Edit {
     },
 }
 
+impl Edit {
+    /// One word for the kind, for metrics.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Add { .. } => "add",
+            Self::Remove { .. } => "remove",
+            Self::AddGroup { .. } => "add_group",
+            Self::RenameGroup { .. } => "rename_group",
+            Self::RemoveGroup { .. } => "remove_group",
+            Self::Rename { .. } => "rename",
+            Self::RenameContact { .. } => "rename_contact",
+            Self::SetPrivacy(_) => "set_privacy",
+            Self::SetPrompt(_) => "set_prompt",
+            Self::Touch => "touch",
+            Self::SetProperty { .. } => "set_property",
+        }
+    }
+}
+
 /// A committed change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {

@@ -5,7 +5,7 @@ use super::{
     proxy::{self, Told},
     refusals::Refusals,
 };
-use crate::model::subnet::Subnet;
+use crate::{metrics::Metrics, model::subnet::Subnet};
 use parking_lot::Mutex;
 use socket2::{SockRef, TcpKeepalive};
 use std::{
@@ -39,6 +39,7 @@ pub struct Admission {
     connections_max: usize,
     per_address_max: usize,
     keepalive: Duration,
+    metrics: Arc<Metrics>,
     next_id: AtomicU64,
     refused_in_all: Refusals,
     refused_per_address: Refusals,
@@ -100,14 +101,20 @@ pub struct Accepted {
 
 impl Admission {
     /// Limits for all listeners together. `keepalive` is how long a connection may be silent
-    /// before TCP probes the peer.
+    /// before TCP probes the peer. Refusals are counted in `metrics`.
     #[must_use]
-    pub fn new(connections_max: usize, per_address_max: usize, keepalive: Duration) -> Arc<Self> {
+    pub fn new(
+        connections_max: usize,
+        per_address_max: usize,
+        keepalive: Duration,
+        metrics: Arc<Metrics>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             counts: Mutex::default(),
             connections_max,
             per_address_max,
             keepalive,
+            metrics,
             next_id: AtomicU64::new(1),
             refused_in_all: Refusals::default(),
             refused_per_address: Refusals::default(),
@@ -138,6 +145,12 @@ impl Admission {
     }
 
     fn tell(&self, peer: SocketAddr, refusal: Refusal) {
+        self.metrics.connection_refused(match refusal {
+            Refusal::Limit(Limit::InAll) => "connections_max",
+            Refusal::Limit(Limit::PerAddress) => "connections_per_address_max",
+            Refusal::Lost(_) => "lost",
+            Refusal::Nameless(_) => "proxy_header",
+        });
         match refusal {
             Refusal::Limit(Limit::InAll) => {
                 self.refused_in_all.tell(peer, "limits.connections_max reached");
@@ -315,7 +328,7 @@ mod tests {
 
     #[test]
     fn permits_are_counted_and_given_back() {
-        let admission = Admission::new(3, 2, Duration::from_secs(1));
+        let admission = Admission::new(3, 2, Duration::from_secs(1), Arc::default());
         let (alice, bob) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
         let first = admission.admit(alice).unwrap();
         let _second = admission.admit(alice).unwrap();
@@ -329,7 +342,7 @@ mod tests {
 
     #[test]
     fn an_ipv6_site_counts_as_one() {
-        let admission = Admission::new(9, 1, Duration::from_secs(1));
+        let admission = Admission::new(9, 1, Duration::from_secs(1), Arc::default());
         let _first = admission.admit("2001:db8::1".parse().unwrap()).unwrap();
         assert!(admission.admit("2001:db8::2".parse().unwrap()).is_err());
         assert!(admission.admit("2001:db8:0:1::1".parse().unwrap()).is_ok());

@@ -11,10 +11,11 @@ mod switchboards;
 use crate::{
     config::Config,
     hub::{Event, Hub, SessionId, ticket::Tickets},
+    metrics::{Metrics, RoleMeters},
     model::Address,
     protocol::Dialect,
     session::{
-        Outbox, Reason, Reject, Role, Row, Stage, command::RowInfo, commands::ver::Greeting,
+        self, Outbox, Reason, Reject, Role, Row, Stage, command::RowInfo, commands::ver::Greeting,
     },
     store::Store,
 };
@@ -26,6 +27,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use events::nln;
 pub use switchboards::Switchboards;
+
+/// The role in metrics and in what operators are told.
+const NAME: &str = "notification";
 
 /// What all notification connections share.
 #[derive(Debug)]
@@ -42,6 +46,10 @@ pub struct Context {
     pub tickets: Arc<Tickets>,
     /// Cancelled when nobody is let in any more.
     pub closing: CancellationToken,
+    /// Where sign-ins and sessions count.
+    pub metrics: Arc<Metrics>,
+    /// Where its connections count.
+    pub meters: RoleMeters,
     /// Accounts whose lines are logged.
     pub traced: HashSet<Address>,
 }
@@ -54,6 +62,8 @@ pub struct Notification {
     peer: SocketAddr,
     local: SocketAddr,
     greeting: Greeting,
+    /// The version that the client told, if it is fit to be shown.
+    client_version: Option<Box<str>>,
     state: State,
 }
 
@@ -75,7 +85,14 @@ impl Notification {
     ) -> Self {
         let login = Duration::from_secs(context.config.timers.login_secs);
         let state = State::Handshake(Handshake::new(Instant::now() + login));
-        Self { context, session, peer, local, greeting: Greeting::default(), state }
+        let (greeting, client_version) = (Greeting::default(), None);
+        Self { context, session, peer, local, greeting, client_version, state }
+    }
+
+    /// Handles for [`Context::meters`].
+    #[must_use]
+    pub fn meters(metrics: &Metrics) -> RoleMeters {
+        session::meters::<Self>(metrics, NAME)
     }
 
     /// The command table as shown to people.
@@ -90,6 +107,10 @@ impl Role for Notification {
 
     fn rows() -> &'static [Row<Self>] {
         commands::ROWS
+    }
+
+    fn meters(&self) -> &RoleMeters {
+        &self.context.meters
     }
 
     fn stage(&self) -> Stage {

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     hub::{Event, Inbox, ListEvent, Member, Person, Ring, ticket::WebTicket},
+    metrics::Held,
     model::{AccountId, Address, Status, roster::version_is_newer},
     protocol::{self, Dialect, TrId, message},
     session::{Outbox, Reason, Reject},
@@ -28,6 +29,8 @@ pub(super) struct SignedIn {
     /// Dropping it signs out.
     pub(super) member: Member,
     pub(super) inbox: Inbox,
+    /// Counts the session.
+    pub(super) _counted: Held,
     /// Valid as long as the session.
     pub(super) _web_ticket: WebTicket,
     /// The last status set with `CHG`.
@@ -106,15 +109,9 @@ impl SignedIn {
             Event::Offline(person) => outbox.share(events::fln(person)),
             Event::List(event) => self.tell_list(event, outbox),
             Event::Ring(ring) => self.ring(ring, outbox),
-            Event::Replaced => {
-                // A bare close instead would make both clients sign in again and again, so who is
-                // behind gets this line in place of older ones.
-                if outbox.is_behind() {
-                    outbox.make_room();
-                }
-                outbox.send(&protocol::Event::OutOther);
-                return Err(Reason::SignedInElsewhere.into());
-            }
+            Event::Replaced => return Err(tell_off(Reason::SignedInElsewhere, outbox)),
+            // COMPAT(all): after any other end clients sign in again at once.
+            Event::Kicked => return Err(tell_off(Reason::Kicked, outbox)),
             Event::Expelled => return Err(Reason::Expelled.into()),
             Event::ShutdownNotice { minutes } => {
                 let payload = message::shutdown_notice((*minutes).into());
@@ -183,4 +180,15 @@ impl SignedIn {
         let timers = &self.context.config.timers;
         Duration::from_secs(timers.ping_secs.saturating_mul(timers.idle_intervals))
     }
+}
+
+/// The only goodbye after which clients stay away.
+fn tell_off(reason: Reason, outbox: &mut Outbox) -> Reject {
+    // A bare close instead would make clients sign in again and again, so who is behind gets this
+    // line in place of older ones.
+    if outbox.is_behind() {
+        outbox.make_room();
+    }
+    outbox.send(&protocol::Event::OutOther);
+    reason.into()
 }

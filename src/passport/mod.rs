@@ -9,6 +9,7 @@ use crate::{
     config,
     http1::{self, Ends, Request, Response, Service},
     hub::ticket::Tickets,
+    metrics::Metrics,
 };
 use async_trait::async_trait;
 use login::Credentials;
@@ -24,14 +25,25 @@ pub struct Passport {
     site: Site,
     accounts: Arc<Accounts>,
     tickets: Arc<Tickets>,
+    metrics: Arc<Metrics>,
 }
+
+/// The role in metrics.
+const NAME: &str = "passport";
 
 impl Passport {
     /// Takes the names to present from `config`; what is unusable among them is left out with a
     /// warning.
     #[must_use]
     pub fn new(config: &config::Passport, accounts: Arc<Accounts>, tickets: Arc<Tickets>) -> Self {
-        Self { site: Site::new(config), accounts, tickets }
+        Self { site: Site::new(config), accounts, tickets, metrics: Arc::default() }
+    }
+
+    /// The same, counting sign-ins in `metrics`.
+    #[must_use]
+    pub fn measured(mut self, metrics: Arc<Metrics>) -> Self {
+        self.metrics = metrics;
+        self
     }
 
     /// Serves exactly one request of a connection and closes it, as [`http1::serve`] does.
@@ -56,11 +68,13 @@ impl Passport {
         match self.accounts.authenticate(address.as_ref(), candidates, peer.ip()).await {
             Ok(account) => {
                 tracing::info!(user, address = %peer, "passport ticket issued");
+                self.metrics.signed_in(NAME);
                 let ticket =
                     self.tickets.issue(account.id, &account.address, account.credential_epoch);
                 login::success(&Zeroizing::new(ticket))
             }
             Err(error) => {
+                self.metrics.sign_in_refused(NAME, error.label());
                 match error {
                     AuthError::Throttled | AuthError::Busy => {
                         tracing::warn!(user, address = %peer, reason = %error, "passport sign-in refused");

@@ -13,6 +13,14 @@ macro_rules! error_codes {
         impl ErrorCode {
             /// Every code with its meaning.
             pub const ALL: &'static [(Self, &'static str)] = &[$((Self::$name, $text),)*];
+
+            /// [`Self::number`] as text.
+            #[must_use]
+            pub const fn digits(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($code),)*
+                }
+            }
         }
     };
 }

@@ -1,7 +1,10 @@
 //! The command table: what a row says, and the gates a line passes before its handler runs.
 
 use super::{Outbox, Reason, Reject};
-use crate::protocol::{Args, Dialect, FrameError, Line, TrId, frame::payload_bytes};
+use crate::{
+    metrics::RoleMeters,
+    protocol::{Args, Dialect, FrameError, Line, TrId, frame::payload_bytes},
+};
 use bytes::Bytes;
 use std::{future::Future, pin::Pin};
 use tokio::time::Instant;
@@ -146,6 +149,9 @@ pub trait Role: Send + Sized + 'static {
 
     /// The commands, each once.
     fn rows() -> &'static [Row<Self>];
+
+    /// Where its connections count, made by [`super::meters()`].
+    fn meters(&self) -> &RoleMeters;
 
     /// How far the connection has come.
     fn stage(&self) -> Stage;

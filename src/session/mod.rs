@@ -3,12 +3,14 @@
 pub mod advertised;
 pub mod command;
 pub mod commands;
+pub mod meters;
 pub mod outbox;
 pub mod reject;
 pub mod run;
 pub mod trace;
 
 pub use command::{Call, Role, Row, Stage, Stages};
+pub use meters::meters;
 pub use outbox::Outbox;
 pub use reject::{Reason, Reject};
 pub use run::{SessionLimits, run};

@@ -33,6 +33,8 @@ pub enum Reason {
     SignedInElsewhere,
     #[error("account disabled or removed while signed in")]
     Expelled,
+    #[error("ended by an operator")]
+    Kicked,
     #[error("server shutting down")]
     Shutdown,
     #[error("referred to another server")]
@@ -99,6 +101,54 @@ pub enum Reason {
     DisguisedData,
     #[error("internal failure")]
     Internal,
+}
+
+impl Reason {
+    /// One word for the kind of the reason, for metrics.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Out => "out",
+            Self::PeerClosed => "peer_closed",
+            Self::PeerLost(_) => "peer_lost",
+            Self::SignedInElsewhere => "signed_in_elsewhere",
+            Self::Expelled => "expelled",
+            Self::Kicked => "kicked",
+            Self::Shutdown => "shutdown",
+            Self::Referred => "referred",
+            Self::UpdateChecked => "update_checked",
+            Self::NoDialect => "no_dialect",
+            Self::SecondVer => "second_ver",
+            Self::UnknownCommand => "unknown_command",
+            Self::OutOfState => "out_of_state",
+            Self::WrongDialect => "wrong_dialect",
+            Self::Arity => "arity",
+            Self::Argument(_) => "argument",
+            Self::Frame(_) => "frame",
+            Self::LoginDeadline => "login_deadline",
+            Self::Idle => "idle",
+            Self::WriteStalled => "write_stalled",
+            Self::InboxOverflow => "inbox_overflow",
+            Self::ChallengeWrong => "challenge_wrong",
+            Self::ChallengeMissed => "challenge_missed",
+            Self::BadTicket => "bad_ticket",
+            Self::AccountDisabled => "account_disabled",
+            Self::AccountGone => "account_gone",
+            Self::BadAuthentication => "bad_authentication",
+            Self::BadInvitation => "bad_invitation",
+            Self::NoReferral => "no_referral",
+            Self::BadCookie => "bad_cookie",
+            Self::TooManyCookies => "too_many_cookies",
+            Self::OtherRoom => "other_room",
+            Self::AlreadyInRoom => "already_in_room",
+            Self::NoRoom => "no_room",
+            Self::RoomIdle => "room_idle",
+            Self::SessionOver => "session_over",
+            Self::MessageType => "message_type",
+            Self::DisguisedData => "disguised_data",
+            Self::Internal => "internal",
+        }
+    }
 }
 
 impl From<ArgError> for Reject {

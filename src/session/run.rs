@@ -85,6 +85,7 @@ pub fn run<R: Role, T: AsyncRead + AsyncWrite + Unpin, H: Send>(
     };
     async move {
         let reason = connection.serve(&drain).await;
+        connection.role.meters().end(reason.label());
         // Signs out at once; the peer may have its last lines afterwards.
         connection.role.on_end(&reason);
         finish(&mut connection.io, &mut connection.outbox, &reason).await;
@@ -170,9 +171,11 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
             let Self { role, decoder, admitted, .. } = self;
             let payload_bytes_max = self.limits.payload_bytes_max;
             let frame = decoder.next(|line| {
-                let row = R::rows().iter().find(|row| row.verb.as_bytes() == line.verb());
-                let row = row.ok_or(Reason::UnknownCommand)?;
+                let mut rows = R::rows().iter().enumerate();
+                let row = rows.find(|(_, row)| row.verb.as_bytes() == line.verb());
+                let (at, row) = row.ok_or(Reason::UnknownCommand)?;
                 let bytes = row.admit(line, role.stage(), role.dialect(), payload_bytes_max)?;
+                role.meters().command(at);
                 *admitted = Some(row);
                 Ok::<_, Reason>(bytes)
             });
@@ -204,20 +207,25 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
     fn reject(&mut self, reject: Reject, trid: TrId) -> Result<(), Reason> {
         match reject {
             Reject::Code(code) => {
-                self.outbox.send(&Event::Error { trid, code });
+                self.send_error(trid, code);
                 Ok(())
             }
             Reject::Final(code, reason) => {
-                self.outbox.send(&Event::Error { trid, code });
+                self.send_error(trid, code);
                 Err(reason)
             }
             Reject::Close(reason) => Err(reason),
             Reject::Internal(code, error) => {
                 tracing::error!("a command failed on our side: {error:#}");
-                self.outbox.send(&Event::Error { trid, code });
+                self.send_error(trid, code);
                 if code == ErrorCode::InternalError { Err(Reason::Internal) } else { Ok(()) }
             }
         }
+    }
+
+    fn send_error(&mut self, trid: TrId, code: ErrorCode) {
+        self.role.meters().error(code.number());
+        self.outbox.send(&Event::Error { trid, code });
     }
 
     fn handle_events(&mut self, first: R::Event) -> Result<(), Reason> {
@@ -245,6 +253,7 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
     fn handle_deadline(&mut self) -> Result<(), Reason> {
         let now = Instant::now();
         if self.waiting_since.is_some_and(|since| now >= since + self.limits.write_stall) {
+            self.role.meters().write_stalled();
             return Err(Reason::WriteStalled);
         }
         let outcome = self.role.on_deadline(now, &mut self.outbox);

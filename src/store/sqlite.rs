@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     config::Synchronous,
+    metrics::StoreMeters,
     model::{AccountId, Address, Applied, Edit, Roster, roster::RosterLimits},
 };
 use anyhow::{Context, anyhow};
@@ -118,6 +119,7 @@ pub struct SqliteStore {
     connect: SqliteConnectOptions,
     readers: Readers,
     writer: Writer,
+    meters: StoreMeters,
     tasks: TaskTracker,
 }
 
@@ -127,12 +129,24 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`].
     pub async fn open(options: SqliteOptions) -> Result<Self, OpenError> {
-        Self::open_patient(options, schema::BUSY_TIMEOUT).await
+        Self::open_measured(options, &StoreMeters::default()).await
+    }
+
+    /// [`Self::open`], counting in `meters`.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn open_measured(
+        options: SqliteOptions,
+        meters: &StoreMeters,
+    ) -> Result<Self, OpenError> {
+        Self::open_patient(options, schema::BUSY_TIMEOUT, meters).await
     }
 
     async fn open_patient(
         options: SqliteOptions,
         busy_timeout: Duration,
+        meters: &StoreMeters,
     ) -> Result<Self, OpenError> {
         schema::ensure_file(&options, busy_timeout).await?;
         let SqliteOptions { path, synchronous, readers, limits, create: _ } = options;
@@ -143,8 +157,8 @@ impl SqliteStore {
             OpenError::Unavailable { database: schema::name(&path), error: error.into() }
         })?;
         let tasks = TaskTracker::new();
-        let writer = Writer::start(&tasks, conn, writing, limits);
-        Ok(Self { path, connect, readers, writer, tasks })
+        let writer = Writer::start(&tasks, conn, writing, limits, meters.clone());
+        Ok(Self { path, connect, readers, writer, meters: meters.clone(), tasks })
     }
 }
 
@@ -165,30 +179,35 @@ impl Store for SqliteStore {
     }
 
     async fn export(&self, only: Option<&[Address]>) -> Result<Vec<(Account, Roster)>, StoreError> {
+        let _timed = self.meters.read("export");
         let mut reader = self.readers.take().await?;
         let outcome = read::export(reader.conn(), only).await;
         reader.settle(outcome)
     }
 
     async fn account(&self, address: &Address) -> Result<Account, StoreError> {
+        let _timed = self.meters.read("account");
         let mut reader = self.readers.take().await?;
         let outcome = read::account(reader.conn(), address).await;
         reader.settle(outcome)
     }
 
     async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        let _timed = self.meters.read("accounts");
         let mut reader = self.readers.take().await?;
         let outcome = read::accounts(reader.conn()).await;
         reader.settle(outcome)
     }
 
     async fn standing_changes(&self) -> Result<i64, StoreError> {
+        let _timed = self.meters.read("standing");
         let mut reader = self.readers.take().await?;
         let outcome = read::standing_changes(reader.conn()).await;
         reader.settle(outcome)
     }
 
     async fn standings(&self) -> Result<HashMap<AccountId, bool>, StoreError> {
+        let _timed = self.meters.read("standings");
         let mut reader = self.readers.take().await?;
         let outcome = read::standings(reader.conn()).await;
         reader.settle(outcome)
@@ -207,12 +226,14 @@ impl Store for SqliteStore {
     }
 
     async fn sign_in(&self, id: AccountId) -> Result<SignIn, StoreError> {
+        let _timed = self.meters.read("sign_in");
         let mut reader = self.readers.take().await?;
         let outcome = read::sign_in(reader.conn(), id).await;
         reader.settle(outcome)
     }
 
     async fn roster(&self, id: AccountId) -> Result<Roster, StoreError> {
+        let _timed = self.meters.read("roster");
         let mut reader = self.readers.take().await?;
         let outcome = read::roster(reader.conn(), id).await;
         reader.settle(outcome)
@@ -228,6 +249,7 @@ impl Store for SqliteStore {
     }
 
     async fn schema(&self) -> Result<SchemaStatus, StoreError> {
+        let _timed = self.meters.read("schema");
         let mut reader = self.readers.take().await?;
         let outcome = schema::status(&self.path, reader.conn()).await.map_err(StoreError::from);
         reader.settle(outcome)

@@ -2,20 +2,11 @@
 //! never what.
 
 use super::message::Kind;
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::metrics::{ConversationMeters, Metrics};
 
 /// What has happened since the start. Each number only rises.
-#[derive(Debug, Default)]
-pub struct Counts {
-    opened: AtomicU64,
-    joined: AtomicU64,
-    rung: AtomicU64,
-    refused: [AtomicU64; Refusal::ALL.len()],
-    messages: [AtomicU64; Kind::ALL.len()],
-    message_bytes: [AtomicU64; Kind::ALL.len()],
-    undelivered: AtomicU64,
-    overflows: AtomicU64,
-}
+#[derive(Debug)]
+pub struct Counts(ConversationMeters);
 
 /// Why somebody got no conversation, or did not reach somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,98 +51,65 @@ impl Refusal {
     }
 }
 
-/// The numbers as of one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tally {
-    /// Conversations opened.
-    pub opened: u64,
-    /// Calls answered.
-    pub joined: u64,
-    /// Calls that reached somebody.
-    pub rung: u64,
-    /// What was refused, by label.
-    pub refused: [(&'static str, u64); Refusal::ALL.len()],
-    /// Messages and their bytes, by type letter, delivered or not.
-    pub messages: [(&'static str, u64, u64); Kind::ALL.len()],
-    /// Messages that nobody got, or not everybody.
-    pub undelivered: u64,
-    /// Participants who were too far behind.
-    pub overflows: u64,
-}
-
 impl Counts {
+    /// Counters of `metrics`.
+    #[must_use]
+    pub fn new(metrics: &Metrics) -> Self {
+        let refusals = Refusal::ALL.into_iter().map(Refusal::label);
+        Self(metrics.conversations(refusals, Kind::ALL.into_iter().map(Kind::code)))
+    }
+
     pub(super) fn opened(&self) {
-        add(&self.opened, 1);
+        self.0.opened.inc();
     }
 
     pub(super) fn joined(&self) {
-        add(&self.joined, 1);
+        self.0.joined.inc();
     }
 
     pub(super) fn rung(&self) {
-        add(&self.rung, 1);
+        self.0.rung.inc();
     }
 
     pub(super) fn refused(&self, refusal: Refusal) {
-        if let Some(count) = self.refused.get(refusal as usize) {
-            add(count, 1);
-        }
+        self.0.refused(refusal as usize);
     }
 
     /// A message of so many bytes, and what became of it.
     pub(super) fn said(&self, kind: Kind, bytes: usize, is_delivered: bool, overflows: usize) {
-        let (messages, in_bytes) = (self.messages.get(kind.index()), &self.message_bytes);
-        if let (Some(messages), Some(in_bytes)) = (messages, in_bytes.get(kind.index())) {
-            add(messages, 1);
-            add(in_bytes, bytes);
+        self.0.said(kind.index(), bytes as u64);
+        if !is_delivered {
+            self.0.undelivered.inc();
         }
-        add(&self.undelivered, usize::from(!is_delivered));
-        add(&self.overflows, overflows);
+        self.0.overflows.inc_by(overflows as u64);
     }
-
-    /// The numbers of this moment.
-    #[must_use]
-    pub fn tally(&self) -> Tally {
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let at = |counts: &[AtomicU64], index: usize| counts.get(index).map_or(0, read);
-        Tally {
-            opened: read(&self.opened),
-            joined: read(&self.joined),
-            rung: read(&self.rung),
-            refused: Refusal::ALL.map(|why| (why.label(), at(&self.refused, why as usize))),
-            messages: Kind::ALL.map(|kind| {
-                let index = kind.index();
-                (kind.code(), at(&self.messages, index), at(&self.message_bytes, index))
-            }),
-            undelivered: read(&self.undelivered),
-            overflows: read(&self.overflows),
-        }
-    }
-}
-
-fn add(count: &AtomicU64, more: usize) {
-    count.fetch_add(more as u64, Ordering::Relaxed);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Standing;
 
     #[test]
     fn everything_is_counted_under_its_own_label() {
-        let counts = Counts::default();
+        let metrics = Metrics::default();
+        let counts = Counts::new(&metrics);
         for (index, refusal) in Refusal::ALL.into_iter().enumerate() {
             (0..=index).for_each(|_| counts.refused(refusal));
         }
         counts.said(Kind::Data, 1300, true, 0);
         counts.said(Kind::Data, 200, false, 2);
         counts.said(Kind::Negative, 7, false, 0);
-        let tally = counts.tally();
+        let text = metrics.render(Standing::default()).unwrap();
+        let has = |line: String| assert!(text.contains(&format!("{line}\n")), "{line}: {text}");
         for (index, refusal) in Refusal::ALL.into_iter().enumerate() {
-            assert_eq!(tally.refused[index], (refusal.label(), index as u64 + 1));
+            let name = "msnd_conversation_refusals_total";
+            has(format!("{name}{{reason=\"{}\"}} {}", refusal.label(), index + 1));
         }
-        assert_eq!(tally.messages[Kind::Data.index()], ("D", 2, 1500));
-        assert_eq!(tally.messages[Kind::Negative.index()], ("N", 1, 7));
-        assert_eq!((tally.undelivered, tally.overflows), (2, 2));
+        has("msnd_messages_total{type=\"D\"} 2".into());
+        has("msnd_message_bytes_total{type=\"D\"} 1500".into());
+        has("msnd_message_bytes_total{type=\"N\"} 7".into());
+        has("msnd_messages_undelivered_total 2".into());
+        has("msnd_conversation_overflows_total 2".into());
     }
 }

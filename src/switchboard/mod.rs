@@ -11,12 +11,13 @@ pub mod rooms;
 use crate::{
     config::Config,
     hub::{Admitted, Hub, SessionId, cookie::ANSWER_COOKIE_TTL},
+    metrics::{Held, Metrics, RoleMeters},
     model::{
         AccountId, Address,
         failures::{Failures, network},
     },
     protocol::{Dialect, ErrorCode},
-    session::{Outbox, Reason, Reject, Role, Row, Stage, command::RowInfo, trace::Trace},
+    session::{self, Outbox, Reason, Reject, Role, Row, Stage, command::RowInfo, trace::Trace},
     store::Store,
 };
 use counts::{Counts, Refusal};
@@ -33,6 +34,8 @@ use std::{
 use tokio::{select, time::Instant};
 use tokio_util::sync::CancellationToken;
 
+/// The name of the role, for metrics.
+const NAME: &str = "switchboard";
 /// How long somebody who was called counts as called; so long the cookie to answer with is good.
 const RING: Duration = ANSWER_COOKIE_TTL;
 /// Wrong cookies from one address within [`COOKIE_WINDOW`] before it is not even looked at further
@@ -51,6 +54,8 @@ pub struct Context {
     hub: Hub,
     rooms: Rooms,
     counts: Counts,
+    metrics: Arc<Metrics>,
+    meters: RoleMeters,
     /// Cancelled when nobody is let in any more.
     closing: CancellationToken,
     /// Accounts whose lines are logged.
@@ -69,6 +74,7 @@ impl Context {
         config: Arc<Config>,
         store: Arc<dyn Store>,
         hub: Hub,
+        metrics: &Arc<Metrics>,
         closing: CancellationToken,
         traced: HashSet<Address>,
     ) -> Self {
@@ -91,7 +97,9 @@ impl Context {
             store,
             hub,
             rooms,
-            counts: Counts::default(),
+            counts: Counts::new(metrics),
+            meters: session::meters::<Switchboard>(metrics, NAME),
+            metrics: metrics.clone(),
             closing,
             traced,
             refused_calls: Mutex::new(refused_calls),
@@ -103,12 +111,6 @@ impl Context {
     #[must_use]
     pub const fn rooms(&self) -> &Rooms {
         &self.rooms
-    }
-
-    /// What has happened so far.
-    #[must_use]
-    pub const fn counts(&self) -> &Counts {
-        &self.counts
     }
 }
 
@@ -138,6 +140,8 @@ struct Joined {
     queue: Queue,
     /// Cancelled when the notification session it came from is replaced.
     over: CancellationToken,
+    /// Counted as long as this lives.
+    _counted: Held,
 }
 
 /// What a connection is told.
@@ -191,7 +195,9 @@ impl Switchboard {
             room = %seat.room(), signed_in.id = %admitted.session, "in a conversation");
         let Admitted { dialect, over, .. } = admitted;
         let context = self.context.clone();
-        self.state = State::Joined(Box::new(Joined { context, dialect, seat, queue, over }));
+        let _counted = context.metrics.session(NAME, dialect.name());
+        let joined = Joined { context, dialect, seat, queue, over, _counted };
+        self.state = State::Joined(Box::new(joined));
     }
 }
 
@@ -200,6 +206,10 @@ impl Role for Switchboard {
 
     fn rows() -> &'static [Row<Self>] {
         commands::ROWS
+    }
+
+    fn meters(&self) -> &RoleMeters {
+        &self.context.meters
     }
 
     fn stage(&self) -> Stage {

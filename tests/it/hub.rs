@@ -5,7 +5,9 @@ mod rules;
 
 use bytes::Bytes;
 use msnd::{
-    hub::{Card, Counts, Event, Hub, Inbox, ListEvent, Member, Person, SessionId, SignIn, Stale},
+    hub::{
+        Card, Counts, Event, Facts, Hub, Inbox, ListEvent, Member, Person, SessionId, SignIn, Stale,
+    },
     model::{Address, Applied, Change, Circle, List, Name, Presence, Privacy, Status},
     notification::nln,
     protocol::Dialect,
@@ -295,6 +297,7 @@ fn line(event: &Event) -> String {
         Event::Ring(ring) => format!("RNG {} {}", ring.room, ring.caller.address),
         Event::Replaced => "OUT OTH".into(),
         Event::Expelled => "expelled".into(),
+        Event::Kicked => "kicked".into(),
         Event::ShutdownNotice { minutes } => format!("MSG {minutes}"),
     }
 }
@@ -349,7 +352,7 @@ fn lists_read_before_a_committed_change_are_refused() {
 
 /// A sign-in with MSNP9.
 fn sign_in(session: SessionId, person: Arc<Person>, circle: Circle, version: u32) -> SignIn {
-    SignIn { session, person, dialect: Dialect::Msnp9, circle, version }
+    SignIn { session, person, circle, version, facts: Facts::unknown(Dialect::Msnp9) }
 }
 
 #[test]

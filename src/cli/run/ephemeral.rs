@@ -3,8 +3,9 @@
 use super::{Failure, certificate_names};
 use crate::{
     cli::{backend, fixture_file},
-    config::{Bind, Config, Synchronous},
+    config::{Bind, Config, SOCKET_PATH_BYTES_MAX, Synchronous},
     fixture,
+    metrics::Metrics,
     model::roster::RosterLimits,
     net::tls::{KeyKind, TlsServer},
     server,
@@ -15,7 +16,12 @@ use crate::{
 };
 use anyhow::Context as _;
 use std::{
-    collections::HashMap, io::ErrorKind, net::SocketAddr, path::Path, sync::Arc, time::Duration,
+    collections::HashMap,
+    io::ErrorKind,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
 };
 use tempfile::TempDir;
 
@@ -53,6 +59,11 @@ impl Folder {
         config.data.dir = self.0.path().into();
         config.store.file = Config::default().store.file;
         config.store.synchronous = Synchronous::Off;
+        let socket = config.admin_socket();
+        if socket.is_some_and(|path| path.as_os_str().len() > SOCKET_PATH_BYTES_MAX) {
+            tracing::warn!("no admin socket: the path of the temporary folder is too long for one");
+            config.admin.socket = PathBuf::new();
+        }
         config
     }
 
@@ -87,7 +98,9 @@ pub(super) async fn build(
 ) -> Result<server::Options, Failure> {
     let passport = &config.passport;
     let (workers, queue_max) = (passport.password_workers, passport.password_queue_max);
-    let hasher = Arc::new(PasswordHasher::new(Cost::Cheap, workers, queue_max));
+    let metrics = Arc::new(Metrics::default());
+    let hasher = PasswordHasher::new(Cost::Cheap, workers, queue_max);
+    let hasher = Arc::new(hasher.measured(metrics.passwords()));
     let accounts = match fixture {
         Some(path) => {
             // A large file takes its time, during which signals must be heard.
@@ -98,7 +111,7 @@ pub(super) async fn build(
         }
         None => Vec::new(),
     };
-    let store = backend::open_for_server(config).await?;
+    let store = backend::open_for_server(config, &metrics).await?;
     store.create_accounts(accounts).await.context("cannot store the fixture")?;
     let tls = match (passport.https_bind, passport.certificate_file.as_os_str().is_empty()) {
         (Bind::Off | Bind::Notification, _) => None,
@@ -109,7 +122,8 @@ pub(super) async fn build(
         (Bind::At(_), false) => Some(super::certificate(config)?),
     };
     let config = config.clone();
-    Ok(server::Options { config, store, hasher, tls, surroundings: server::Surroundings::Test })
+    let surroundings = server::Surroundings::Test;
+    Ok(server::Options { config, store, hasher, metrics, tls, surroundings })
 }
 
 fn read(

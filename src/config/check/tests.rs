@@ -237,3 +237,33 @@ fn a_switchboard_is_where_clients_can_be_sent() {
     };
     assert_eq!(complaints(alone), ["switchboard.bind"]);
 }
+
+#[test]
+fn the_admin_api_needs_a_token_for_tcp_and_a_short_path_for_its_socket() {
+    let over_tcp = |c: &mut Config| c.admin.bind = at("127.0.0.1:1869");
+    assert_eq!(complaints(over_tcp), ["admin.token_file"]);
+    let with_token = |c: &mut Config| {
+        over_tcp(c);
+        c.admin.token_file = "token".into();
+    };
+    assert!(complaints(with_token).is_empty());
+    let taken = |c: &mut Config| {
+        with_token(c);
+        c.admin.bind = c.dispatch.bind;
+    };
+    assert_eq!(complaints(taken), ["admin.bind"]);
+    let shared = |c: &mut Config| {
+        with_token(c);
+        c.admin.bind = Bind::Notification;
+    };
+    assert_eq!(complaints(shared), ["admin.bind"]);
+    let folder = |bytes: usize| format!("/{}", "d".repeat(bytes - 1 - "/admin.socket".len()));
+    assert!(complaints(|c| c.data.dir = folder(SOCKET_PATH_BYTES_MAX).into()).is_empty());
+    let too_long = |c: &mut Config| c.data.dir = folder(SOCKET_PATH_BYTES_MAX + 1).into();
+    assert_eq!(complaints(too_long), ["admin.socket"]);
+    let without = |c: &mut Config| {
+        too_long(c);
+        c.admin.socket = "".into();
+    };
+    assert!(complaints(without).is_empty());
+}

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    hub::{Event, Hub, Inbox, Member, SignIn},
+    hub::{Event, Facts, Hub, Inbox, Member, SignIn},
     model::{Applied, Change, Circle, List, Name, Presence, Privacy, Status},
 };
 
@@ -20,9 +20,9 @@ fn sign_in(hub: &Hub, session: u64, person: &Arc<Person>) -> (Member, Inbox) {
     let sign_in = SignIn {
         session: SessionId(session),
         person: person.clone(),
-        dialect: Dialect::Msnp9,
         circle: Circle::default(),
         version: 1,
+        facts: Facts::unknown(Dialect::Msnp9),
     };
     hub.expect(person.id).sign_in(sign_in).unwrap()
 }

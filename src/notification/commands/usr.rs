@@ -12,15 +12,15 @@
 
 use super::STALE_READS_MAX;
 use crate::{
-    hub::{Inbox, Member, Person, SignIn, ticket::Grant},
+    hub::{Facts, Inbox, Member, Person, SignIn, ticket::Grant},
     model::Address,
     notification::{
-        Notification, State,
+        NAME, Notification, State,
         challenge::Challenged,
         handshake::{policy, unix_secs},
         signed_in::SignedIn,
     },
-    protocol::{Dialect, ErrorCode, Event, message},
+    protocol::{ErrorCode, Event, message},
     session::{Call, Outbox, Reason, Reject, trace::Trace},
     store::{Account, StoreError},
 };
@@ -56,19 +56,29 @@ pub(super) async fn handle(
             Ok(())
         }
         (b"TWN", b"S") if role.context.closing.is_cancelled() => {
-            Err(Reject::Final(ErrorCode::GoingDown, Reason::Shutdown))
+            Err(refused(role, Reject::Final(ErrorCode::GoingDown, Reason::Shutdown)))
         }
         (b"TWN", b"S") if handshake.is_named => {
             let user = handshake.address.clone();
             // Presented once is presented, whoever it was.
             let grant = role.context.tickets.redeem(args.word()?, user.as_ref());
             let (Some(grant), Some(user)) = (grant, user) else {
-                return Err(Reject::Final(ErrorCode::AuthenticationFailed, Reason::BadTicket));
+                let reject = Reject::Final(ErrorCode::AuthenticationFailed, Reason::BadTicket);
+                return Err(refused(role, reject));
             };
-            sign_in(role, &grant, &user, call, outbox).await
+            let signed_in = sign_in(role, &grant, &user, call, outbox).await;
+            signed_in.map_err(|reject| refused(role, reject))
         }
         _ => Err(Reason::BadAuthentication.into()),
     }
+}
+
+/// Counts a refusal by what it means to the connection.
+fn refused(role: &Notification, reject: Reject) -> Reject {
+    if let Reject::Final(_, reason) | Reject::Close(reason) = &reject {
+        role.context.metrics.sign_in_refused(NAME, reason.label());
+    }
+    reject
 }
 
 async fn sign_in(
@@ -79,14 +89,22 @@ async fn sign_in(
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     let dialect = role.greeting.agreed()?;
-    let (account, person, member, inbox) = register(role, dialect, grant).await?;
+    let facts = Arc::new(Facts {
+        role: NAME,
+        dialect,
+        client_version: role.client_version.take(),
+        peer: role.peer,
+        signed_in_at_secs: unix_secs(),
+    });
+    let (account, person, member, inbox) = register(role, grant, &facts).await?;
     let context = role.context.clone();
+    context.metrics.signed_in(NAME);
     let web_ticket = context.tickets.issue_web(account.id);
     outbox.confirm_trace();
     outbox.send(&Event::UsrOk { trid: call.trid, address: user, name: &account.name });
     let config = &context.config.notification;
     let payload = message::profile(&message::Profile {
-        login_time_secs: unix_secs(),
+        login_time_secs: facts.signed_in_at_secs,
         member_id: account.id.0,
         address: user.as_str(),
         lcid: config.lcid,
@@ -110,6 +128,7 @@ async fn sign_in(
         person,
         member,
         inbox,
+        _counted: role.context.metrics.session(NAME, dialect.name()),
         _web_ticket: web_ticket,
         status: None,
         takes_calls: true,
@@ -127,8 +146,8 @@ async fn sign_in(
 /// Reads the account and enters it into the hub, anew if its lists change in between.
 async fn register(
     role: &Notification,
-    dialect: Dialect,
     grant: &Grant,
+    facts: &Arc<Facts>,
 ) -> Result<(Account, Arc<Person>, Member, Inbox), Reject> {
     let denied = |reason| Reject::Final(ErrorCode::AuthenticationFailed, reason);
     // Announced before the lists are read: an edit that an older session of the account still has
@@ -154,9 +173,9 @@ async fn register(
         let sign_in = SignIn {
             session: role.session,
             person: person.clone(),
-            dialect,
             circle: read.circle,
             version: account.list_version,
+            facts: facts.clone(),
         };
         if let Ok((member, inbox)) = arrival.sign_in(sign_in) {
             return Ok((account, person, member, inbox));

@@ -20,6 +20,21 @@ const UNKNOWN_VERSION: &str = "1.0.0000";
 /// Longest version that is repeated.
 const VERSION_BYTES_MAX: usize = 32;
 
+/// The version that a client tells, if it is one that can be repeated.
+#[must_use]
+pub fn version(call: &Call) -> Option<&str> {
+    let words: Vec<&[u8]> = call.line.words().skip(2).collect();
+    let is_version = |word: &&str| {
+        word.len() <= VERSION_BYTES_MAX
+            && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')
+    };
+    // With fewer words nobody knows which of them is the version.
+    (words.len() >= 7)
+        .then(|| words.get(5).and_then(|word| std::str::from_utf8(word).ok()))
+        .flatten()
+        .filter(is_version)
+}
+
 /// Answers `CVR`; after an update check that is the end.
 ///
 /// # Errors
@@ -33,17 +48,7 @@ pub fn handle(
     if greeting == Greeting::Silent {
         return Err(Reason::OutOfState.into());
     }
-    let words: Vec<&[u8]> = call.line.words().skip(2).collect();
-    let is_version = |word: &&str| {
-        word.len() <= VERSION_BYTES_MAX
-            && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')
-    };
-    // With fewer words nobody knows which of them is the version.
-    let version = (words.len() >= 7)
-        .then(|| words.get(5).and_then(|word| std::str::from_utf8(word).ok()))
-        .flatten()
-        .filter(is_version)
-        .unwrap_or(UNKNOWN_VERSION);
+    let version = version(call).unwrap_or(UNKNOWN_VERSION);
     let verb = if call.line.verb() == b"CVQ" { "CVQ" } else { "CVR" };
     let (download, info) = (&config.download_url, &config.info_url);
     outbox.send(&Event::Cvr { trid: call.trid, verb, version, download, info });

@@ -3,13 +3,17 @@
 
 use super::{accounts, edit, replace, sql};
 use crate::{
+    metrics::StoreMeters,
     model::{AccountId, Address, Applied, Edit, roster::RosterLimits},
     store::{EditError, NewAccount, PasswordHash, Publish, StoreError},
 };
 use anyhow::anyhow;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Jobs waiting for the writer; further callers wait for room.
@@ -48,10 +52,11 @@ impl Writer {
         conn: SqliteConnection,
         connect: SqliteConnectOptions,
         limits: RosterLimits,
+        meters: StoreMeters,
     ) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE_JOBS_MAX);
         let closing = CancellationToken::new();
-        let scribe = Scribe { conn: Some(conn), connect, limits };
+        let scribe = Scribe { conn: Some(conn), connect, limits, meters };
         tasks.spawn(scribe.work(queue, closing.clone()));
         Self { jobs, closing }
     }
@@ -110,6 +115,7 @@ struct Scribe {
     conn: Option<SqliteConnection>,
     connect: SqliteConnectOptions,
     limits: RosterLimits,
+    meters: StoreMeters,
 }
 
 impl Scribe {
@@ -163,6 +169,7 @@ impl Scribe {
 
     /// One transaction; nothing of it stays if it fails.
     async fn attempt(&mut self, writes: &[Write]) -> Result<Vec<Outcome>, Failure> {
+        let since = Instant::now();
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
             None => self.connect.connect().await.map_err(|error| Failure::Batch(error.into()))?,
@@ -170,6 +177,7 @@ impl Scribe {
         match commit(&mut conn, writes, self.limits).await {
             Ok(outcomes) => {
                 self.conn = Some(conn);
+                self.count(writes, &outcomes, since);
                 Ok(outcomes)
             }
             Err(failure) => {
@@ -177,6 +185,15 @@ impl Scribe {
                     tracing::warn!(%error, "the failed database writer did not close cleanly");
                 }
                 Err(failure)
+            }
+        }
+    }
+
+    fn count(&self, writes: &[Write], outcomes: &[Outcome], since: Instant) {
+        self.meters.committed(writes.len(), since);
+        for (write, outcome) in writes.iter().zip(outcomes) {
+            if let (Write::Edit(_, edit), Ok(_)) = (write, outcome) {
+                self.meters.edited(edit.kind());
             }
         }
     }

@@ -8,6 +8,7 @@ use msnd::{
     config::{ChallengePolicy, Config},
     dispatch::{Context, Dispatch, referral::Referral},
     hub::SessionId,
+    metrics::Metrics,
     server::Role,
     session::{self, SessionLimits},
 };
@@ -151,7 +152,11 @@ async fn requests_of_who_reads_no_answers_are_left_unread() {
     let limits =
         SessionLimits { output_queue_bytes_max: PIPE_BYTES, ..SessionLimits::from(&config) };
     let referral = Referral::new(&config, address, None);
-    let context = Arc::new(Context { config: Arc::new(config), referral });
+    let context = Arc::new(Context {
+        config: Arc::new(config),
+        referral,
+        meters: Dispatch::meters(&Metrics::default()),
+    });
     let role = Dispatch::new(context, SessionId(1), address, address);
     let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
     let tasks = TaskTracker::new();

@@ -157,8 +157,12 @@ impl Server {
     pub(crate) fn await_ready(&mut self) -> Value {
         let ready: Value = serde_json::from_str(&self.out_line()).unwrap();
         for listener in ready["listeners"].as_array().unwrap() {
-            let address = listener["addr"].as_str().unwrap().parse().unwrap();
-            self.addresses.insert(listener["role"].as_str().unwrap().to_owned(), address);
+            let (role, address) = (&listener["role"], listener["addr"].as_str().unwrap());
+            // The admin socket is a path and no address.
+            if !address.starts_with("unix:") {
+                let role = role.as_str().unwrap().to_owned();
+                self.addresses.insert(role, address.parse().unwrap());
+            }
         }
         ready
     }

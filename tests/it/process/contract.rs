@@ -2,7 +2,7 @@
 
 use super::child::Home;
 use crate::support::Client;
-use std::{collections::BTreeSet, net::TcpListener};
+use std::{collections::BTreeSet, net::TcpListener, os::unix::net::UnixStream};
 
 const FIXTURE: &str = r#"
 [[user]]
@@ -56,11 +56,16 @@ fn the_ready_line_has_the_documented_shape() {
         listeners.iter().map(|listener| listener["role"].as_str().unwrap()).collect();
     assert_eq!(
         roles,
-        ["dispatch", "notification", "switchboard", "passport-http", "passport-https"]
+        ["dispatch", "notification", "switchboard", "passport-http", "passport-https", "admin"]
     );
+    let admin = listeners.last().unwrap()["addr"].as_str().unwrap();
+    drop(UnixStream::connect(admin.strip_prefix("unix:").unwrap()).unwrap());
     let mut ports = BTreeSet::new();
     for listener in listeners {
         assert_eq!(listener.as_object().unwrap().len(), 2, "{listener}");
+        if listener["role"] == "admin" {
+            continue;
+        }
         let address = server.address(listener["role"].as_str().unwrap());
         assert!(address.ip().is_loopback() && address.port() != 0, "{address}");
         // Accepts already.

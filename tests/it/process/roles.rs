@@ -41,7 +41,12 @@ fn one_port_serves_both_roles_without_a_referral() {
 fn a_dispatch_server_spreads_accounts_and_stays_by_its_choice() {
     let names = ["ns1.example.test:1863", "ns2.example.test:1864", "192.0.2.3:1863"];
     let list = |names: &[&str]| format!("dispatch.notification_servers={}", names.join(","));
-    let off = ["notification.bind=off", "passport.http_bind=off", "passport.https_bind=off"];
+    let off = [
+        "notification.bind=off",
+        "passport.http_bind=off",
+        "passport.https_bind=off",
+        "admin.socket=",
+    ];
     let start = |home: &Home, names: &[&str]| {
         let mut arguments = vec!["--ephemeral".to_owned(), "--ready-json".to_owned()];
         for option in off.map(String::from).into_iter().chain([list(names)]) {

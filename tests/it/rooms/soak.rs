@@ -2,7 +2,7 @@
 
 use super::{person, rooms};
 use msnd::{
-    hub::{Event, Hub, Inbox, Member, SessionId, SignIn},
+    hub::{Event, Facts, Hub, Inbox, Member, SessionId, SignIn},
     model::{Circle, Presence, Status},
     protocol::Dialect,
 };
@@ -16,9 +16,9 @@ const GROWTH_BYTES_MAX: usize = 8 << 20;
 fn present(hub: &Hub, who: usize) -> (Member, Inbox) {
     let person = person(who);
     let session = SessionId(who as u64);
-    let dialect = Dialect::Msnp9;
+    let facts = Facts::unknown(Dialect::Msnp9);
     let sign_in =
-        SignIn { session, person: person.clone(), dialect, circle: Circle::default(), version: 1 };
+        SignIn { session, person: person.clone(), circle: Circle::default(), version: 1, facts };
     let (member, inbox) = hub.expect(person.id).sign_in(sign_in).unwrap();
     let _ = member.set_presence(Presence { status: Status::Online, client_id: 0, object: None });
     (member, inbox)

@@ -3,6 +3,7 @@
 
 use msnd::{
     config::{Bind, Config, Synchronous},
+    metrics::Metrics,
     model::{Address, Name},
     server::{self, Role, Running},
     store::{
@@ -48,9 +49,11 @@ impl TestServer {
             .build()
             .unwrap();
         let mut config = loopback();
+        config.data.dir = folder.path().into();
         change(&mut config);
         let running = runtime.block_on(async {
-            let store = SqliteStore::open(SqliteOptions {
+            let metrics = Arc::new(Metrics::default());
+            let database = SqliteOptions {
                 path: folder.path().join("test.sqlite"),
                 synchronous: Synchronous::Off,
                 readers: 2,
@@ -59,11 +62,13 @@ impl TestServer {
                     allow_block_max: config.limits.allow_block_list_max,
                 },
                 create: true,
-            });
+            };
+            let store = SqliteStore::open_measured(database, metrics.store());
             let options = server::Options {
                 config,
                 store: Arc::new(store.await.unwrap()),
-                hasher: Arc::new(hasher()),
+                hasher: Arc::new(hasher().measured(metrics.passwords())),
+                metrics,
                 tls: None,
                 surroundings: server::Surroundings::Test,
             };

@@ -30,8 +30,12 @@ impl Bench {
             .create_if_missing(true);
         let connect = schema::writing(&connect);
         let conn = schema::open_migrated(&path, &connect).await.unwrap();
-        let mut scribe =
-            Scribe { conn: Some(conn), connect: connect.clone(), limits: RosterLimits::default() };
+        let mut scribe = Scribe {
+            conn: Some(conn),
+            connect: connect.clone(),
+            limits: RosterLimits::default(),
+            meters: StoreMeters::default(),
+        };
         let accounts = ["alice", "bob", "carol"].map(|who| {
             let address = Address::parse(&format!("{who}@example.test")).unwrap();
             NewAccount::new(address, Name::new(who).unwrap(), PasswordHash("x".into()))

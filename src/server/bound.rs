@@ -1,7 +1,6 @@
-//! Binding one address, with a port that needs no root in place of one that does if nobody chose
-//! that.
+//! Binds listeners before anybody is served. Knows the roles by name and address only.
 
-use super::{Role, StartError};
+use super::{Listener, Role, StartError};
 use crate::config::{Bind, Config};
 use std::{io, net::SocketAddr};
 use tokio::net::{TcpListener, TcpSocket};
@@ -14,8 +13,54 @@ const UNPRIVILEGED_HTTPS_PORT: u16 = 8443;
 /// full waits for a second or more.
 const BACKLOG: u32 = 4096;
 
-/// Listens at `address` for `role`.
-pub(super) fn bind(role: Role, address: SocketAddr) -> Result<TcpListener, StartError> {
+/// Listeners that are bound and not yet served.
+pub(super) struct Bound {
+    pub(super) listeners: Vec<(Role, TcpListener)>,
+    pub(super) addresses: Vec<Listener>,
+}
+
+impl Bound {
+    pub(super) fn bind(config: &Config, has_certificate: bool) -> Result<Self, StartError> {
+        let mut bound = Self { listeners: Vec::new(), addresses: Vec::new() };
+        for role in [
+            Role::Notification,
+            Role::Switchboard,
+            Role::Dispatch,
+            Role::PassportHttp,
+            Role::PassportHttps,
+            Role::Admin,
+        ] {
+            let address = match role.bind(config) {
+                Bind::Off => continue,
+                Bind::Notification => {
+                    // That role, bound already, answers on its port without a referral.
+                    let shared = bound.address(Role::Notification);
+                    bound.addresses.extend(shared.map(|address| Listener { role, address }));
+                    continue;
+                }
+                Bind::At(address) => address,
+            };
+            if role == Role::PassportHttps && !has_certificate {
+                continue;
+            }
+            let listener = bind(role, address)?;
+            let address = listener.local_addr().map_err(|source| StartError::Bind {
+                role,
+                address,
+                source,
+            })?;
+            bound.addresses.push(Listener { role, address });
+            bound.listeners.push((role, listener));
+        }
+        Ok(bound)
+    }
+
+    pub(super) fn address(&self, role: Role) -> Option<SocketAddr> {
+        self.addresses.iter().find(|listener| listener.role == role).map(|found| found.address)
+    }
+}
+
+fn bind(role: Role, address: SocketAddr) -> Result<TcpListener, StartError> {
     let error = match listen(address) {
         Ok(listener) => return Ok(listener),
         Err(error) => error,

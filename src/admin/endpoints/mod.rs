@@ -1,0 +1,9 @@
+//! One file for each thing that can be asked.
+
+pub(super) mod announcements;
+pub(super) mod health;
+pub(super) mod metrics;
+pub(super) mod online;
+pub(super) mod openapi;
+pub(super) mod sessions;
+pub(super) mod status;

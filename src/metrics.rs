@@ -1,0 +1,394 @@
+//! Every number this server counts about itself: names, help texts, and the handles by which the
+//! other modules count. Knows none of them; what a label may say comes from their tables.
+//!
+//! A server makes one [`Metrics`] and hands it on, so two servers in one process count apart.
+//! Handles for what happens often (commands, deliveries) are looked up once, when a role or the hub
+//! is made: counting then is one relaxed atomic addition.
+
+mod handles;
+
+pub use handles::{
+    ConversationMeters, Held, HubMeters, PasswordMeters, RoleMeters, StoreMeters, TimedRead,
+};
+use parking_lot::RwLock;
+use prometheus_client::{
+    encoding::text,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
+    registry::{Registry, Unit},
+};
+use std::{
+    fmt,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// The form in which [`Metrics::render`] writes.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What a histogram of reads can be asked to time; the label `operation`.
+pub const READS: [&str; 8] =
+    ["account", "accounts", "export", "roster", "schema", "sign_in", "standing", "standings"];
+
+/// Label names and values; values come from tables, never from a peer.
+type Labels<const N: usize> = [(&'static str, &'static str); N];
+type Counters<const N: usize> = Family<Labels<N>, Counter>;
+type Gauges<const N: usize> = Family<Labels<N>, Gauge>;
+type Histograms = Family<Labels<1>, Histogram, fn() -> Histogram>;
+
+/// All metrics of one server.
+pub struct Metrics {
+    registry: RwLock<Registry>,
+    connections: Gauges<1>,
+    connection_refusals: Counters<1>,
+    sessions: Gauges<2>,
+    session_ends: Counters<2>,
+    sign_ins: Counters<2>,
+    sign_in_refusals: Counters<2>,
+    commands: Counters<2>,
+    errors: Counters<2>,
+    write_stalls: Counter,
+    online: Gauge,
+    watches: Gauge,
+    conversations: Conversations,
+    hub: HubMeters,
+    store: StoreMeters,
+    passwords: PasswordMeters,
+}
+
+/// What conversations count, by name.
+#[derive(Default)]
+struct Conversations {
+    rooms: Gauge,
+    opened: Counter,
+    joined: Counter,
+    rung: Counter,
+    refusals: Counters<1>,
+    messages: Counters<1>,
+    message_bytes: Counters<1>,
+    undelivered: Counter,
+    overflows: Counter,
+}
+
+/// What is looked up at the moment of a scrape.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Standing {
+    /// Accounts with a session.
+    pub online: usize,
+    /// Pairs of an online person and somebody it watches.
+    pub watches: usize,
+    /// Conversations.
+    pub rooms: usize,
+}
+
+impl Metrics {
+    /// A guard that counts a connection of `role` as long as it lives.
+    #[must_use]
+    pub fn connection(&self, role: &'static str) -> Held {
+        Held::new(self.connections.get_or_create_owned(&[("role", role)]))
+    }
+
+    /// A connection was not served; `reason` names the limit or the failure.
+    pub fn connection_refused(&self, reason: &'static str) {
+        self.connection_refusals.get_or_create(&[("reason", reason)]).inc();
+    }
+
+    /// A guard that counts a signed-in session as long as it lives.
+    #[must_use]
+    pub fn session(&self, role: &'static str, dialect: &'static str) -> Held {
+        Held::new(self.sessions.get_or_create_owned(&[("role", role), ("dialect", dialect)]))
+    }
+
+    /// A role let somebody in.
+    pub fn signed_in(&self, role: &'static str) {
+        self.sign_ins.get_or_create(&[("role", role), ("result", "accepted")]).inc();
+    }
+
+    /// A role did not.
+    pub fn sign_in_refused(&self, role: &'static str, reason: &'static str) {
+        self.sign_ins.get_or_create(&[("role", role), ("result", "refused")]).inc();
+        self.sign_in_refusals.get_or_create(&[("role", role), ("reason", reason)]).inc();
+    }
+
+    /// The handles of one role: a counter for each of its `verbs`, in their order, and for
+    /// each error code.
+    #[must_use]
+    pub fn role(
+        &self,
+        role: &'static str,
+        verbs: impl Iterator<Item = &'static str>,
+        codes: impl Iterator<Item = (u16, &'static str)>,
+    ) -> RoleMeters {
+        let label = ("role", role);
+        let command = |verb| self.commands.get_or_create_owned(&[label, ("verb", verb)]);
+        let error =
+            |(number, code)| (number, self.errors.get_or_create_owned(&[label, ("code", code)]));
+        RoleMeters {
+            role,
+            commands: verbs.map(command).collect(),
+            errors: codes.map(error).collect(),
+            ends: self.session_ends.clone(),
+            write_stalls: self.write_stalls.clone(),
+        }
+    }
+
+    /// The handles of conversations: a counter for each reason of a refusal and for each type of
+    /// message, in their order.
+    #[must_use]
+    pub fn conversations(
+        &self,
+        refusals: impl Iterator<Item = &'static str>,
+        kinds: impl Iterator<Item = &'static str>,
+    ) -> ConversationMeters {
+        let all = &self.conversations;
+        let refusal = |reason| all.refusals.get_or_create_owned(&[("reason", reason)]);
+        let message = |kind| {
+            let label = [("type", kind)];
+            let (messages, bytes) = (&all.messages, &all.message_bytes);
+            (messages.get_or_create_owned(&label), bytes.get_or_create_owned(&label))
+        };
+        ConversationMeters {
+            opened: all.opened.clone(),
+            joined: all.joined.clone(),
+            rung: all.rung.clone(),
+            undelivered: all.undelivered.clone(),
+            overflows: all.overflows.clone(),
+            refusals: refusals.map(refusal).collect(),
+            messages: kinds.map(message).collect(),
+        }
+    }
+
+    /// The hub's handles.
+    #[must_use]
+    pub const fn hub(&self) -> &HubMeters {
+        &self.hub
+    }
+
+    /// The store's handles.
+    #[must_use]
+    pub const fn store(&self) -> &StoreMeters {
+        &self.store
+    }
+
+    /// The handles of password verification.
+    #[must_use]
+    pub const fn passwords(&self) -> &PasswordMeters {
+        &self.passwords
+    }
+
+    /// Everything as text ([`CONTENT_TYPE`]).
+    ///
+    /// # Errors
+    /// None that a correct registry could cause.
+    pub fn render(&self, standing: Standing) -> Result<String, fmt::Error> {
+        self.online.set(i64::try_from(standing.online).unwrap_or(i64::MAX));
+        self.watches.set(i64::try_from(standing.watches).unwrap_or(i64::MAX));
+        self.conversations.rooms.set(i64::try_from(standing.rooms).unwrap_or(i64::MAX));
+        let mut text = String::new();
+        text::encode(&mut text, &self.registry.read())?;
+        Ok(text)
+    }
+}
+
+impl Default for Metrics {
+    /// Everything at zero, started now.
+    fn default() -> Self {
+        let metrics = Self {
+            registry: RwLock::default(),
+            connections: Family::default(),
+            connection_refusals: Family::default(),
+            sessions: Family::default(),
+            session_ends: Family::default(),
+            sign_ins: Family::default(),
+            sign_in_refusals: Family::default(),
+            commands: Family::default(),
+            errors: Family::default(),
+            write_stalls: Counter::default(),
+            online: Gauge::default(),
+            watches: Gauge::default(),
+            conversations: Conversations::default(),
+            hub: HubMeters::default(),
+            store: StoreMeters::default(),
+            passwords: PasswordMeters::default(),
+        };
+        metrics.name_all(&mut metrics.registry.write());
+        metrics
+    }
+}
+
+impl Metrics {
+    /// Names and help of all metrics. Counters get `_total` at their end by themselves.
+    fn name_all(&self, r: &mut Registry) {
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        r.register("msnd_build", "The program", build);
+        let started: Gauge = Gauge::default();
+        started.set(unix_secs());
+        r.register_with_unit(
+            "process_start_time",
+            "When the server started, Unix time",
+            Unit::Seconds,
+            started,
+        );
+        r.register("msnd_connections", "Connections held, by role", self.connections.clone());
+        r.register(
+            "msnd_connection_refusals",
+            "Connections not served, by reason",
+            self.connection_refusals.clone(),
+        );
+        r.register(
+            "msnd_sessions",
+            "Signed-in sessions, by role and dialect",
+            self.sessions.clone(),
+        );
+        r.register(
+            "msnd_session_ends",
+            "Connections that spoke MSNP and ended, by role and reason",
+            self.session_ends.clone(),
+        );
+        r.register("msnd_accounts_online", "Accounts with a session", self.online.clone());
+        r.register(
+            "msnd_watches",
+            "Pairs of an online person and somebody on its forward list",
+            self.watches.clone(),
+        );
+        r.register(
+            "msnd_sign_ins",
+            "Sign-ins, by role (passport: password, notification: ticket) and result",
+            self.sign_ins.clone(),
+        );
+        r.register(
+            "msnd_sign_in_refusals",
+            "Sign-ins refused, by role and reason",
+            self.sign_in_refusals.clone(),
+        );
+        r.register("msnd_commands", "Commands let in, by role and verb", self.commands.clone());
+        r.register("msnd_errors", "Error replies, by role and code", self.errors.clone());
+        r.register(
+            "msnd_write_stalls",
+            "Connections ended because nothing could be sent for too long",
+            self.write_stalls.clone(),
+        );
+        r.register(
+            "msnd_presence_deliveries",
+            "Presence changes put into inboxes of watchers",
+            self.hub.deliveries.clone(),
+        );
+        r.register(
+            "msnd_inbox_overflows",
+            "Sessions dropped because their inbox was full",
+            self.hub.overflows.clone(),
+        );
+        self.name_conversations(r);
+        self.name_store(r);
+    }
+
+    fn name_conversations(&self, r: &mut Registry) {
+        let all = &self.conversations;
+        r.register("msnd_rooms", "Conversations", all.rooms.clone());
+        r.register("msnd_rooms_opened", "Conversations opened", all.opened.clone());
+        r.register("msnd_calls", "Calls that reached somebody", all.rung.clone());
+        r.register("msnd_room_joins", "Calls answered", all.joined.clone());
+        r.register(
+            "msnd_conversation_refusals",
+            "Conversations, calls and answers refused, by reason",
+            all.refusals.clone(),
+        );
+        r.register("msnd_messages", "Messages, by type", all.messages.clone());
+        r.register("msnd_message_bytes", "Bytes of messages, by type", all.message_bytes.clone());
+        r.register(
+            "msnd_messages_undelivered",
+            "Messages that nobody got, or not everybody (NAK)",
+            all.undelivered.clone(),
+        );
+        r.register(
+            "msnd_conversation_overflows",
+            "Participants put out because they were too far behind",
+            all.overflows.clone(),
+        );
+    }
+
+    fn name_store(&self, r: &mut Registry) {
+        let (store, passwords) = (&self.store, &self.passwords);
+        r.register("msnd_list_edits", "List edits committed, by kind", store.edits.clone());
+        r.register_with_unit(
+            "msnd_store_read",
+            "Time of reads with the wait for a connection, by operation",
+            Unit::Seconds,
+            store.reads.clone(),
+        );
+        r.register_with_unit(
+            "msnd_store_commit",
+            "Time of a transaction of the writer, from begin to commit",
+            Unit::Seconds,
+            store.commits.clone(),
+        );
+        r.register(
+            "msnd_store_commit_jobs",
+            "Jobs in a transaction of the writer",
+            store.batches.clone(),
+        );
+        r.register(
+            "msnd_password_verifications",
+            "Passwords hashed or verified",
+            passwords.verifications.clone(),
+        );
+        r.register(
+            "msnd_password_refusals",
+            "Passwords not looked at because too many waited",
+            passwords.refusals.clone(),
+        );
+        r.register(
+            "msnd_password_queue_depth",
+            "Passwords waiting for their turn",
+            passwords.waiting.clone(),
+        );
+        r.register("msnd_password_working", "Passwords being hashed", passwords.working.clone());
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+/// Seconds since 1970.
+fn unix_secs() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_servers_count_apart_and_start_at_zero() {
+        let (one, other) = (Metrics::default(), Metrics::default());
+        let meters = one.role("notification", ["CHG"].into_iter(), [].into_iter());
+        meters.command(0);
+        meters.command(7);
+        let counted = "msnd_commands_total{role=\"notification\",verb=\"CHG\"} 1\n";
+        assert!(one.render(Standing::default()).unwrap().contains(counted));
+        let text = other.render(Standing { online: 3, watches: 9, rooms: 0 }).unwrap();
+        assert!(!text.contains("CHG") && text.contains("msnd_accounts_online 3\n"), "{text}");
+        assert!(text.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn what_is_held_is_given_back() {
+        let metrics = Metrics::default();
+        let held = metrics.connection("dispatch");
+        let line = |n: u8| format!("msnd_connections{{role=\"dispatch\"}} {n}\n");
+        assert!(metrics.render(Standing::default()).unwrap().contains(&line(1)));
+        drop(held);
+        assert!(metrics.render(Standing::default()).unwrap().contains(&line(0)));
+    }
+
+    #[test]
+    fn every_read_has_its_histogram_from_the_start() {
+        let text = Metrics::default().render(Standing::default()).unwrap();
+        for operation in READS {
+            let line = format!("msnd_store_read_seconds_count{{operation=\"{operation}\"}} 0\n");
+            assert!(text.contains(&line), "{operation}: {text}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What connections are made of, and how one is served. Knows all roles.
+
+use super::{Admission, Bound, Role, Running};
+use crate::{
+    account::Accounts,
+    config::Config,
+    dispatch::{self, Dispatch, referral},
+    hub::{Hub, SessionId, ticket::Tickets},
+    metrics::Metrics,
+    model::Address,
+    net::{listener::Accepted, tls::TlsServer},
+    notification::{self, Notification, Switchboards},
+    passport::Passport,
+    session::{SessionLimits, run},
+    store::{Store, password::PasswordHasher},
+    switchboard::{self, Switchboard, message::MESSAGE_BYTES_MAX},
+};
+use std::{collections::HashSet, sync::Arc, time::Duration};
+use tokio::{select, time::timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument as _;
+
+/// What connections are made of; clones share everything.
+#[derive(Clone)]
+pub(super) struct Parts {
+    pub(super) config: Arc<Config>,
+    dispatch: Option<Arc<dispatch::Context>>,
+    pub(super) notification: Arc<notification::Context>,
+    pub(super) switchboard: Option<Arc<switchboard::Context>>,
+    passport: Arc<Passport>,
+    tls: Option<Arc<TlsServer>>,
+    /// Cancelled when the server no longer lets anybody in.
+    closing: CancellationToken,
+    limits: SessionLimits,
+}
+
+impl Parts {
+    pub(super) fn new(
+        config: &Arc<Config>,
+        store: Arc<dyn Store>,
+        hasher: &Arc<PasswordHasher>,
+        metrics: Arc<Metrics>,
+        tls: Option<TlsServer>,
+        bound: &Bound,
+    ) -> Self {
+        let closing = CancellationToken::new();
+        let ttl = Duration::from_secs(config.passport.ticket_ttl_secs);
+        let tickets = Arc::new(Tickets::new(ttl, config.passport.tickets_per_account_max));
+        let accounts = Arc::new(Accounts::new(store.clone(), hasher.clone(), &config.passport));
+        let dispatch = bound.address(Role::Dispatch).map(|address| {
+            let notification = bound.address(Role::Notification);
+            let referral = referral::Referral::new(config, address, notification);
+            let meters = Dispatch::meters(&metrics);
+            Arc::new(dispatch::Context { config: config.clone(), referral, meters })
+        });
+        let passport = Passport::new(&config.passport, accounts, tickets.clone());
+        let traced = config.log.wire_trace.iter().filter_map(|user| Address::parse(user).ok());
+        let traced: HashSet<_> = traced.collect();
+        let hub = Hub::measured(config.limits.inbox_events_max, metrics.hub());
+        let switchboard_at = bound.address(Role::Switchboard);
+        let switchboard = switchboard_at.map(|_| {
+            let (config, store, hub) = (config.clone(), store.clone(), hub.clone());
+            let (closing, traced) = (closing.clone(), traced.clone());
+            Arc::new(switchboard::Context::new(config, store, hub, &metrics, closing, traced))
+        });
+        Self {
+            dispatch,
+            passport: Arc::new(passport.measured(metrics.clone())),
+            notification: Arc::new(notification::Context {
+                closing: closing.clone(),
+                config: config.clone(),
+                store,
+                hub,
+                switchboards: switchboard_at.map(|bound| Switchboards::new(config, bound)),
+                meters: Notification::meters(&metrics),
+                metrics,
+                tickets,
+                traced,
+            }),
+            switchboard,
+            tls: tls.map(Arc::new),
+            closing,
+            limits: SessionLimits::from(&**config),
+            config: config.clone(),
+        }
+    }
+
+    pub(super) fn running(&self, bound: &Bound) -> Running {
+        let (limits, timers) = (&self.config.limits, &self.config.timers);
+        Running {
+            listeners: bound.addresses.clone(),
+            admin_socket: None,
+            hub: self.notification.hub.clone(),
+            store: self.notification.store.clone(),
+            admission: Admission::new(
+                limits.connections_max,
+                limits.connections_per_address_max,
+                Duration::from_secs(timers.tcp_keepalive_secs),
+                self.notification.metrics.clone(),
+            ),
+            tasks: TaskTracker::new(),
+            closing: self.closing.clone(),
+            draining: CancellationToken::new(),
+            notice: Duration::from_secs(timers.shutdown_notice_minutes.saturating_mul(60)),
+            grace: Duration::from_secs(timers.shutdown_grace_secs),
+        }
+    }
+
+    pub(super) fn serve(
+        &self,
+        role: Role,
+        accepted: Accepted,
+        tasks: &TaskTracker,
+        draining: &CancellationToken,
+    ) {
+        match role {
+            Role::Notification if self.shares_port() => self.open_door(accepted, tasks, draining),
+            Role::Dispatch | Role::Notification | Role::Switchboard => {
+                self.speak(role, accepted, &[], tasks, draining);
+            }
+            Role::Admin => tracing::error!("admin connections are not served here"),
+            Role::PassportHttp | Role::PassportHttps => {
+                let Accepted { id, stream, peer, local, permit } = accepted;
+                let (session, draining) = (SessionId(id), draining.clone());
+                let metrics = &self.notification.metrics;
+                let held = (permit, metrics.connection(role.name()));
+                let (passport, tls) = (self.passport.clone(), self.tls.clone());
+                let metrics = metrics.clone();
+                let deadline = Duration::from_secs(self.config.timers.http_request_secs);
+                let span = tracing::info_span!("passport", session.id = %session);
+                let serve = async move {
+                    // Given back when this ends, wherever that is.
+                    let _held = held;
+                    let Some(tls) = tls.filter(|_| role == Role::PassportHttps) else {
+                        return passport.serve(stream, peer, local, deadline, &draining).await;
+                    };
+                    let accepted = select! {
+                        biased;
+                        accepted = timeout(deadline, tls.accept(stream)) => accepted,
+                        () = draining.cancelled() => return,
+                    };
+                    match accepted {
+                        Ok(Ok(stream)) => {
+                            passport.serve(stream, peer, local, deadline, &draining).await;
+                        }
+                        Ok(Err(error)) => {
+                            metrics.connection_refused("tls_failed");
+                            tracing::debug!(address = %peer, "TLS handshake failed: {error}");
+                        }
+                        Err(_) => {
+                            metrics.connection_refused("tls_too_slow");
+                            tracing::debug!(address = %peer, "TLS handshake too slow");
+                        }
+                    }
+                };
+                tasks.spawn(serve.instrument(span));
+            }
+        }
+    }
+
+    /// Serves a connection that speaks the line protocol and has said `received` already.
+    pub(super) fn speak(
+        &self,
+        role: Role,
+        accepted: Accepted,
+        received: &[u8],
+        tasks: &TaskTracker,
+        draining: &CancellationToken,
+    ) {
+        let Accepted { id, stream, peer, local, permit } = accepted;
+        let (session, limits, draining) = (SessionId(id), self.limits, draining.clone());
+        let held = (permit, self.notification.metrics.connection(role.name()));
+        match (role, &self.dispatch, &self.switchboard) {
+            (Role::Dispatch, Some(context), _) => {
+                let connection = Dispatch::new(context.clone(), session, peer, local);
+                tasks.spawn(run(connection, stream, received, limits, draining, held));
+            }
+            (Role::Switchboard, _, Some(context)) => {
+                let connection = Switchboard::new(context.clone(), session, peer);
+                let limits = SessionLimits { payload_bytes_max: MESSAGE_BYTES_MAX, ..limits };
+                tasks.spawn(run(connection, stream, received, limits, draining, held));
+            }
+            _ => {
+                let connection = Notification::new(self.notification.clone(), session, peer, local);
+                tasks.spawn(run(connection, stream, received, limits, draining, held));
+            }
+        }
+    }
+}
