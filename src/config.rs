@@ -11,6 +11,7 @@ mod show;
 #[cfg(test)]
 mod tests;
 mod text;
+mod web;
 
 use crate::model::subnet::Subnet;
 pub use bind::Bind;
@@ -22,6 +23,7 @@ pub use load::{
 pub use names::{LOGIN_HOST_BYTES_MAX, SITE_URL_BYTES_MAX, login_host, site_url};
 use serde::{Deserialize, Serialize};
 use std::{fmt, path::PathBuf};
+pub use web::{Tab, Web};
 
 /// All options. Unknown keys are errors; missing ones take the default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
@@ -43,6 +45,8 @@ pub struct Config {
     pub challenge: Challenge,
     /// Web addresses behind the client's buttons.
     pub urls: Urls,
+    /// The plain HTTP front.
+    pub web: Web,
     /// What stands between us and the clients.
     pub net: Net,
     /// The HTTP gateway.

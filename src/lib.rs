@@ -26,6 +26,7 @@ pub mod notification;
 pub mod passport;
 pub mod session;
 pub mod switchboard;
+pub mod web;
 
 pub mod cli;
 pub mod server;

@@ -1,6 +1,7 @@
 //! Binds every listener, wires the roles together, runs and drains. The only place that knows all
 //! of them.
 
+mod bind;
 mod bound;
 mod door;
 mod operators;
@@ -50,6 +51,8 @@ pub enum Role {
     PassportHttps,
     /// The operators' interface over TCP.
     Admin,
+    /// Web pages, without TLS.
+    Http,
 }
 
 impl Role {
@@ -62,6 +65,7 @@ impl Role {
             Self::Switchboard => "switchboard.bind",
             Self::PassportHttp => "passport.http_bind",
             Self::PassportHttps => "passport.https_bind",
+            Self::Http => "web.bind",
             Self::Admin => "admin.bind",
         }
     }
@@ -76,6 +80,7 @@ impl Role {
             Self::PassportHttp => "passport-http",
             Self::PassportHttps => "passport-https",
             Self::Admin => "admin",
+            Self::Http => "http",
         }
     }
 
@@ -89,6 +94,7 @@ impl Role {
             Self::PassportHttp => config.passport.http_bind,
             Self::PassportHttps => config.passport.https_bind,
             Self::Admin => config.admin.bind,
+            Self::Http => config.web.bind,
         }
     }
 }

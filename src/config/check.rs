@@ -2,9 +2,10 @@
 //! where a value came from.
 
 mod switchboard;
+mod web;
 
 use super::{
-    Bind, Challenge, ChallengePolicy, Config, Log, Urls,
+    Bind, Challenge, ChallengePolicy, Config, Log, Urls, Web,
     names::{self, Port, host_and_port},
 };
 use crate::model::Address;
@@ -44,6 +45,7 @@ pub(super) fn check(config: &Config) -> Vec<Complaint> {
     admin(config, &mut found);
     challenge(&config.challenge, &mut found);
     urls(&config.urls, &mut found);
+    web::check(&config.web, &mut found);
     if !config.gateway.advertised.is_empty() {
         found.host("gateway.advertised", &config.gateway.advertised, Port::None);
     }
@@ -120,12 +122,11 @@ fn roles(config: &Config, found: &mut Complaints) {
         ("passport.https_bind", passport.https_bind),
         ("passport.http_bind", passport.http_bind),
         ("admin.bind", admin.bind),
+        ("web.bind", config.web.bind),
     ];
-    // The switchboard role runs only beside the notification role, and the last one serves no
-    // client.
-    let is_off = |(key, bind): &(&str, Bind)| {
-        *bind == Bind::Off || ["switchboard.bind", "admin.bind"].contains(key)
-    };
+    // These run only beside others, or serve no client.
+    let is_beside = |key: &str| ["switchboard.bind", "admin.bind", "web.bind"].contains(&key);
+    let is_off = |(key, bind): &(&str, Bind)| *bind == Bind::Off || is_beside(key);
     if binds.iter().all(is_off) {
         found.add(binds[0].0, Bind::Off, "all roles are off; give at least one an address");
     }
@@ -143,12 +144,16 @@ fn roles(config: &Config, found: &mut Complaints) {
     one_port(config, &binds, found);
     for (nth, (key, bind)) in binds.iter().enumerate() {
         for (other, taken) in &binds[..nth] {
-            if !bind.overlaps(*taken) {
+            let is_one = *key == "web.bind" && config.passport_is_on_web();
+            if !bind.overlaps(*taken) || (is_one && *other == "passport.http_bind") {
                 continue;
             }
             let mut remedy = format!("{other} ({taken}) has that port too; change one of them");
             if *other == "dispatch.bind" && *key == "notification.bind" {
                 remedy += ", or set dispatch.bind to `notification` for one port without referrals";
+            }
+            if *other == "passport.http_bind" && *key == "web.bind" {
+                remedy += ", or give both the same address, and one listener serves both";
             }
             found.add(key, bind, remedy);
         }

@@ -26,7 +26,8 @@ pub struct Tickets {
     ttl: Duration,
     /// With the credential epoch.
     sign_in: Mutex<Ledger<u32>>,
-    web: Arc<Mutex<Ledger<()>>>,
+    /// With the moment of issue.
+    web: Arc<Mutex<Ledger<Instant>>>,
 }
 
 /// What a ticket stands for.
@@ -82,8 +83,9 @@ impl Tickets {
     pub fn issue_web(&self, account: AccountId) -> WebTicket {
         let text = fresh_token();
         let digest = digest(text.as_bytes());
-        let entry = Entry { account, address: None, expires: None, value: () };
-        self.web.lock().insert(digest, entry, Instant::now());
+        let now = Instant::now();
+        let entry = Entry { account, address: None, expires: None, value: now };
+        self.web.lock().insert(digest, entry, now);
         WebTicket { text, digest, ledger: Arc::clone(&self.web) }
     }
 
@@ -92,6 +94,13 @@ impl Tickets {
     pub fn web_account(&self, presented: &[u8]) -> Option<AccountId> {
         let digest = digest(token(presented)?);
         self.web.lock().find(&digest).map(|entry| entry.account)
+    }
+
+    /// How long ago this live web ticket was issued.
+    #[must_use]
+    pub fn web_age(&self, presented: &[u8]) -> Option<Duration> {
+        let digest = digest(token(presented)?);
+        self.web.lock().find(&digest).map(|entry| entry.value.elapsed())
     }
 
     /// Makes all tickets of an account worthless.
@@ -105,7 +114,7 @@ impl Tickets {
 pub struct WebTicket {
     text: Zeroizing<String>,
     digest: Digest,
-    ledger: Arc<Mutex<Ledger<()>>>,
+    ledger: Arc<Mutex<Ledger<Instant>>>,
 }
 
 impl WebTicket {
@@ -284,8 +293,10 @@ mod tests {
         assert_eq!(tickets.web_account(text.as_bytes()), Some(ALICE));
         tokio::time::advance(Duration::from_secs(86_400)).await;
         assert_eq!(tickets.web_account(text.as_bytes()), Some(ALICE));
+        assert_eq!(tickets.web_age(text.as_bytes()), Some(Duration::from_secs(86_400)));
         drop(web);
         assert_eq!(tickets.web_account(text.as_bytes()), None);
+        assert_eq!(tickets.web_age(text.as_bytes()), None);
         let sign_in = tickets.issue(ALICE, &address("alice"), 1);
         assert_eq!(tickets.web_account(sign_in.as_bytes()), None);
     }

@@ -42,6 +42,8 @@ pub struct Context {
     pub hub: Hub,
     /// Where conversations take place; `None`: nowhere.
     pub switchboards: Option<Switchboards>,
+    /// The port of the web pages, for links to them.
+    pub web_port: u16,
     /// Tickets from the login service.
     pub tickets: Arc<Tickets>,
     /// Cancelled when nobody is let in any more.

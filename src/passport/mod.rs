@@ -46,6 +46,13 @@ impl Passport {
         self
     }
 
+    /// Whether a request is for this service, where another shares the listener.
+    #[must_use]
+    pub fn is_for(request: &Request) -> bool {
+        let path = request.path.as_str();
+        matches!(path, "/rdr/pprdr.asp" | "/nexus-mock" | "/n") || path.ends_with(".srf")
+    }
+
     /// Serves exactly one request of a connection and closes it, as [`http1::serve`] does.
     ///
     /// `peer` is whom failures are counted for, `local` the address at which the client reached us.

@@ -1,17 +1,9 @@
 //! Binds listeners before anybody is served. Knows the roles by name and address only.
 
-use super::{Listener, Role, StartError};
+use super::{Listener, Role, StartError, bind};
 use crate::config::{Bind, Config};
-use std::{io, net::SocketAddr};
-use tokio::net::{TcpListener, TcpSocket};
-
-/// Where the login service listens if nobody chose and port 443 is reserved for root.
-const UNPRIVILEGED_HTTPS_PORT: u16 = 8443;
-
-/// Connections the kernel may complete before we accept them; it allows at most its own
-/// `net.core.somaxconn`. After a restart everybody comes back at once, and whoever finds the queue
-/// full waits for a second or more.
-const BACKLOG: u32 = 4096;
+use std::net::SocketAddr;
+use tokio::net::TcpListener;
 
 /// Listeners that are bound and not yet served.
 pub(super) struct Bound {
@@ -26,6 +18,7 @@ impl Bound {
             Role::Notification,
             Role::Switchboard,
             Role::Dispatch,
+            Role::Http,
             Role::PassportHttp,
             Role::PassportHttps,
             Role::Admin,
@@ -38,12 +31,18 @@ impl Bound {
                     bound.addresses.extend(shared.map(|address| Listener { role, address }));
                     continue;
                 }
+                Bind::At(_) if role == Role::PassportHttp && config.passport_is_on_web() => {
+                    let shared = bound.address(Role::Http);
+                    bound.addresses.extend(shared.map(|address| Listener { role, address }));
+                    continue;
+                }
                 Bind::At(address) => address,
             };
             if role == Role::PassportHttps && !has_certificate {
                 continue;
             }
-            let listener = bind(role, address)?;
+            let is_shared = role == Role::Http && config.passport_is_on_web();
+            let Some(listener) = bind::bind(role, address, !is_shared)? else { continue };
             let address = listener.local_addr().map_err(|source| StartError::Bind {
                 role,
                 address,
@@ -58,38 +57,4 @@ impl Bound {
     pub(super) fn address(&self, role: Role) -> Option<SocketAddr> {
         self.addresses.iter().find(|listener| listener.role == role).map(|found| found.address)
     }
-}
-
-fn bind(role: Role, address: SocketAddr) -> Result<TcpListener, StartError> {
-    let error = match listen(address) {
-        Ok(listener) => return Ok(listener),
-        Err(error) => error,
-    };
-    let is_default = role.bind(&Config::default()) == Bind::At(address);
-    match error.kind() {
-        io::ErrorKind::AddrInUse => Err(StartError::AddressTaken { role, address }),
-        io::ErrorKind::PermissionDenied if is_default => {
-            let other = SocketAddr::new(address.ip(), UNPRIVILEGED_HTTPS_PORT);
-            tracing::warn!(
-                "{role}: port {} is reserved for root here, listening on {other} instead; old \
-                 clients only try port 443: run with the capability CAP_NET_BIND_SERVICE (setcap \
-                 cap_net_bind_service=+ep, or the systemd unit), or choose an address with {}",
-                address.port(),
-                role.key()
-            );
-            listen(other).map_err(|source| match source.kind() {
-                io::ErrorKind::AddrInUse => StartError::AddressTaken { role, address: other },
-                _ => StartError::Bind { role, address: other, source },
-            })
-        }
-        _ => Err(StartError::Bind { role, address, source: error }),
-    }
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A restart need not wait until the last connections are forgotten.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
 }

@@ -5,6 +5,7 @@ use crate::{
     account::Accounts,
     config::Config,
     dispatch::{self, Dispatch, referral},
+    http1,
     hub::{Hub, SessionId, ticket::Tickets},
     metrics::Metrics,
     model::Address,
@@ -14,6 +15,7 @@ use crate::{
     session::{SessionLimits, run},
     store::{Store, password::PasswordHasher},
     switchboard::{self, Switchboard, message::MESSAGE_BYTES_MAX},
+    web::Web,
 };
 use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::{select, time::timeout};
@@ -28,6 +30,7 @@ pub(super) struct Parts {
     pub(super) notification: Arc<notification::Context>,
     pub(super) switchboard: Option<Arc<switchboard::Context>>,
     passport: Arc<Passport>,
+    web: Arc<Web>,
     tls: Option<Arc<TlsServer>>,
     /// Cancelled when the server no longer lets anybody in.
     closing: CancellationToken,
@@ -54,6 +57,11 @@ impl Parts {
             Arc::new(dispatch::Context { config: config.clone(), referral, meters })
         });
         let passport = Passport::new(&config.passport, accounts, tickets.clone());
+        let passport = Arc::new(passport.measured(metrics.clone()));
+        let mut web = Web::new(config, tickets.clone());
+        if config.passport_is_on_web() {
+            web = web.with(Passport::is_for, passport.clone());
+        }
         let traced = config.log.wire_trace.iter().filter_map(|user| Address::parse(user).ok());
         let traced: HashSet<_> = traced.collect();
         let hub = Hub::measured(config.limits.inbox_events_max, metrics.hub());
@@ -65,13 +73,15 @@ impl Parts {
         });
         Self {
             dispatch,
-            passport: Arc::new(passport.measured(metrics.clone())),
+            passport,
+            web: Arc::new(web),
             notification: Arc::new(notification::Context {
                 closing: closing.clone(),
                 config: config.clone(),
                 store,
                 hub,
                 switchboards: switchboard_at.map(|bound| Switchboards::new(config, bound)),
+                web_port: bound.address(Role::Http).map_or(80, |address| address.port()),
                 meters: Notification::meters(&metrics),
                 metrics,
                 tickets,
@@ -119,6 +129,19 @@ impl Parts {
                 self.speak(role, accepted, &[], tasks, draining);
             }
             Role::Admin => tracing::error!("admin connections are not served here"),
+            Role::Http => {
+                let Accepted { id, stream, peer, local, permit } = accepted;
+                let (web, draining) = (self.web.clone(), draining.clone());
+                let held = (permit, self.notification.metrics.connection(role.name()));
+                let deadline = Duration::from_secs(self.config.timers.http_request_secs);
+                let ends = http1::Ends { peer, local };
+                let serve = async move {
+                    let _held = held;
+                    http1::serve(stream, &*web, ends, deadline, &draining).await;
+                };
+                let session = SessionId(id);
+                tasks.spawn(serve.instrument(tracing::info_span!("web", session.id = %session)));
+            }
             Role::PassportHttp | Role::PassportHttps => {
                 let Accepted { id, stream, peer, local, permit } = accepted;
                 let (session, draining) = (SessionId(id), draining.clone());

@@ -398,7 +398,7 @@ fn a_second_server_on_one_database_is_refused() {
     let home = Home::new();
     let line = "run --ready-json --set dispatch.bind=127.0.0.1:0 \
                 --set notification.bind=127.0.0.1:0 --set switchboard.bind=127.0.0.1:0 \
-                --set passport.https_bind=off";
+                --set passport.https_bind=off --set web.bind=off";
     let mut first = std::process::Command::new(env!("CARGO_BIN_EXE_msnd"))
         .args(line.split_whitespace())
         .current_dir(home.path())

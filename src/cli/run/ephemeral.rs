@@ -38,6 +38,7 @@ pub(super) fn defaults() -> Config {
     config.switchboard.bind = bind;
     config.passport.http_bind = bind;
     config.passport.https_bind = bind;
+    config.web.bind = bind;
     // A test may sign one account in from a thousand places at once.
     config.passport.failures_per_account_max = 1000;
     config.passport.failures_per_address_max = 10_000;

@@ -36,6 +36,7 @@ pub(super) async fn run(mut config: Config) -> Result<(), Failure> {
     config.notification.advertised.clear();
     config.switchboard = defaults.switchboard;
     config.passport.http_bind = Bind::Off;
+    config.web.bind = defaults.web.bind;
     config.passport.https_bind = defaults.passport.https_bind;
     config.passport.login_host.clear();
     config.admin = defaults.admin;

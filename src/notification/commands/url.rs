@@ -9,7 +9,7 @@
 //! missing answer can crash it.
 
 use crate::{
-    config::{UrlService, Urls},
+    config::UrlService,
     notification::SignedIn,
     protocol::{ErrorCode, Event, escape},
     session::{Call, Outbox, Reject},
@@ -29,20 +29,13 @@ pub(super) async fn handle(
     let urls = &session.context.config.urls;
     let service = urls.services.iter().find(|service| service.name.as_bytes() == name);
     let service = service.ok_or(ErrorCode::InvalidParameter)?;
-    let site = site(urls, session);
+    let site = urls.site_at(session.local.ip(), session.context.web_port);
     let fill = |template: &str| fill(template, &site, session.address.as_str(), argument);
     let UrlService { page, login, site_id, .. } = service;
     let (page, login) = (fill(page), fill(login));
     let site_id = *site_id;
     outbox.send(&Event::Url { trid: call.trid, page: &page, login: &login, site_id });
     Ok(())
-}
-
-fn site(urls: &Urls, session: &SignedIn) -> String {
-    match urls.site.as_str() {
-        "" => format!("http://{}", session.local.ip()),
-        site => site.to_owned(),
-    }
 }
 
 /// One word: what users and clients put in is escaped.

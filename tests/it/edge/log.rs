@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Listeners for a server that is not ephemeral, but for dispatch and notification.
-const QUIET: &str = "run --ready-json --set passport.https_bind=off";
+const QUIET: &str = "run --ready-json --set passport.https_bind=off --set web.bind=off";
 
 #[test]
 fn too_few_open_files_are_told_at_the_start() {

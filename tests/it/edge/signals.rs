@@ -96,7 +96,7 @@ fn a_second_signal_waits_for_nothing() {
     assert!(add.wait().unwrap().success());
     let mut process = Process::start(
         folder.path(),
-        "run --ready-json --set log.level=msnd=trace --set passport.https_bind=off \
+        "run --ready-json --set log.level=msnd=trace --set passport.https_bind=off --set web.bind=off \
          --set dispatch.bind=off --set notification.bind=127.0.0.1:0 \
          --set switchboard.bind=off \
          --set passport.http_bind=127.0.0.1:0 --set timers.shutdown_grace_secs=1",

@@ -124,6 +124,7 @@ pub(crate) const FREE_PORTS: &[&str] = &[
     "switchboard.bind=127.0.0.1:0",
     "passport.http_bind=127.0.0.1:0",
     "passport.https_bind=127.0.0.1:0",
+    "web.bind=127.0.0.1:0",
 ];
 
 /// A running `msnd run`.

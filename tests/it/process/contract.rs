@@ -197,6 +197,7 @@ fn a_taken_address_names_the_listener() {
         ("switchboard.bind", "switchboard"),
         ("passport.http_bind", "passport-http"),
         ("passport.https_bind", "passport-https"),
+        ("web.bind", "http"),
     ] {
         let option = format!("{key}={taken}");
         let output = home.run(&["run", "--ephemeral", "--ready-json", "--set", &option], "");

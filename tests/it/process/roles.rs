@@ -46,6 +46,7 @@ fn a_dispatch_server_spreads_accounts_and_stays_by_its_choice() {
         "passport.http_bind=off",
         "passport.https_bind=off",
         "admin.socket=",
+        "web.bind=off",
     ];
     let start = |home: &Home, names: &[&str]| {
         let mut arguments = vec!["--ephemeral".to_owned(), "--ready-json".to_owned()];

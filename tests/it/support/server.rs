@@ -163,6 +163,7 @@ pub(crate) fn loopback() -> Config {
     config.switchboard.bind = bind;
     config.passport.http_bind = bind;
     config.passport.https_bind = Bind::Off;
+    config.web.bind = bind;
     config
 }
 

@@ -24,6 +24,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("notification", &["config", "hub", "metrics", "model", "protocol", "session", "store"]),
     ("switchboard", &["config", "hub", "metrics", "model", "protocol", "session", "store"]),
     ("passport", &["account", "config", "http1", "hub", "metrics", "model"]),
+    ("web", &["config", "http1", "hub"]),
     (
         "server",
         &[
@@ -31,6 +32,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "admin",
             "config",
             "dispatch",
+            "http1",
             "hub",
             "metrics",
             "model",
@@ -40,6 +42,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "session",
             "store",
             "switchboard",
+            "web",
         ],
     ),
     (
@@ -65,7 +68,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
 ];
 /// Roles meet in the hub and nowhere else.
-const ROLES: &[&str] = &["dispatch", "notification", "switchboard", "passport"];
+const ROLES: &[&str] = &["dispatch", "notification", "switchboard", "passport", "web"];
 
 #[test]
 fn modules_import_what_the_table_says() {

@@ -1,0 +1,487 @@
+//! What the front answers: every row, every default link, and what it never does, whatever it is
+//! asked.
+
+use super::*;
+use crate::{http1, model::AccountId};
+use proptest::prelude::*;
+use quick_xml::{Reader, events::Event};
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, duplex},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+const ALICE: AccountId = AccountId(1);
+
+fn web(change: impl FnOnce(&mut Config)) -> Web {
+    let mut config = Config::default();
+    change(&mut config);
+    Web::new(&config, Arc::new(Tickets::new(Duration::from_secs(120), 8)))
+}
+
+/// An answer, taken apart.
+#[derive(Debug, PartialEq, Eq)]
+struct Answer {
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.filter(|(known, _)| *known == name).map(|(_, value)| value).next()
+    }
+
+    fn status(&self) -> &str {
+        self.head.lines().next().unwrap().strip_prefix("HTTP/1.1 ").unwrap()
+    }
+}
+
+/// Sends bytes to a front that was reached at 192.0.2.7:8080.
+async fn send(web: &Web, bytes: &[u8]) -> Answer {
+    let (mut ours, theirs) = duplex(1 << 17);
+    ours.write_all(bytes).await.unwrap();
+    ours.shutdown().await.unwrap();
+    let ends = Ends {
+        peer: SocketAddr::from(([192, 0, 2, 1], 40_000)),
+        local: SocketAddr::from(([192, 0, 2, 7], 8080)),
+    };
+    let deadline = Duration::from_secs(10);
+    http1::serve(theirs, web, ends, deadline, &CancellationToken::new()).await;
+    let mut answer = Vec::new();
+    ours.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer);
+    let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
+    Answer { head: head.into(), body: body.into() }
+}
+
+async fn ask(web: &Web, text: &str) -> Answer {
+    send(web, text.as_bytes()).await
+}
+
+async fn get(web: &Web, path: &str) -> Answer {
+    ask(web, &format!("GET {path} HTTP/1.1\r\nHost: msn.example.test\r\n\r\n")).await
+}
+
+async fn post(web: &Web, path: &str, body: &str) -> Answer {
+    let length = body.len();
+    let head = format!("POST {path} HTTP/1.1\r\nHost: h.test\r\nContent-Length: {length}\r\n\r\n");
+    ask(web, &(head + body)).await
+}
+
+/// An element of a document.
+#[derive(Debug, Default)]
+struct Element {
+    name: String,
+    attributes: Vec<(String, String)>,
+    text: String,
+    inside: Vec<Element>,
+}
+
+impl Element {
+    /// The root of a document; panics if it is not well-formed.
+    fn parse(text: &str) -> Self {
+        let mut reader = Reader::from_str(text);
+        let mut open = vec![Self::default()];
+        loop {
+            let event = reader.read_event().unwrap_or_else(|error| panic!("{error}: {text}"));
+            let is_empty = matches!(event, Event::Empty(_));
+            match event {
+                Event::Start(start) | Event::Empty(start) => {
+                    let attributes = start.attributes().map(|attribute| {
+                        let attribute = attribute.unwrap();
+                        let name: &str = attribute.key.as_ref();
+                        let value = quick_xml::escape::unescape(&attribute.value).unwrap();
+                        (name.to_owned(), value.into_owned())
+                    });
+                    let name: &str = start.name().into_inner();
+                    let (name, attributes) = (name.to_owned(), attributes.collect());
+                    open.push(Self { name, attributes, ..Self::default() });
+                    if is_empty {
+                        let closed = open.pop().unwrap();
+                        open.last_mut().unwrap().inside.push(closed);
+                    }
+                }
+                Event::End(_) => {
+                    let closed = open.pop().unwrap();
+                    open.last_mut().unwrap().inside.push(closed);
+                }
+                Event::Text(text) => open.last_mut().unwrap().text += &*text,
+                Event::CData(text) => open.last_mut().unwrap().text += &*text,
+                Event::GeneralRef(entity) => {
+                    let entity = format!("&{};", &*entity);
+                    open.last_mut().unwrap().text += &quick_xml::escape::unescape(&entity).unwrap();
+                }
+                Event::Eof => break,
+                _ => {}
+            }
+        }
+        let mut outside = open.pop().unwrap();
+        assert!(open.is_empty() && outside.inside.len() == 1, "{text}");
+        outside.inside.remove(0)
+    }
+
+    /// The only element at the end of a path.
+    fn at(&self, path: &str) -> &Self {
+        path.split('/').fold(self, |element, name| {
+            let mut found = element.inside.iter().filter(|inside| inside.name == name);
+            let first = found.next().unwrap_or_else(|| panic!("no {name} of {path}"));
+            assert!(found.next().is_none(), "two {name} of {path}");
+            first
+        })
+    }
+
+    fn attribute(&self, name: &str) -> &str {
+        let found = self.attributes.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str()).unwrap()
+    }
+}
+
+/// The inner document of an envelope.
+fn unwrapped(answer: &Answer) -> Element {
+    let envelope = Element::parse(&answer.body);
+    assert_eq!(envelope.name, "soap:Envelope");
+    assert_eq!(envelope.attribute("xmlns:soap"), "http://schemas.xmlsoap.org/soap/envelope/");
+    let response = envelope.at("soap:Body/GetClientConfigResponse");
+    assert_eq!(response.attribute("xmlns"), "http://www.msn.com/webservices/Messenger/Client");
+    let result = response.at("GetClientConfigResult");
+    assert!(result.inside.is_empty(), "text, not elements");
+    assert!(answer.body.contains("<![CDATA[<MsgrConfig>"), "{}", answer.body);
+    Element::parse(&result.text)
+}
+
+#[tokio::test]
+async fn whatever_is_posted_to_messenger_config_gets_the_envelope() {
+    let web = web(|_| {});
+    let soap = "<soap:Envelope><soap:Body><GetClientConfig><clientinfo><Country>GB</Country>\
+                <CLCID>0809</CLCID></clientinfo></GetClientConfig></soap:Body></soap:Envelope>";
+    let expected = post(&web, "/Config/MsgrConfig.asmx", soap).await;
+    assert_eq!(expected.header("Content-Type"), Some("text/xml; charset=utf-8"));
+    assert_eq!(expected.status(), "200 OK");
+    let config = unwrapped(&expected);
+    assert_eq!(config.at("TabConfig/msntabdata/tab/contenturl").text, "http://h.test/tab");
+    for body in ["", "<", "]]>", "<!DOCTYPE x [<!ENTITY a \"b\">]>&a;", &"x".repeat(100_000)] {
+        for path in ["/config/msgrconfig.asmx", "/x/MSGRCONFIG", "/MsgrConfig.asmx?padding=xxxx"] {
+            let answer = post(&web, path, body).await;
+            assert_eq!(answer, expected, "{path} {} bytes", body.len());
+        }
+    }
+    for request in [
+        "POST /Config/MsgrConfig.asmx HTTP/1.0\r\nHost: h.test\r\n\r\n",
+        "POST http://h.test/Config/MsgrConfig.asmx HTTP/1.1\r\nHost: other.test\r\n\r\n",
+        "POST /Config/MsgrConfig.asmx HTTP/1.1\r\nHost: h.test\r\nContent-Length: 50\r\n\r\nless",
+        "POST /Config/MsgrConfig.asmx HTTP/1.1\r\nHost: h.test\r\nContent-Length: x\r\n\r\n",
+        "POST /Config/MsgrConfig.asmx HTTP/1.1\r\nHost: h.test:80\r\nSOAPAction: \"no\"\r\n\r\n",
+    ] {
+        assert_eq!(ask(&web, request).await, expected, "{request}");
+    }
+}
+
+#[tokio::test]
+async fn messenger_config_by_get_is_the_bare_document() {
+    let web = web(|_| {});
+    let query = "op=GetClientConfig&Country=GB&CLCID=0809&PLCID=0409&GeoID=242";
+    let expected = get(&web, "/Config/MsgrConfig.asmx").await;
+    assert!(expected.body.starts_with("<?xml version=\"1.0\" encoding=\"utf-8\"?><MsgrConfig>"));
+    let config = Element::parse(&expected.body);
+    assert_eq!(config.at("Simple/Config/ExpiresInDays").text, "1");
+    assert_eq!(config.at("Simple/Relay/Enabled").text, "0");
+    assert_eq!(config.at("Simple/TrustedDomains/domain").attribute("name"), "msn.example.test");
+    assert_eq!(config.at("LocalizedConfig").attribute("Market"), "en-US");
+    let today = config.at("LocalizedConfig/MsnTodayConfig/MsnTodayURL");
+    assert_eq!(today.text, "http://msn.example.test/today");
+    for path in [
+        format!("/Config/MsgrConfig.asmx?{query}&ver=8.1.178"),
+        format!("/config/MSGRCONFIG.ASMX?{}&VER=8.1", query.to_uppercase()),
+        format!("/some/other/MsgrConfig/{query}"),
+        "/Config/MsgrConfig.asmx?%%%&&==".into(),
+        "http://msn.example.test/Config/MsgrConfig.asmx?ver=8".into(),
+    ] {
+        assert_eq!(get(&web, &path).await, expected, "{path}");
+    }
+    let head = ask(&web, "HEAD /MsgrConfig HTTP/1.1\r\nHost: msn.example.test\r\n\r\n").await;
+    assert_eq!((head.head, head.body.as_str()), (expected.head, ""));
+}
+
+#[tokio::test]
+async fn links_lead_to_where_the_client_reached_us() {
+    let site = |answer: Answer| {
+        let config = Element::parse(&answer.body);
+        let page = config.at("LocalizedConfig/TermsOfUse/TermsOfUseURL").text.clone();
+        page.strip_suffix("/tos").unwrap().to_owned()
+    };
+    let unnamed = web(|_| {});
+    for (request, expected) in [
+        ("GET /MsgrConfig HTTP/1.1\r\nHost: a.test\r\n\r\n", "http://a.test"),
+        ("GET /MsgrConfig HTTP/1.1\r\nHost: a.test:8080\r\n\r\n", "http://a.test:8080"),
+        ("GET http://b.test/MsgrConfig HTTP/1.1\r\nHost: a.test\r\n\r\n", "http://b.test"),
+        ("GET /MsgrConfig HTTP/1.0\r\n\r\n", "http://192.0.2.7:8080"),
+        ("GET /MsgrConfig\r\n\r\n", "http://192.0.2.7:8080"),
+        ("GET /MsgrConfig HTTP/1.1\r\nHost: \"><a\r\n\r\n", "http://192.0.2.7:8080"),
+    ] {
+        assert_eq!(site(ask(&unnamed, request).await), expected, "{request}");
+    }
+    let named = web(|config| config.urls.site = "http://www.example.test/msn".into());
+    assert_eq!(site(get(&named, "/MsgrConfig").await), "http://www.example.test/msn");
+}
+
+#[tokio::test]
+async fn configured_texts_arrive_as_they_are_written() {
+    let text = "Tom & \"Jerry\" ]]> <b>'s</b> caf\u{e9}";
+    let page = "http://www.example.test/a?b=1&c=]]>";
+    let web = web(|config| {
+        config.web.title = text.into();
+        config.web.trusted_domains = vec!["one.test".into(), "two.test".into()];
+        config.web.refresh_days = 0;
+        config.web.today.clear();
+        let tab = config.web.tabs[0].clone();
+        config.web.tabs.push(config::Tab { name: text.into(), page: page.into(), ..tab });
+    });
+    for config in [
+        unwrapped(&post(&web, "/MsgrConfig", "").await),
+        Element::parse(&get(&web, "/MsgrConfig").await.body),
+    ] {
+        let tabs = &config.at("TabConfig/msntabdata").inside;
+        assert_eq!(tabs.len(), 2);
+        assert_eq!((&*tabs[1].at("name").text, &*tabs[1].at("contenturl").text), (text, page));
+        assert_eq!(config.at("TabConfig/msntabsettings/oemtotallimit").text, "2");
+        assert_eq!(config.at("Simple/Config/ExpiresInDays").text, "0");
+        let domains = &config.at("Simple/TrustedDomains").inside;
+        let domains: Vec<_> = domains.iter().map(|domain| domain.attribute("name")).collect();
+        assert_eq!(domains[1..], ["one.test", "two.test"]);
+        assert!(!config.at("LocalizedConfig").inside.iter().any(|e| e.name == "MsnTodayConfig"));
+    }
+    let ad = Element::parse(&get(&web, "/textad").await.body);
+    assert_eq!((ad.name.as_str(), ad.at("adtext").text.as_str()), ("TEXTAD", text));
+    assert_eq!(ad.at("flag").text, "0");
+    let start = get(&web, "/").await.body;
+    assert!(!start.contains("<b>") && start.contains("Tom &amp; "), "{start}");
+}
+
+#[tokio::test]
+async fn older_clients_find_their_tabs() {
+    let web = web(|_| {});
+    for path in ["/svcs/mms/tabs.asp", "/svcs/mms/svcs.asp", "/svcs.asp?x=y"] {
+        let answer = get(&web, path).await;
+        assert_eq!(answer.header("Content-Type"), Some("text/xml; charset=utf-8"));
+        let list = Element::parse(&format!("<both>{}</both>", answer.body));
+        assert_eq!(list.inside[0].name, "msntabsettings");
+        assert_eq!(list.at("msntabdata/tab/name").text, "Welcome");
+    }
+    assert_eq!(get(&web, "/5meen_us/60").await.header("Location"), Some("/svcs/mms/tabs.asp"));
+    assert!(get(&web, "/svcs/mms/portal.asp").await.body.contains("Welcome."));
+}
+
+#[tokio::test]
+async fn every_default_link_leads_to_a_page() {
+    let web = web(|_| {});
+    let nothing = get(&web, "/nothing/of/the/kind").await.body;
+    let config = Config::default();
+    let services = config.urls.services.iter().flat_map(|service| [&service.page, &service.login]);
+    let nexus = ["register", "account", "privacy", "redir", "help", "logo.gif"];
+    let tabs = config.web.tabs.iter().flat_map(|tab| [&tab.page, &tab.image]);
+    let client = [&config.notification.download_url, &config.notification.info_url];
+    let paths = services
+        .chain(tabs)
+        .chain([&config.web.today])
+        .map(|address| address.strip_prefix("{site}").unwrap().to_owned())
+        .chain(nexus.map(|page| format!("/{page}")))
+        .chain(client.map(|url| url.strip_prefix("http://messenger.msn.com").unwrap().to_owned()))
+        .chain(["/textad", "/search?q=x", "/tos"].map(String::from));
+    let mut seen = BTreeSet::new();
+    for path in paths {
+        let path = if path.is_empty() { "/".to_owned() } else { path };
+        let answer = get(&web, &path).await;
+        assert_eq!(answer.status(), "200 OK", "{path}");
+        assert!(answer.body != nothing && !answer.body.is_empty(), "{path}");
+        seen.insert(path);
+    }
+    assert!(seen.len() > 20);
+}
+
+#[tokio::test]
+async fn numbered_links_lead_to_our_own_pages() {
+    let web = web(|_| {});
+    let nothing = get(&web, "/nothing").await.body;
+    for number in 0..200 {
+        let answer = get(&web, &format!("/5meen_us/{number}?passport=alice%40example.test")).await;
+        assert_eq!(answer.status(), "302 Found");
+        let location = answer.header("Location").unwrap();
+        let page = get(&web, location).await;
+        assert!(page.status() == "200 OK" && page.body != nothing, "{number}: {location}");
+        assert!(!page.body.contains("alice"));
+    }
+    assert_eq!(get(&web, "/5meen_us/107").await.header("Location"), Some("/help"));
+}
+
+#[tokio::test]
+async fn nobody_learns_who_has_an_account() {
+    let web = web(|_| {});
+    let known = web.tickets.issue_web(ALICE);
+    for (one, other) in [
+        ("/default.msnw?mem=alice@example.test", "/default.msnw?mem=nobody@example.test"),
+        ("/5meen_us/106?passport=alice@example.test", "/5meen_us/106?passport=x@example.test"),
+        ("/profile?user=alice@example.test", "/profile?user=nobody@example.test"),
+    ] {
+        assert_eq!(get(&web, one).await, get(&web, other).await);
+    }
+    // With a ticket and without one, whoever the form says it is from.
+    for auth in [known.as_str(), "guess"] {
+        let form = |user: &str| format!("username={user}&auth={auth}&sl=0&rru=/inbox");
+        let alice = post(&web, "/", &form("alice@example.test")).await;
+        assert_eq!(alice, post(&web, "/", &form("nobody@example.test")).await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_clients_form_leads_to_a_page_of_ours() {
+    let web = web(|_| {});
+    let ticket = web.tickets.issue_web(ALICE);
+    tokio::time::advance(Duration::from_secs(1000)).await;
+    let auth = ticket.as_str().replace('!', "%21").replace('$', "%24");
+    for (fields, location) in [
+        ("sl=1000&rru=http%3A%2F%2Fh.test%2Finbox", "/inbox"),
+        ("sl=1000&ru=http%3A%2F%2Fh.test%2Finbox", "/inbox"),
+        ("sl=1300&rru=http%3A%2F%2Fh.test%2Fcompose%3Fto%3Dbob%40example.test", "/compose"),
+        ("sl=700&rru=http%3A%2F%2Fevil.test%2Fevil&id=961", "/mobile"),
+        ("sl=1000&rru=%2F%2Fevil.test&id=99", "/"),
+        ("sl=1000", "/"),
+        // Too far off, or nonsense.
+        ("sl=1301&rru=%2Finbox", "/"),
+        ("sl=699&rru=%2Finbox", "/"),
+        ("sl=-1&rru=%2Finbox", "/"),
+        ("rru=%2Finbox", "/"),
+    ] {
+        let form = format!(
+            "mode=ttl&login=alice&username=alice%40example.test&sid=507&kv=11&\
+                            auth={auth}&{fields}&creds=0123456789abcdef&svc=mail&js=yes"
+        );
+        let answer = post(&web, "/", &form).await;
+        assert_eq!((answer.status(), answer.header("Location")), ("302 Found", Some(location)));
+        let refused = post(&web, "/", &form.replace(&auth, "other")).await;
+        assert_eq!(refused.header("Location"), Some("/"), "{fields}");
+    }
+    drop(ticket);
+    let late = post(&web, "/", &format!("auth={auth}&sl=1000&rru=%2Finbox")).await;
+    assert_eq!(late.header("Location"), Some("/"));
+}
+
+#[tokio::test]
+async fn the_start_page_takes_any_post() {
+    let web = web(|_| {});
+    for body in ["", "x", "a=b&c"] {
+        let answer = post(&web, "/", body).await;
+        assert_eq!((answer.status(), answer.body.as_str()), ("200 OK", ""), "{body}");
+    }
+    let exactly = "x".repeat(landing::FORM_BYTES_MAX);
+    assert_eq!(post(&web, "/", &exactly).await.status(), "200 OK");
+    let more = post(&web, "/", &(exactly + "x")).await;
+    assert!(more.status().starts_with("413 "), "{more:?}");
+}
+
+#[tokio::test]
+async fn names_decide_where_paths_do_not() {
+    let web = web(|_| {});
+    let at = |host: &str, path: &str| format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    let status = ask(&web, &at("Status.Messenger.MSN.com", "/whatever.asp")).await;
+    assert!(status.body.contains("The service is up."));
+    let absolute = "GET http://status.messenger.msn.com/x HTTP/1.0\r\n\r\n";
+    assert_eq!(ask(&web, absolute).await.body, status.body);
+    let config = ask(&web, &at("status.messenger.msn.com", "/MsgrConfig")).await;
+    assert_eq!(Element::parse(&config.body).name, "MsgrConfig");
+    let nothing = ask(&web, &at("rad.msn.com", "/ADSAdClient31.dll?GetAd=PG=IM")).await;
+    assert_eq!(nothing, ask(&web, &at("unknown.test", "/whatever.asp")).await);
+    assert_eq!((nothing.status(), nothing.body.len() < 60), ("200 OK", true));
+}
+
+#[tokio::test]
+async fn pages_are_what_internet_explorer_5_knows() {
+    const KNOWN: &[&str] = &["html", "head", "title", "body", "h2", "p", "hr", "a"];
+    let web = web(|_| {});
+    for path in ["/", "/help", "/inbox", "/status", "/nothing"] {
+        let page = get(&web, path).await;
+        assert!(page.header("Content-Type").unwrap().starts_with("text/html"));
+        let mut open: Vec<String> = Vec::new();
+        for tag in page.body.split('<').skip(1).map(|rest| rest.split('>').next().unwrap()) {
+            let name = tag.split(' ').next().unwrap().to_lowercase();
+            match name.strip_prefix('/') {
+                Some(name) => assert_eq!(open.pop().as_deref(), Some(name), "{path}"),
+                None if name == "!doctype" => assert!(tag.contains("HTML 3.2"), "{path}"),
+                None => {
+                    assert!(KNOWN.contains(&&*name), "{path}: {name}");
+                    open.extend((name != "hr").then_some(name));
+                }
+            }
+        }
+        assert!(open.is_empty(), "{path}: {open:?}");
+        for link in page.body.split("HREF=\"").skip(1) {
+            let target = get(&web, link.split('"').next().unwrap()).await;
+            assert!(target.body.contains("<TITLE>"), "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn guests_are_asked_first() {
+    struct Parrot;
+    #[async_trait]
+    impl Service for Parrot {
+        fn body_bytes_max(&self, _: &Request) -> Option<usize> {
+            Some(4)
+        }
+        async fn answer(&self, request: Request, body: Zeroizing<Vec<u8>>, _: Ends) -> Response {
+            Response::new("200 OK").body([request.query.as_slice(), &body].concat()).keep_alive()
+        }
+    }
+    let web = web(|_| {}).with(|request| request.path == "/", Arc::new(Parrot));
+    let answer = post(&web, "/?Polly", "said").await;
+    assert_eq!(
+        (answer.body.as_str(), answer.header("Connection")),
+        ("Pollysaid", Some("Keep-Alive"))
+    );
+    assert!(post(&web, "/", "words").await.status().starts_with("413 "));
+    assert!(get(&web, "/help").await.body.contains("<TITLE>"));
+}
+
+#[tokio::test]
+async fn one_request_is_all_that_a_page_serves() {
+    let web = web(|_| {});
+    let request = "GET /help HTTP/1.1\r\nHost: a.test\r\nConnection: keep-alive\r\n\r\n";
+    let answer = ask(&web, &request.repeat(3)).await;
+    assert_eq!(answer.header("Connection"), Some("close"));
+    assert!(!answer.body.contains("HTTP/1.1"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Whatever is asked: a quick answer, no cookie, nobody sent away, nothing repeated but the
+    /// host.
+    #[test]
+    fn every_answer_is_harmless(
+        method in "(GET|POST|HEAD|OPTIONS|PUT|[A-Z]{1,6})",
+        path in prop_oneof![
+            "/[!-~]{0,30}",
+            "(https?://[a-z]{1,9}(\\.[a-z]{1,4})?(:[0-9]{1,5})?)?/(5meen_us|help|svcs|config|default\\.msnw|msgrconfig)[!-~]{0,12}",
+            "//[a-z.]{1,12}/[!-~]{0,9}",
+        ],
+        host in prop_oneof!["[ -~]{0,20}", "(g|rad|status\\.messenger|members)\\.msn\\.com"],
+        body in prop_oneof!["[ -~]{0,60}", "auth=[!-~]{0,9}&sl=[0-9]{0,4}&rru=[!-~]{0,20}"],
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let length = body.len();
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n{body}");
+        let started = Instant::now();
+        let answer = runtime.block_on(ask(&web(|_| {}), &request));
+        prop_assert!(started.elapsed() < Duration::from_secs(5));
+        prop_assert!(["200 OK", "302 Found", "400 Bad Request"].contains(&answer.status()));
+        prop_assert_eq!(answer.header("Set-Cookie"), None);
+        prop_assert_eq!(answer.header("Connection"), Some("close"));
+        prop_assert!(!answer.body.contains("https:") && !answer.head.contains("https:"));
+        if let Some(location) = answer.header("Location") {
+            prop_assert!(location.starts_with('/') && !location.starts_with("//"), "{}", location);
+        }
+    }
+}
