@@ -267,6 +267,8 @@ pub struct Gateway {
     /// The host clients send their further requests to, at port 80. Empty: the address at which
     /// the client reached us.
     pub advertised: String,
+    /// Seconds without a request after which a client is gone.
+    pub idle_secs: u64,
 }
 
 /// `[limits]`

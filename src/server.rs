@@ -7,6 +7,7 @@ mod door;
 mod operators;
 mod parts;
 mod standing;
+mod streams;
 
 use crate::{
     admin::{Socket, SocketError, Token, TokenError},

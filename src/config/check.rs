@@ -396,6 +396,7 @@ fn numbers(config: &Config, found: &mut Complaints) {
         ("timers.account_check_secs", timers.account_check_secs, 1..=3600),
         ("timers.shutdown_notice_minutes", timers.shutdown_notice_minutes, 0..=1440),
         ("timers.shutdown_grace_secs", timers.shutdown_grace_secs, 1..=3600),
+        ("gateway.idle_secs", config.gateway.idle_secs, 1..=3600),
         ("store.readers", store.readers.into(), 1..=64),
     ] {
         found.range(key, value, range);

@@ -126,7 +126,7 @@ impl Default for Urls {
 
 impl Default for Gateway {
     fn default() -> Self {
-        Self { enabled: true, advertised: String::new() }
+        Self { enabled: true, advertised: String::new(), idle_secs: 90 }
     }
 }
 

@@ -31,9 +31,9 @@ pub use request::Server;
 pub use tunnel::Tunnel;
 
 /// Where clients look for the gateway, in lower case.
-pub const PATH: &str = "/gateway/gateway.dll";
+const PATH: &str = "/gateway/gateway.dll";
 /// Longest body of a request, bytes.
-pub const BODY_BYTES_MAX: usize = 64 * 1024;
+const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Bytes that may wait for a session to read them.
 const INPUT_BYTES_MAX: usize = 2 * BODY_BYTES_MAX;
 /// Bytes of a session that may wait for requests to fetch them. One that has more to say waits, and
@@ -41,8 +41,6 @@ const INPUT_BYTES_MAX: usize = 2 * BODY_BYTES_MAX;
 const OUTPUT_BYTES_MAX: usize = 256 * 1024;
 /// Sessions from one address.
 const SESSIONS_PER_ADDRESS_MAX: usize = 64;
-/// Without a request for so long, a client is gone.
-const IDLE: Duration = Duration::from_secs(90);
 /// Proxies named in one request that are looked at.
 const FORWARDED_MAX: usize = 16;
 /// Of each of the two numbers of an id there are so many.
@@ -69,6 +67,8 @@ struct Inner {
     advertised: String,
     /// Whose `X-Forwarded-For` is believed.
     proxies: Vec<Subnet>,
+    /// Without a request for so long, a client is gone.
+    idle: Duration,
     tasks: TaskTracker,
     draining: CancellationToken,
 }
@@ -100,9 +100,16 @@ impl Gateway {
             open: Box::new(open),
             advertised: config.gateway.advertised.clone(),
             proxies: config.net.forwarded_for_from.clone(),
+            idle: Duration::from_secs(config.gateway.idle_secs),
             tasks,
             draining,
         }))
+    }
+
+    /// Whether a request is for the gateway, where pages share the listener.
+    #[must_use]
+    pub fn is_for(request: &Request) -> bool {
+        request.path == PATH
     }
 
     /// Sessions held now.
@@ -126,9 +133,12 @@ impl Gateway {
             None => return refused(),
         };
         let Some(session) = session else { return refused() };
-        let Ok(answer) = session.serve(ask).await else {
-            tracing::debug!(address = %ends.peer, "gateway request overlaps another one");
-            return refused();
+        let answer = match session.serve(ask).await {
+            Ok(answer) => answer,
+            Err(reason) => {
+                tracing::debug!(address = %ends.peer, ?reason, "gateway request refused");
+                return refused();
+            }
         };
         let gateway = match (&*self.0.advertised, ends.local.ip()) {
             ("", IpAddr::V6(ip)) => format!("[{ip}]"),
@@ -169,7 +179,7 @@ impl Inner {
         let network = network(ends.peer.ip());
         let id = new_id()?;
         let (tunnel, mouth) = tunnel::tunnel(INPUT_BYTES_MAX, OUTPUT_BYTES_MAX);
-        let session = Session::new(mouth, IDLE);
+        let session = Session::new(mouth, self.idle);
         if !self.sessions.lock().add(&id, &session, network) {
             tracing::debug!(address = %ends.peer.ip(), "gateway session refused: too many");
             return None;

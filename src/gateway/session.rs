@@ -33,9 +33,14 @@ pub(super) enum Ask<'a> {
     Poll(Duration),
 }
 
-/// Another request of the session was not done in time.
+/// Why a request is not served.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Overlap;
+pub(super) enum Refused {
+    /// The one before it was not done in time.
+    Overlap,
+    /// The client knows already that the session is over.
+    Over,
+}
 
 /// One session. All requests share it.
 #[derive(Debug)]
@@ -122,13 +127,17 @@ impl Session {
     /// handed over are then answered when they are repeated, and not carried out again.
     ///
     /// # Errors
-    /// [`Overlap`] if the request before it takes too long; nothing has been carried out then.
-    pub(super) async fn serve(self: &Arc<Self>, ask: Ask<'_>) -> Result<Answer, Overlap> {
+    /// [`Refused`]; nothing has been carried out then.
+    pub(super) async fn serve(self: &Arc<Self>, ask: Ask<'_>) -> Result<Answer, Refused> {
         let running = Running::new(self);
         let turn = {
             let _queued = Queued::new(self);
-            timeout(OVERLAP_WAIT, self.turn.clone().lock_owned()).await.map_err(|_| Overlap)?
+            let turn = timeout(OVERLAP_WAIT, self.turn.clone().lock_owned()).await;
+            turn.map_err(|_| Refused::Overlap)?
         };
+        if self.told.is_cancelled() {
+            return Err(Refused::Over);
+        }
         let digest = match ask {
             Ask::Data(body) if !body.is_empty() => Some(Sha256::digest(body).into()),
             Ask::Data(_) | Ask::Poll(_) => None,

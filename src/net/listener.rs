@@ -127,6 +127,19 @@ impl Admission {
         self.counts.lock().all
     }
 
+    /// Admits a session of `peer` that has no connection of its own; with it comes a number that no
+    /// connection has. `None` if it is too many.
+    #[must_use]
+    pub fn admit_session(self: &Arc<Self>, peer: SocketAddr) -> Option<(u64, Permit)> {
+        match self.admit(peer.ip()) {
+            Ok(permit) => Some((self.next_id(), permit)),
+            Err(limit) => {
+                self.tell(peer, Refusal::Limit(limit));
+                None
+            }
+        }
+    }
+
     fn admit(self: &Arc<Self>, peer: IpAddr) -> Result<Permit, Limit> {
         self.admit_nameless()?.named(peer)
     }

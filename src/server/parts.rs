@@ -1,10 +1,11 @@
 //! What connections are made of, and how one is served. Knows all roles.
 
-use super::{Admission, Bound, Role, Running};
+use super::{Admission, Bound, Role, Running, streams::Streams};
 use crate::{
     account::Accounts,
     config::Config,
     dispatch::{self, Dispatch, referral},
+    gateway::Gateway,
     http1,
     hub::{Hub, SessionId, ticket::Tickets},
     metrics::Metrics,
@@ -35,6 +36,9 @@ pub(super) struct Parts {
     /// Cancelled when the server no longer lets anybody in.
     closing: CancellationToken,
     limits: SessionLimits,
+    admission: Arc<Admission>,
+    tasks: TaskTracker,
+    draining: CancellationToken,
 }
 
 impl Parts {
@@ -58,10 +62,6 @@ impl Parts {
         });
         let passport = Passport::new(&config.passport, accounts, tickets.clone());
         let passport = Arc::new(passport.measured(metrics.clone()));
-        let mut web = Web::new(config, tickets.clone());
-        if config.passport_is_on_web() {
-            web = web.with(Passport::is_for, passport.clone());
-        }
         let traced = config.log.wire_trace.iter().filter_map(|user| Address::parse(user).ok());
         let traced: HashSet<_> = traced.collect();
         let hub = Hub::measured(config.limits.inbox_events_max, metrics.hub());
@@ -71,46 +71,71 @@ impl Parts {
             let (closing, traced) = (closing.clone(), traced.clone());
             Arc::new(switchboard::Context::new(config, store, hub, &metrics, closing, traced))
         });
+        let web_port = bound.address(Role::Http).map_or(80, |address| address.port());
+        let notification = Arc::new(notification::Context {
+            closing: closing.clone(),
+            config: config.clone(),
+            store,
+            hub,
+            switchboards: switchboard_at.map(|bound| Switchboards::new(config, bound)),
+            web_port,
+            meters: Notification::meters(&metrics),
+            metrics: metrics.clone(),
+            tickets: tickets.clone(),
+            traced,
+        });
+        let (max, timers) = (&config.limits, &config.timers);
+        let admission = Admission::new(
+            max.connections_max,
+            max.connections_per_address_max,
+            Duration::from_secs(timers.tcp_keepalive_secs),
+            metrics.clone(),
+        );
+        let (tasks, draining) = (TaskTracker::new(), CancellationToken::new());
+        let limits = SessionLimits::from(&**config);
+        let mut web = Web::new(config, tickets);
+        if config.passport_is_on_web() {
+            web = web.with(Passport::is_for, passport.clone());
+        }
+        if config.gateway.enabled {
+            let streams = Streams {
+                notification: bound.address(Role::Notification).map(|_| notification.clone()),
+                switchboard: switchboard.clone(),
+                metrics,
+                limits,
+                admission: admission.clone(),
+                draining: draining.clone(),
+            };
+            let gateway = Gateway::new(config, streams, tasks.clone(), draining.clone());
+            web = web.with(Gateway::is_for, Arc::new(gateway));
+        }
         Self {
             dispatch,
             passport,
             web: Arc::new(web),
-            notification: Arc::new(notification::Context {
-                closing: closing.clone(),
-                config: config.clone(),
-                store,
-                hub,
-                switchboards: switchboard_at.map(|bound| Switchboards::new(config, bound)),
-                web_port: bound.address(Role::Http).map_or(80, |address| address.port()),
-                meters: Notification::meters(&metrics),
-                metrics,
-                tickets,
-                traced,
-            }),
+            notification,
             switchboard,
             tls: tls.map(Arc::new),
             closing,
-            limits: SessionLimits::from(&**config),
+            limits,
+            admission,
+            tasks,
+            draining,
             config: config.clone(),
         }
     }
 
     pub(super) fn running(&self, bound: &Bound) -> Running {
-        let (limits, timers) = (&self.config.limits, &self.config.timers);
+        let timers = &self.config.timers;
         Running {
             listeners: bound.addresses.clone(),
             admin_socket: None,
             hub: self.notification.hub.clone(),
             store: self.notification.store.clone(),
-            admission: Admission::new(
-                limits.connections_max,
-                limits.connections_per_address_max,
-                Duration::from_secs(timers.tcp_keepalive_secs),
-                self.notification.metrics.clone(),
-            ),
-            tasks: TaskTracker::new(),
+            admission: self.admission.clone(),
+            tasks: self.tasks.clone(),
             closing: self.closing.clone(),
-            draining: CancellationToken::new(),
+            draining: self.draining.clone(),
             notice: Duration::from_secs(timers.shutdown_notice_minutes.saturating_mul(60)),
             grace: Duration::from_secs(timers.shutdown_grace_secs),
         }

@@ -8,6 +8,7 @@ mod conversations;
 mod crowd;
 mod edge;
 mod fuzz;
+mod gateway;
 mod hostile;
 mod hub;
 mod matrix;

@@ -144,7 +144,7 @@ async fn a_request_waits_for_the_one_before_it_and_not_for_ever() {
     let mut first = house.session.serve(Ask::Data(b"PNG 1\r\n")).await.unwrap();
     let start = Instant::now();
     let second = house.session.serve(Ask::Data(b"PNG 2\r\n")).await;
-    assert_eq!(second.unwrap_err(), Overlap);
+    assert_eq!(second.unwrap_err(), Refused::Overlap);
     assert_eq!(Instant::now(), start + OVERLAP_WAIT);
     let finish = async {
         assert_eq!(first.output(), b"QNG 1\r\n");
@@ -211,6 +211,7 @@ async fn the_end_is_told_once_after_everything_else() {
     let mut answer = house.session.serve(ask).await.unwrap();
     assert!(answer.is_last() && !house.kept.is_finished());
     answer.written();
+    assert_eq!(house.session.serve(ask).await.unwrap_err(), Refused::Over);
     (&mut house.kept).await.unwrap();
 }
 

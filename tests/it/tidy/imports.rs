@@ -25,6 +25,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("switchboard", &["config", "hub", "metrics", "model", "protocol", "session", "store"]),
     ("passport", &["account", "config", "http1", "hub", "metrics", "model"]),
     ("web", &["config", "http1", "hub"]),
+    ("gateway", &["config", "http1", "model", "protocol"]),
     (
         "server",
         &[
@@ -32,6 +33,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "admin",
             "config",
             "dispatch",
+            "gateway",
             "http1",
             "hub",
             "metrics",
