@@ -226,26 +226,22 @@ fn a_silent_client_goes_offline() {
 #[test]
 fn commands_whose_answer_was_lost_are_carried_out_once() {
     let server = patient_server();
-    let mut bob = Client::present(&server, "MSNP9", "bob@example.test", "NLN");
-    super::watch(&mut bob, "alice@example.test");
-    let alice = Gated::present(&server, "alice@example.test");
-    bob.expect("NLN NLN alice@example.test Alice 0");
-    let (data, body) = (format!("SessionID={}", alice.id), "CHG 20 BSY\r\n");
+    let (mut alice, bob) = super::conversation(&server);
+    let text = |trid: u32, said: &str| format!("MSG {trid} A {}\r\n{said}", said.len());
+    let (data, body) = (format!("SessionID={}", bob.id), text(5, "once"));
     let mut lost = http(&server);
-    lost.send(&data, body);
+    lost.send(&data, &body);
     // It is carried out, and its answer is not read.
-    bob.expect("NLN BSY alice@example.test Alice 0");
+    assert_eq!(alice.message().1, "once");
     drop(lost);
-    let reply = http(&server).ask(&data, body);
-    assert_eq!(commands(&reply.body), ["CHG 20 BSY"]);
-    // Over the same connection the very same command is a new one.
     let mut http = http(&server);
+    assert_eq!(http.ask(&data, &body).body, "ACK 5\r\n");
+    // Over the same connection the very same commands are new ones.
     for _ in 0..2 {
-        assert_eq!(commands(&http.ask(&data, "CHG 21 IDL\r\n").body), ["CHG 21 IDL"]);
+        assert_eq!(http.ask(&data, &text(6, "twice")).body, "ACK 6\r\n");
     }
-    bob.expect("NLN IDL alice@example.test Alice 0");
-    bob.expect("NLN IDL alice@example.test Alice 0");
-    bob.expect_silence();
+    let heard: Vec<_> = (0..2).map(|_| alice.message().1).collect();
+    assert_eq!(heard, ["twice", "twice"]);
 }
 
 /// 14
