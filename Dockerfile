@@ -23,7 +23,7 @@ ENV MSND_DATA_DIR=/data \
     MSND_LOG_FORMAT=json
 WORKDIR /data
 VOLUME /data
-# Dispatch, notification, switchboard; Passport without TLS (off by default) and with it. Docker
+# Dispatch, notification, switchboard; web pages (and Passport without TLS, off by default), Passport with TLS. Docker
 # lets every user of a container bind ports below 1024; other runtimes may need
 # net.ipv4.ip_unprivileged_port_start=0 or other ports through MSND_PASSPORT_HTTPS_BIND.
 EXPOSE 1863 1864 1865 80 443

@@ -13,6 +13,10 @@ check:
 test *words:
     .ci/test {{words}}
 
+# Kills the server in the middle of edits, so many times.
+crash rounds="300" seed="100":
+    MSND_CRASH_ROUNDS={{rounds}} MSND_CRASH_SEED={{seed}} .ci/test crash:: -- --ignored
+
 # Everything that guards main.
 ci:
     .ci/run

@@ -9,7 +9,7 @@ use msnd::{
     notification::nln,
     protocol::Dialect,
 };
-use std::{hint::black_box, net::SocketAddr, sync::Arc, time::Duration};
+use std::{hint::black_box, time::Duration};
 use tokio::time::Instant;
 
 const ROUNDS: u32 = 400;

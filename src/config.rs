@@ -5,6 +5,7 @@
 mod bind;
 mod check;
 mod defaults;
+mod gateway;
 mod load;
 mod names;
 mod show;
@@ -13,9 +14,9 @@ mod tests;
 mod text;
 mod web;
 
-use crate::model::subnet::Subnet;
 pub use bind::Bind;
-pub use check::{PAYLOAD_BYTES_MAX, SOCKET_PATH_BYTES_MAX, log_filter};
+pub use check::{ALERT_EXPIRY_SECS_MAX, PAYLOAD_BYTES_MAX, SOCKET_PATH_BYTES_MAX, log_filter};
+pub use gateway::{Gateway, Net};
 pub use load::{
     ConfigError, EXAMPLE, FILE_BYTES_MAX, FILE_VARIABLE, Flag, Loaded, Origin, Overrides, Problem,
     VARIABLE_PREFIX, load, trace,
@@ -45,6 +46,8 @@ pub struct Config {
     pub challenge: Challenge,
     /// Web addresses behind the client's buttons.
     pub urls: Urls,
+    /// Alerts.
+    pub alerts: Alerts,
     /// The plain HTTP front.
     pub web: Web,
     /// What stands between us and the clients.
@@ -247,28 +250,15 @@ pub struct UrlService {
     pub site_id: u32,
 }
 
-/// `[net]`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(default, deny_unknown_fields)]
-pub struct Net {
-    /// Proxies that begin each connection, on whatever listener, with a PROXY header (version 1 or
-    /// 2). The client's address is then the one they name.
-    pub proxy_protocol_from: Vec<Subnet>,
-    /// HTTP proxies whose `X-Forwarded-For` the gateway believes.
-    pub forwarded_for_from: Vec<Subnet>,
-}
-
-/// `[gateway]`
+/// `[alerts]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Gateway {
-    /// Whether clients may reach the notification and the switchboard role through HTTP.
-    pub enabled: bool,
-    /// The host clients send their further requests to, at port 80. Empty: the address at which
-    /// the client reached us.
-    pub advertised: String,
-    /// Seconds without a request after which a client is gone.
-    pub idle_secs: u64,
+pub struct Alerts {
+    /// Seconds for which an alert waits for somebody who is not signed in, unless the sender says
+    /// otherwise.
+    pub expiry_secs: u64,
+    /// Alerts that may wait for one account; further ones are refused.
+    pub waiting_per_account_max: u32,
 }
 
 /// `[limits]`
@@ -302,6 +292,8 @@ pub struct Limits {
     pub allow_block_list_max: u32,
     /// Own-name changes in a minute before error 800.
     pub renames_per_minute_max: u32,
+    /// Pages (`PGD`) of one session in a minute before error 800.
+    pub pages_per_minute_max: u32,
 }
 
 /// `[timers]`

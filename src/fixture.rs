@@ -8,7 +8,7 @@ mod file;
 mod write;
 
 use crate::{
-    model::{Address, Group, Name, Privacy, Prompt, Properties, roster::RosterLimits},
+    model::{Address, Group, Mailbox, Name, Privacy, Prompt, Properties, roster::RosterLimits},
     store::{NewAccount, NewContact, PasswordHash, password::Password},
 };
 use std::collections::HashMap;
@@ -43,6 +43,8 @@ pub struct FixtureUser {
     pub groups: Vec<Group>,
     /// Everybody on its lists, in the order in which they are to come.
     pub contacts: Vec<NewContact>,
+    /// Its mailbox, if it has one.
+    pub mailbox: Option<Mailbox>,
 }
 
 /// What an account signs in with. `Debug` shows neither.
@@ -108,6 +110,7 @@ pub fn into_new_accounts<E>(
             properties: user.properties,
             groups: user.groups,
             contacts: user.contacts,
+            mailbox: user.mailbox,
             ..NewAccount::new(user.address, user.name, password)
         })
     };

@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod telemetry;
 
 pub mod account;
+pub mod alert;
 pub mod ctt;
 pub mod fixture;
 pub mod hub;

@@ -11,6 +11,7 @@ mod streams;
 
 use crate::{
     admin::{Socket, SocketError, Token, TokenError},
+    alert::Alerts,
     config::{Bind, Config},
     dispatch::referral,
     hub::Hub,
@@ -50,10 +51,10 @@ pub enum Role {
     PassportHttp,
     /// Passport sign-in with TLS.
     PassportHttps,
-    /// The operators' interface over TCP.
-    Admin,
     /// Web pages, without TLS.
     Http,
+    /// The operators' interface over TCP.
+    Admin,
 }
 
 impl Role {
@@ -80,8 +81,8 @@ impl Role {
             Self::Switchboard => "switchboard",
             Self::PassportHttp => "passport-http",
             Self::PassportHttps => "passport-https",
-            Self::Admin => "admin",
             Self::Http => "http",
+            Self::Admin => "admin",
         }
     }
 
@@ -94,8 +95,8 @@ impl Role {
             Self::Switchboard => config.switchboard.bind,
             Self::PassportHttp => config.passport.http_bind,
             Self::PassportHttps => config.passport.https_bind,
-            Self::Admin => config.admin.bind,
             Self::Http => config.web.bind,
+            Self::Admin => config.admin.bind,
         }
     }
 }
@@ -179,6 +180,7 @@ pub struct Running {
     listeners: Vec<Listener>,
     admin_socket: Option<PathBuf>,
     hub: Hub,
+    alerts: Alerts,
     store: Arc<dyn Store>,
     admission: Arc<Admission>,
     tasks: TaskTracker,
@@ -201,7 +203,8 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         Bind::At(_) => Some(Token::read(&config.admin.token_file)?),
         Bind::Off | Bind::Notification => None,
     };
-    let parts = Parts::new(&config, store, &hasher, metrics, tls, &bound);
+    let tasks = TaskTracker::new();
+    let parts = Parts::new(&config, store, &hasher, metrics, tls, &bound, &tasks);
     if surroundings != Surroundings::Test {
         let roles = referral::Bound {
             dispatch: bound.address(Role::Dispatch),
@@ -211,7 +214,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
             tracing::warn!("{warning}");
         }
     }
-    let mut running = parts.running(&bound);
+    let mut running = parts.running(&bound, tasks);
     let operators = Operators::new(&parts, &running, &config, token);
     for (role, listener) in bound.listeners {
         match role {
@@ -254,6 +257,12 @@ impl Running {
     #[must_use]
     pub const fn hub(&self) -> &Hub {
         &self.hub
+    }
+
+    /// What operators and programs can tell people.
+    #[must_use]
+    pub const fn alerts(&self) -> &Alerts {
+        &self.alerts
     }
 
     /// The store it serves from.

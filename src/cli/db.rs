@@ -2,10 +2,13 @@
 
 use super::{
     ConfigArgs, Failure,
-    backend::{self, Backend, block_on},
+    backend::{self, block_on},
     output,
 };
-use crate::store::{SchemaStatus, Store as _};
+use crate::store::{
+    SchemaStatus,
+    sqlite::{self, OpenError},
+};
 use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -13,7 +16,8 @@ use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 The server applies missing migrations when it starts, so `migrate` is for those who want to do it
-at another time. A database from a newer msnd is refused, never changed.
+at another time. A database from a newer msnd is refused, never changed. A backup has the schema
+of the database it is made from.
 
 Examples:
   msnd db backup /backup/msnd-$(date +%F).sqlite
@@ -58,10 +62,15 @@ pub(super) fn run(args: &DbArgs) -> Result<(), Failure> {
                 let folder = folder.display();
                 return Err(anyhow!("there is no folder {folder}; make it, or name another").into());
             }
-            let backend = Backend::open(&config, false).await?;
-            let outcome = backend.store.backup(file).await;
-            backend.store.close().await;
-            outcome.with_context(|| format!("no backup was written to {}", file.display()))?;
+            // Opening it as a store would migrate it.
+            let SchemaStatus { database, applied, known } = backend::schema(&config).await?;
+            if applied > known {
+                let newer = OpenError::Newer { database, applied, known };
+                return Err(anyhow::Error::new(newer).into());
+            }
+            sqlite::backup(&config.database_file(), file)
+                .await
+                .with_context(|| format!("no backup was written to {}", file.display()))?;
             output::print(&format!("wrote {}\n", file.display()))
         }),
     }

@@ -1,6 +1,7 @@
 //! Standard output that survives a reader who has seen enough, and the few forms in which we print.
 
 use super::Failure;
+use crate::model::name::is_deceptive;
 use anyhow::{Context as _, anyhow};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -63,10 +64,13 @@ pub(super) fn print_json(document: &Value) -> Result<(), Failure> {
     print(&format!("{document}\n"))
 }
 
-/// Columns of equal width with two spaces between them; the first row is the heading.
+/// Columns of equal width with two spaces between them; the first row is the heading. No cell can
+/// change how another one looks.
 pub(super) fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
+    let shown = |row: &[String; COLUMNS]| row.each_ref().map(|cell| visible(cell));
+    let rows: Vec<[String; COLUMNS]> = rows.iter().map(shown).collect();
     let mut widths = [0; COLUMNS];
-    for row in rows {
+    for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
@@ -77,6 +81,18 @@ pub(super) fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String 
         format!("{}\n", cells.join("  ").trim_end())
     };
     rows.iter().map(line).collect()
+}
+
+fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_deceptive(character) {
+            shown.extend(character.escape_unicode());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
 }
 
 /// Unix seconds as a date and time of day in UTC. A number beyond the year 9999, which no clock
@@ -123,5 +139,11 @@ mod tests {
     fn columns_line_up() {
         let rows = [["A".into(), "B".into()], ["long".into(), "é".into()]];
         assert_eq!(table(&rows), "A     B\nlong  é\n");
+    }
+
+    #[test]
+    fn no_name_turns_the_rest_of_its_line_around() {
+        let rows = [["\u{202e}evil\u{2028}".into(), "ok".into()]];
+        assert_eq!(table(&rows), "\\u{202e}evil\\u{2028}  ok\n");
     }
 }

@@ -32,8 +32,8 @@ use tokio::select;
 
 const EXAMPLES: &str = "\
 Works without any option: makes ./msnd-data with a database and a certificate, and serves dispatch
-on port 1863, notification on 1864, switchboard on 1865 and Passport on 443. SIGTERM, SIGHUP or
-Ctrl-C ends it gently, a second one at once.
+on port 1863, notification on 1864, switchboard on 1865, Passport on 443 and web pages on 80. SIGTERM,
+SIGHUP or Ctrl-C ends it gently, a second one at once.
 
 Examples:
   msnd run --config /etc/msnd.toml

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    model::{Address, Contact, List, ListBits, Name, Roster},
+    model::{Address, Contact, List, ListBits, Mailbox, Name, Roster},
     store::{Account, Store as _, StoreError},
 };
 use anyhow::{Context as _, anyhow};
@@ -83,6 +83,14 @@ enum Action {
         /// Whose
         address: Address,
     },
+    /// Give an account an empty mailbox, or take it away; clients show mail buttons and news of
+    /// mail only with one. Holds from the next sign-in on
+    Mailbox {
+        /// Whose
+        address: Address,
+        #[command(flatten)]
+        switch: Switch,
+    },
     /// Remove an account with its lists, and from everybody else's; asks first at a terminal
     Remove {
         /// Whose
@@ -94,6 +102,18 @@ enum Action {
     Export(export::ExportArgs),
     Import(import::ImportArgs),
     Contacts(contacts::ContactsArgs),
+}
+
+/// One of the two.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Switch {
+    /// Give it one; one that is there stays as it is
+    #[arg(long)]
+    on: bool,
+    /// Take it away, with what it counted
+    #[arg(long)]
+    off: bool,
 }
 
 /// Does it.
@@ -156,6 +176,12 @@ async fn act(config: &Config, backend: &Backend, action: &Action) -> Result<(), 
             let enabled = matches!(action, Action::Enable { .. });
             accounts.set_enabled(address, enabled).await.map_err(anyhow::Error::new)?;
             let says = if enabled { "may sign in again" } else { "may sign in no more" };
+            output::print(&format!("{address} {says}\n"))
+        }
+        Action::Mailbox { address, switch } => {
+            find(backend, address).await?;
+            store.set_mailbox(address, switch.on).await.map_err(anyhow::Error::new)?;
+            let says = if switch.on { "has a mailbox" } else { "has no mailbox" };
             output::print(&format!("{address} {says}\n"))
         }
         Action::Remove { address, yes } => {
@@ -223,6 +249,10 @@ fn show(account: &Account, roster: &Roster, json: bool) -> Result<(), Failure> {
         ["privacy (BLP)".into(), roster.privacy.code().into()],
         ["prompt (GTC)".into(), roster.prompt.code().into()],
     ];
+    if let Some(Mailbox { inbox_unread, folders_unread }) = account.mailbox {
+        let unread = format!("{inbox_unread} unread, {folders_unread} in other folders");
+        facts.push(["mailbox".into(), unread]);
+    }
     facts.extend(
         roster.properties.iter().map(|(key, value)| [format!("property {key}"), value.clone()]),
     );
@@ -278,6 +308,9 @@ fn details(account: &Account, roster: &Roster) -> serde_json::Value {
     all["list_version"] = roster.version.into();
     all["privacy"] = roster.privacy.code().into();
     all["prompt"] = roster.prompt.code().into();
+    all["mailbox"] = account.mailbox.map_or(serde_json::Value::Null, |mailbox| {
+        json!({ "unread": mailbox.inbox_unread, "folders_unread": mailbox.folders_unread })
+    });
     all["properties"] = properties.into();
     all["groups"] = groups.collect();
     all["contacts"] = contacts.collect();

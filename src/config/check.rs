@@ -22,6 +22,8 @@ const URL_BYTES_MAX: usize = 512;
 const CLIENT_BYTES_MAX: usize = 64;
 /// What stands between braces in the addresses of `urls.services`.
 const PLACEHOLDERS: [&str; 3] = ["site", "user", "argument"];
+/// Longest time for which an alert may wait, seconds: a year.
+pub const ALERT_EXPIRY_SECS_MAX: u64 = 365 * 86_400;
 /// Longest time of any timer, seconds.
 const SECS_MAX: u64 = 86_400;
 
@@ -121,11 +123,11 @@ fn roles(config: &Config, found: &mut Complaints) {
         ("switchboard.bind", config.switchboard.bind),
         ("passport.https_bind", passport.https_bind),
         ("passport.http_bind", passport.http_bind),
-        ("admin.bind", admin.bind),
         ("web.bind", config.web.bind),
+        ("admin.bind", admin.bind),
     ];
-    // These run only beside others, or serve no client.
-    let is_beside = |key: &str| ["switchboard.bind", "admin.bind", "web.bind"].contains(&key);
+    // These run only beside others.
+    let is_beside = |key: &str| ["switchboard.bind", "web.bind", "admin.bind"].contains(&key);
     let is_off = |(key, bind): &(&str, Bind)| *bind == Bind::Off || is_beside(key);
     if binds.iter().all(is_off) {
         found.add(binds[0].0, Bind::Off, "all roles are off; give at least one an address");
@@ -348,7 +350,7 @@ fn unknown_placeholder(address: &str) -> Option<&str> {
 }
 
 fn numbers(config: &Config, found: &mut Complaints) {
-    let Config { passport, challenge, limits, timers, store, .. } = config;
+    let Config { passport, challenge, alerts, limits, timers, store, .. } = config;
     let wide = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
     for (key, value, range) in [
         ("passport.ticket_ttl_secs", passport.ticket_ttl_secs, 30..=600),
@@ -364,6 +366,8 @@ fn numbers(config: &Config, found: &mut Complaints) {
         ("passport.password_queue_max", wide(passport.password_queue_max), 1..=65_536),
         ("challenge.answer_secs", challenge.answer_secs, 1..=SECS_MAX),
         ("challenge.repeat_secs", challenge.repeat_secs, 1..=SECS_MAX),
+        ("alerts.expiry_secs", alerts.expiry_secs, 60..=ALERT_EXPIRY_SECS_MAX),
+        ("alerts.waiting_per_account_max", alerts.waiting_per_account_max.into(), 1..=1000),
         ("limits.connections_max", wide(limits.connections_max), 1..=1_000_000),
         (
             "limits.connections_per_address_max",
@@ -385,6 +389,7 @@ fn numbers(config: &Config, found: &mut Complaints) {
         ("limits.forward_list_max", limits.forward_list_max.into(), 1..=10_000),
         ("limits.allow_block_list_max", limits.allow_block_list_max.into(), 1..=10_000),
         ("limits.renames_per_minute_max", limits.renames_per_minute_max.into(), 1..=1000),
+        ("limits.pages_per_minute_max", limits.pages_per_minute_max.into(), 1..=1000),
         ("timers.login_secs", timers.login_secs, 1..=SECS_MAX),
         ("timers.ping_secs", timers.ping_secs, 1..=SECS_MAX),
         ("timers.idle_intervals", timers.idle_intervals, 1..=1000),

@@ -2,7 +2,7 @@
 //! holds the two together.
 
 use super::{
-    Admin, Bind, Challenge, ChallengeClient, ChallengePolicy, Data, Dispatch, Gateway, Limits, Log,
+    Admin, Alerts, Bind, Challenge, ChallengeClient, ChallengePolicy, Data, Dispatch, Limits, Log,
     LogFormat, Notification, Passport, Store, Switchboard, Synchronous, Timers, UrlService, Urls,
     VerReply,
 };
@@ -124,9 +124,9 @@ impl Default for Urls {
     }
 }
 
-impl Default for Gateway {
+impl Default for Alerts {
     fn default() -> Self {
-        Self { enabled: true, advertised: String::new(), idle_secs: 90 }
+        Self { expiry_secs: 7 * 86_400, waiting_per_account_max: 50 }
     }
 }
 
@@ -146,6 +146,7 @@ impl Default for Limits {
             forward_list_max: 600,
             allow_block_list_max: 1000,
             renames_per_minute_max: 5,
+            pages_per_minute_max: 10,
         }
     }
 }

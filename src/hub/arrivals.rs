@@ -1,6 +1,6 @@
-//! Sign-ins between reading an account's lists and registering: what was edited meanwhile.
+//! Sign-ins between reading an account and registering: what was edited and sent meanwhile.
 
-use super::Stale;
+use super::{Event, Stale};
 use crate::model::{AccountId, roster::version_is_newer};
 use std::collections::HashMap;
 
@@ -14,6 +14,9 @@ struct Arriving {
     count: usize,
     /// The version of the last edit of the account's lists that was published meanwhile.
     edited_at: Option<u32>,
+    /// The last alert and the last news of mail that were published meanwhile.
+    alert: Option<Event>,
+    mail: Option<Event>,
 }
 
 impl Arrivals {
@@ -37,6 +40,28 @@ impl Arrivals {
         if let Some(arriving) = self.0.get_mut(&id) {
             arriving.edited_at = Some(version);
         }
+    }
+
+    /// An alert was stored for the account. What was read may not have it; the last one is enough
+    /// for the session to know that it must read again.
+    pub(super) fn alert(&mut self, id: AccountId, event: &Event) {
+        if let Some(arriving) = self.0.get_mut(&id) {
+            arriving.alert = Some(event.clone());
+        }
+    }
+
+    /// There is news of the account's mail. The last one says how much is unread.
+    pub(super) fn mail(&mut self, id: AccountId, event: &Event) {
+        if let Some(arriving) = self.0.get_mut(&id) {
+            arriving.mail = Some(event.clone());
+        }
+    }
+
+    /// What a session that registers now must be told.
+    pub(super) fn news(&self, id: AccountId) -> impl Iterator<Item = Event> {
+        let arriving = self.0.get(&id);
+        let news = arriving.map(|arriving| [arriving.alert.clone(), arriving.mail.clone()]);
+        news.into_iter().flatten().flatten()
     }
 
     /// Whether lists read at `version` still hold.

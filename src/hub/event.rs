@@ -2,7 +2,10 @@
 //! Knows nothing of wire forms; a role may park its encoding in the [`Memo`] of a shared part.
 
 use super::Ring;
-use crate::model::{AccountId, Address, Name, Presence, PropertyKey};
+use crate::model::{
+    AccountId, Address, Alert, AlertId, Mailbox, Name, Page, Presence, PropertyKey,
+    mail::{MailMoved, NewMail},
+};
 use bytes::Bytes;
 use std::sync::{Arc, OnceLock};
 
@@ -68,6 +71,12 @@ pub enum Event {
     List(Arc<ListEvent>),
     /// Somebody wants the receiver in a conversation.
     Ring(Arc<Ring>),
+    /// An alert was stored for the receiver.
+    Alert(Arc<PostedAlert>),
+    /// Something happened in the receiver's mailbox.
+    Mail(Arc<MailNews>),
+    /// Somebody pages the receiver.
+    Page(Arc<Page>),
     /// The account signed in elsewhere: this session is over.
     Replaced,
     /// The account was disabled or removed: this session is over.
@@ -79,6 +88,35 @@ pub enum Event {
         /// Minutes until then.
         minutes: u32,
     },
+}
+
+/// An alert as stored.
+#[derive(Debug)]
+pub struct PostedAlert {
+    /// Its number; later alerts have higher ones.
+    pub id: AlertId,
+    /// What it says.
+    pub alert: Alert,
+    /// Encodings of what is the same for all recipients.
+    pub memo: Memo,
+}
+
+/// Something that happened in a mailbox.
+#[derive(Debug)]
+pub struct MailNews {
+    /// What.
+    pub what: MailEvent,
+    /// What is unread after it.
+    pub mailbox: Mailbox,
+}
+
+/// What can happen in a mailbox.
+#[derive(Debug, Clone)]
+pub enum MailEvent {
+    /// A message has arrived.
+    New(NewMail),
+    /// Messages were moved or read.
+    Moved(MailMoved),
 }
 
 /// A change of the receiver's own lists that somebody else made.

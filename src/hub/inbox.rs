@@ -182,6 +182,9 @@ fn presence_of(event: &Event) -> Option<AccountId> {
         Event::Offline(person) => Some(person.id),
         Event::List(_)
         | Event::Ring(_)
+        | Event::Alert(_)
+        | Event::Mail(_)
+        | Event::Page(_)
         | Event::Replaced
         | Event::Expelled
         | Event::Kicked

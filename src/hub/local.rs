@@ -2,6 +2,7 @@
 //! Synchronous: the caller holds the lock.
 
 mod deliver;
+mod post;
 pub(super) mod roll;
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
 use crate::{
     metrics::HubMeters,
     model::{
-        AccountId, Address, Applied, Change, Circle, List, Name, Presence, PropertyKey,
+        AccountId, Address, Applied, Change, Circle, Dialect, List, Name, Presence, PropertyKey,
         roster::version_is_newer,
     },
 };
@@ -63,6 +64,11 @@ impl Member {
         self.presence.as_ref().filter(|card| card.presence.is_visible())
     }
 
+    /// Whether its client understands alerts and pages.
+    fn takes_documents(&self) -> bool {
+        self.facts.dialect >= Dialect::Msnp9
+    }
+
     fn queued(&self) -> usize {
         self.inbox.len()
     }
@@ -91,6 +97,7 @@ impl State {
             // A new inbox has room.
             let _ = inbox.send(Event::ShutdownNotice { minutes });
         }
+        self.arrivals.news(id).for_each(|event| drop(inbox.send(event)));
         let member = Member {
             session: sign_in.session,
             person: sign_in.person,

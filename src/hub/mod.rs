@@ -17,13 +17,13 @@ pub mod ticket;
 mod watch;
 
 pub use cookie::{Admitted, Answer, NotRung, Opening, Ring, RoomId};
-pub use event::{Card, Event, ListEvent, Person};
+pub use event::{Card, Event, ListEvent, MailEvent, MailNews, Memo, Person, PostedAlert};
 pub use inbox::Inbox;
 pub use local::roll::{Facts, Listed};
 
 use crate::{
     metrics::HubMeters,
-    model::{AccountId, Address, Applied, Circle, Name, Presence},
+    model::{AccountId, Address, Applied, Circle, Name, Page, Presence},
 };
 use local::State;
 use parking_lot::Mutex;
@@ -220,6 +220,26 @@ impl Hub {
     #[must_use]
     pub fn cookies(&self) -> usize {
         self.state.lock().cookies.count()
+    }
+
+    /// Tells those of the recipients who are online and understand it of a stored alert. To be
+    /// called once for each alert, in commit order; whoever signs in at the same moment learns of
+    /// it too. Returns how many were told; whether they receive it is another matter.
+    pub fn post_alert(&self, recipients: &[AccountId], alert: Arc<PostedAlert>) -> usize {
+        self.state.lock().post_alert(recipients, alert)
+    }
+
+    /// Tells the owner of a mailbox, if online, what happened there. To be called in commit order.
+    pub fn tell_mail(&self, account: AccountId, news: Arc<MailNews>) {
+        self.state.lock().tell_mail(account, news);
+    }
+
+    /// Hands a page over to somebody who can be seen, understands it and lets `from` reach it.
+    /// Returns whether there is such a session. A hidden person is as unreachable as one that is
+    /// offline, or paging would tell who hides.
+    #[must_use]
+    pub fn page(&self, from: AccountId, to: AccountId, page: Arc<Page>) -> bool {
+        self.state.lock().page(from, to, page)
     }
 
     /// Counts for operators.

@@ -2,10 +2,12 @@
 //! whom, what a name or an address is.
 
 pub mod address;
+pub mod alert;
 pub mod dialect;
 pub mod edit;
 pub mod failures;
 pub mod list;
+pub mod mail;
 pub mod name;
 pub mod presence;
 pub mod privacy;
@@ -15,9 +17,11 @@ pub mod status;
 pub mod subnet;
 
 pub use address::Address;
+pub use alert::{Alert, AlertId, Page};
 pub use dialect::Dialect;
 pub use edit::{Applied, Change, Edit, Refusal};
 pub use list::{AccountId, GroupId, GroupSet, List, ListBits};
+pub use mail::Mailbox;
 pub use name::{Name, NameError};
 pub use presence::Presence;
 pub use privacy::{Circle, Privacy, Prompt};

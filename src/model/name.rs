@@ -57,6 +57,22 @@ impl Name {
     }
 }
 
+/// Characters that names may have, but that break lines, turn text around or cannot be seen: what
+/// people look at shows them as escapes, or a name could pass for something else. Joiners are none
+/// of them: some scripts and many emoji need them.
+#[must_use]
+pub const fn is_deceptive(character: char) -> bool {
+    matches!(
+        character,
+        '\u{200b}'
+            | '\u{200e}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{2069}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+    )
+}
+
 impl From<&super::Address> for Name {
     /// An address is always a legal name: it is what clients send before they know a better one.
     fn from(address: &super::Address) -> Self {

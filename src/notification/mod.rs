@@ -2,11 +2,14 @@
 
 mod challenge;
 mod commands;
+mod delivery;
 mod edit;
 mod events;
 mod handshake;
+mod news;
 mod signed_in;
 mod switchboards;
+mod urls;
 
 use crate::{
     config::Config,
@@ -25,6 +28,7 @@ use std::{collections::HashSet, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use delivery::Deliveries;
 pub use events::nln;
 pub use switchboards::Switchboards;
 
@@ -52,6 +56,8 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// Where its connections count.
     pub meters: RoleMeters,
+    /// Alerts that have been handed over.
+    pub deliveries: Deliveries,
     /// Accounts whose lines are logged.
     pub traced: HashSet<Address>,
 }

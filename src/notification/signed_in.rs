@@ -8,7 +8,7 @@ use super::{
 use crate::{
     hub::{Event, Inbox, ListEvent, Member, Person, Ring, ticket::WebTicket},
     metrics::Held,
-    model::{AccountId, Address, Status, roster::version_is_newer},
+    model::{AccountId, Address, AlertId, Mailbox, Status, roster::version_is_newer},
     protocol::{self, Dialect, TrId, message},
     session::{Outbox, Reason, Reject},
 };
@@ -50,6 +50,14 @@ pub(super) struct SignedIn {
     pub(super) renamed_at: VecDeque<Instant>,
     /// Recent requests for a switchboard.
     pub(super) asked_for_switchboard_at: VecDeque<Instant>,
+    /// Recent pages.
+    pub(super) paged_at: VecDeque<Instant>,
+    /// What is unread, if the profile said that there is a mailbox.
+    pub(super) mailbox: Option<Mailbox>,
+    /// Whether alerts may wait in the store; of interest until the first `CHG`.
+    pub(super) has_alerts: bool,
+    /// The last alert told.
+    pub(super) told_alert: Option<AlertId>,
 }
 
 impl SignedIn {
@@ -109,6 +117,9 @@ impl SignedIn {
             Event::Offline(person) => outbox.share(events::fln(person)),
             Event::List(event) => self.tell_list(event, outbox),
             Event::Ring(ring) => self.ring(ring, outbox),
+            Event::Alert(posted) => self.tell_alert(posted, outbox),
+            Event::Mail(news) => self.tell_mail(news, outbox),
+            Event::Page(page) => self.tell_page(page, outbox),
             Event::Replaced => return Err(tell_off(Reason::SignedInElsewhere, outbox)),
             // COMPAT(all): after any other end clients sign in again at once.
             Event::Kicked => return Err(tell_off(Reason::Kicked, outbox)),

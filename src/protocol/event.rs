@@ -11,7 +11,7 @@ use bytes::{BufMut, BytesMut};
 use std::fmt::Display;
 
 /// Every verb the server sends, with what it says; `NNN` stands for the numeric errors.
-pub const SENT: [(&str, &str); 35] = [
+pub const SENT: [(&str, &str); 37] = [
     ("NNN", "error, see the reference"),
     ("VER", "the chosen dialect"),
     ("CVR", "recommended and least version"),
@@ -19,7 +19,9 @@ pub const SENT: [(&str, &str); 35] = [
     ("USR", "sign-in policy, then success"),
     ("XFR", "go to this notification server; this switchboard"),
     ("RNG", "somebody wants me in a conversation"),
-    ("MSG", "profile, system message; with payload"),
+    ("MSG", "profile, news of mail, system message; with payload"),
+    ("NOT", "an alert (MSNP9); with payload"),
+    ("IPG", "a page (MSNP9); with payload"),
     ("SYN", "list version, and whether the lists follow"),
     ("GTC", "setting, in a list or as a reply"),
     ("BLP", "setting, in a list or as a reply"),
@@ -88,6 +90,10 @@ pub enum Event<'a> {
     Rng { room: u32, to: &'a str, cookie: &'a str, address: &'a Address, name: &'a Name },
     /// `MSG Hotmail Hotmail length` and the payload.
     Msg { payload: &'a str },
+    /// `NOT length` and the document, given in two parts.
+    Not { head: &'a str, body: &'a [u8] },
+    /// `IPG length` and the document.
+    Ipg { document: &'a str },
     /// `SYN n ver`
     SynCurrent { trid: TrId, version: u32 },
     /// `SYN n ver contacts groups`
@@ -219,6 +225,17 @@ impl Event<'_> {
             Self::Msg { payload } => {
                 line.first("MSG Hotmail Hotmail").word(payload.len()).end();
                 out.put_slice(payload.as_bytes());
+            }
+            // MSNP8 clients would read the documents as commands.
+            Self::Not { .. } | Self::Ipg { .. } if dialect == Dialect::Msnp8 => {}
+            Self::Not { head, body } => {
+                line.first("NOT").word(head.len() + body.len()).end();
+                out.put_slice(head.as_bytes());
+                out.put_slice(body);
+            }
+            Self::Ipg { document } => {
+                line.first("IPG").word(document.len()).end();
+                out.put_slice(document.as_bytes());
             }
             Self::SynCurrent { trid, version } => line.first("SYN").word(trid).word(version).end(),
             Self::Syn { trid, version, contacts, groups } => {

@@ -11,6 +11,8 @@ pub struct Profile<'a> {
     pub member_id: u64,
     /// The handle.
     pub address: &'a str,
+    /// Whether the account has a mailbox.
+    pub has_mailbox: bool,
     /// Language (LCID).
     pub lcid: u32,
     /// Two-letter country.
@@ -39,7 +41,7 @@ pub fn profile(profile: &Profile<'_>) -> String {
         "MIME-Version: 1.0\r\n\
          Content-Type: text/x-msmsgsprofile; charset=UTF-8\r\n\
          LoginTime: {}\r\n\
-         EmailEnabled: 0\r\n\
+         EmailEnabled: {}\r\n\
          MemberIdHigh: {}\r\n\
          MemberIdLow: {}\r\n\
          lang_preference: {}\r\n\
@@ -60,6 +62,7 @@ pub fn profile(profile: &Profile<'_>) -> String {
          ClientPort: {}\r\n\
          \r\n",
         profile.login_time_secs,
+        u8::from(profile.has_mailbox),
         half(profile.member_id >> 32),
         half(profile.member_id),
         profile.lcid,
@@ -95,6 +98,7 @@ mod tests {
             login_time_secs: 1_071_930_401,
             member_id: 65536 << 32 | 1842,
             address: "maya@example.org",
+            has_mailbox: false,
             lcid: 1033,
             country: "SE",
             web_token: "4tQ9maya$$",
@@ -111,6 +115,7 @@ mod tests {
             login_time_secs: 0,
             member_id: 0x8000_0000,
             address: "a@b.c",
+            has_mailbox: true,
             lcid: 0,
             country: "",
             web_token: "",
@@ -119,5 +124,6 @@ mod tests {
         });
         assert!(text.contains("MemberIdHigh: 0\r\nMemberIdLow: -2147483648\r\n"));
         assert!(text.contains("ClientPort: 18183\r\n"));
+        assert!(text.contains("\r\nEmailEnabled: 1\r\n"));
     }
 }

@@ -8,7 +8,9 @@ pub mod error_code;
 pub mod escape;
 pub mod event;
 pub mod frame;
+pub mod mail;
 pub mod message;
+pub mod notification;
 
 pub use args::{ArgError, Args, TrId};
 pub use dialect::Dialect;

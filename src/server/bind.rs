@@ -109,6 +109,7 @@ mod tests {
             Ok(None) => "none".into(),
             Err(StartError::AddressTaken { address, .. }) => format!("{address} taken"),
             Err(StartError::Bind { address, .. }) => format!("{address} refused"),
+            Err(other) => panic!("{other}"),
         }
     }
 

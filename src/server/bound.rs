@@ -1,6 +1,6 @@
 //! Binds listeners before anybody is served. Knows the roles by name and address only.
 
-use super::{Listener, Role, StartError, bind};
+use super::{Listener, Role, StartError, bind::bind};
 use crate::config::{Bind, Config};
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
@@ -42,7 +42,7 @@ impl Bound {
                 continue;
             }
             let is_shared = role == Role::Http && config.passport_is_on_web();
-            let Some(listener) = bind::bind(role, address, !is_shared)? else { continue };
+            let Some(listener) = bind(role, address, !is_shared)? else { continue };
             let address = listener.local_addr().map_err(|source| StartError::Bind {
                 role,
                 address,

@@ -3,6 +3,7 @@
 use super::{Admission, Bound, Role, Running, streams::Streams};
 use crate::{
     account::Accounts,
+    alert::Alerts,
     config::Config,
     dispatch::{self, Dispatch, referral},
     gateway::Gateway,
@@ -11,7 +12,7 @@ use crate::{
     metrics::Metrics,
     model::Address,
     net::{listener::Accepted, tls::TlsServer},
-    notification::{self, Notification, Switchboards},
+    notification::{self, Deliveries, Notification, Switchboards},
     passport::Passport,
     session::{SessionLimits, run},
     store::{Store, password::PasswordHasher},
@@ -37,7 +38,6 @@ pub(super) struct Parts {
     closing: CancellationToken,
     limits: SessionLimits,
     admission: Arc<Admission>,
-    tasks: TaskTracker,
     draining: CancellationToken,
 }
 
@@ -49,6 +49,7 @@ impl Parts {
         metrics: Arc<Metrics>,
         tls: Option<TlsServer>,
         bound: &Bound,
+        tasks: &TaskTracker,
     ) -> Self {
         let closing = CancellationToken::new();
         let ttl = Duration::from_secs(config.passport.ticket_ttl_secs);
@@ -71,10 +72,12 @@ impl Parts {
             let (closing, traced) = (closing.clone(), traced.clone());
             Arc::new(switchboard::Context::new(config, store, hub, &metrics, closing, traced))
         });
+        let draining = CancellationToken::new();
         let web_port = bound.address(Role::Http).map_or(80, |address| address.port());
         let notification = Arc::new(notification::Context {
             closing: closing.clone(),
             config: config.clone(),
+            deliveries: Deliveries::start(store.clone(), tasks),
             store,
             hub,
             switchboards: switchboard_at.map(|bound| Switchboards::new(config, bound)),
@@ -91,7 +94,6 @@ impl Parts {
             Duration::from_secs(timers.tcp_keepalive_secs),
             metrics.clone(),
         );
-        let (tasks, draining) = (TaskTracker::new(), CancellationToken::new());
         let limits = SessionLimits::from(&**config);
         let mut web = Web::new(config, tickets);
         if config.passport_is_on_web() {
@@ -119,21 +121,22 @@ impl Parts {
             closing,
             limits,
             admission,
-            tasks,
             draining,
             config: config.clone(),
         }
     }
 
-    pub(super) fn running(&self, bound: &Bound) -> Running {
+    pub(super) fn running(&self, bound: &Bound, tasks: TaskTracker) -> Running {
         let timers = &self.config.timers;
+        let (hub, store) = (self.notification.hub.clone(), self.notification.store.clone());
         Running {
             listeners: bound.addresses.clone(),
             admin_socket: None,
-            hub: self.notification.hub.clone(),
-            store: self.notification.store.clone(),
+            alerts: Alerts::new(store.clone(), hub.clone(), &self.config.alerts),
+            hub,
+            store,
             admission: self.admission.clone(),
-            tasks: self.tasks.clone(),
+            tasks,
             closing: self.closing.clone(),
             draining: self.draining.clone(),
             notice: Duration::from_secs(timers.shutdown_notice_minutes.saturating_mul(60)),

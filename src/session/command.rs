@@ -90,6 +90,13 @@ impl<R> Row<R> {
         self
     }
 
+    /// The command exists in this dialect only.
+    #[must_use]
+    pub const fn only(mut self, dialect: Dialect) -> Self {
+        self.dialect = Some(dialect);
+        self
+    }
+
     /// The command carries a payload of at most `bytes_max` bytes.
     #[must_use]
     pub const fn payload(mut self, bytes_max: usize) -> Self {

@@ -23,12 +23,22 @@ pub struct Outbox {
     tail: BytesMut,
     bytes: usize,
     bytes_max: usize,
+    /// Bytes that the transport has taken so far.
+    bytes_written: u64,
+    receipts: VecDeque<Receipt>,
     /// A part of the first chunk is handed over.
     is_front_begun: bool,
     /// Everything is handed over, but the transport may still hold it.
     needs_flush: bool,
     dialect: Dialect,
     trace: Option<Trace>,
+}
+
+/// What is to be done once a line has been handed to the transport.
+struct Receipt {
+    /// The last byte of the line, counted from the connection's first.
+    end: u64,
+    done: Box<dyn FnOnce() + Send>,
 }
 
 /// Shows sizes only: lines may hold secrets.
@@ -47,6 +57,8 @@ impl Outbox {
             tail: BytesMut::new(),
             bytes: 0,
             bytes_max,
+            bytes_written: 0,
+            receipts: VecDeque::new(),
             is_front_begun: false,
             needs_flush: false,
             dialect: Dialect::Msnp9,
@@ -87,6 +99,14 @@ impl Outbox {
         }
     }
 
+    /// Appends one line; `done` is called when the transport has taken all of it, and never if the
+    /// connection ends before. It must not block.
+    pub fn send_with_receipt(&mut self, event: &Event<'_>, done: impl FnOnce() + Send + 'static) {
+        self.send(event);
+        let end = self.bytes_written + self.bytes as u64;
+        self.receipts.push_back(Receipt { end, done: Box::new(done) });
+    }
+
     /// Appends lines that others are sent too; the bytes are shared, not copied.
     pub fn share(&mut self, lines: Bytes) {
         if let Some(trace) = &self.trace {
@@ -103,6 +123,8 @@ impl Outbox {
         self.bytes = begun.as_ref().map_or(0, Bytes::len);
         self.chunks = begun.into_iter().collect();
         self.tail = BytesMut::new();
+        let end = self.bytes_written + self.bytes as u64;
+        self.receipts.retain(|receipt| receipt.end <= end);
     }
 
     /// Bytes waiting.
@@ -159,6 +181,8 @@ impl Outbox {
 
     fn advance(&mut self, mut written: usize) {
         self.bytes = self.bytes.saturating_sub(written);
+        self.bytes_written += written as u64;
+        self.give_receipts();
         while let Some(chunk) = self.chunks.front_mut() {
             if written < chunk.len() {
                 chunk.advance(written);
@@ -170,6 +194,16 @@ impl Outbox {
             self.is_front_begun = false;
         }
         self.chunks = VecDeque::new();
+    }
+
+    fn give_receipts(&mut self) {
+        let written = self.bytes_written;
+        while let Some(receipt) = self.receipts.pop_front_if(|receipt| receipt.end <= written) {
+            (receipt.done)();
+        }
+        if self.receipts.is_empty() {
+            self.receipts = VecDeque::new();
+        }
     }
 
     fn seal_tail(&mut self) {
@@ -215,6 +249,33 @@ mod tests {
         outbox.share(Bytes::from_static(b"FLN a@b.c\r\n"));
         outbox.make_room();
         assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn a_receipt_is_given_for_what_the_transport_has_taken_and_for_nothing_else() {
+        let given = std::sync::Arc::new(parking_lot::Mutex::new(Vec::new()));
+        let mut outbox = Outbox::new(1000);
+        let send = |outbox: &mut Outbox, number: u32| {
+            let given = given.clone();
+            outbox.send_with_receipt(&Event::Out, move || given.lock().push(number));
+            outbox.seal_tail();
+        };
+        (1..=3).for_each(|number| send(&mut outbox, number));
+        outbox.share(Bytes::from_static(b"FLN a@b.c\r\n"));
+        outbox.advance(4);
+        assert_eq!(*given.lock(), [0; 0]);
+        outbox.advance(5);
+        assert_eq!(*given.lock(), [1]);
+        // The second line has been begun and stays, the third is dropped with its receipt.
+        outbox.make_room();
+        outbox.advance(1);
+        assert!(outbox.is_empty());
+        send(&mut outbox, 4);
+        outbox.advance(5);
+        assert_eq!(*given.lock(), [1, 2, 4]);
+        send(&mut outbox, 5);
+        drop(outbox);
+        assert_eq!(*given.lock(), [1, 2, 4], "nobody took the last one");
     }
 
     /// Takes everything at once and keeps it until the second flush.

@@ -33,7 +33,7 @@ impl Trace {
         }
     }
 
-    /// Logs sent lines. Whatever follows a `MSG` line is its payload and left out.
+    /// Logs sent lines. Whatever follows a line that has a payload is left out.
     pub fn sent(&self, lines: &[u8]) {
         for line in lines.split(|b| *b == b'\n') {
             let line = line.trim_ascii_end();
@@ -41,7 +41,7 @@ impl Trace {
                 continue;
             }
             self.log(&format!("S: {}", masked(line)));
-            if line.starts_with(b"MSG ") || line.starts_with(b"NOT ") {
+            if [b"MSG ", b"NOT ", b"IPG "].iter().any(|verb| line.starts_with(*verb)) {
                 break;
             }
         }

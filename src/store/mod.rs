@@ -4,11 +4,14 @@
 pub mod password;
 pub mod sqlite;
 
+mod news;
+
 use crate::model::{
-    AccountId, Address, Applied, Circle, Edit, Group, GroupSet, ListBits, Name, Privacy, Prompt,
-    Properties, Refusal, Roster,
+    AccountId, Address, AlertId, Applied, Circle, Edit, Group, GroupSet, ListBits, Mailbox, Name,
+    Privacy, Prompt, Properties, Refusal, Roster, mail::MailChange,
 };
 use async_trait::async_trait;
+pub use news::{NewAlert, Posted, PublishAlert, PublishMail, Recipients, Waiting};
 pub use password::PasswordHash;
 use std::{collections::HashMap, path::Path};
 
@@ -32,6 +35,8 @@ pub struct Account {
     pub list_version: u32,
     /// When it was made, Unix seconds.
     pub created_at_secs: i64,
+    /// Its mailbox, if it has one.
+    pub mailbox: Option<Mailbox>,
 }
 
 /// What a new session needs, read as of one moment.
@@ -41,6 +46,8 @@ pub struct SignIn {
     pub account: Account,
     /// Who it watches and who may see it.
     pub circle: Circle,
+    /// Whether alerts wait for it; perhaps only such as have expired.
+    pub has_alerts: bool,
 }
 
 /// An account to be made, with everything it starts with.
@@ -68,6 +75,8 @@ pub struct NewAccount {
     pub groups: Vec<Group>,
     /// Its lists.
     pub contacts: Vec<NewContact>,
+    /// Its mailbox, if it has one.
+    pub mailbox: Option<Mailbox>,
 }
 
 impl NewAccount {
@@ -86,6 +95,7 @@ impl NewAccount {
             properties: Properties::new(),
             groups: crate::model::roster::first_groups(),
             contacts: Vec::new(),
+            mailbox: None,
         }
     }
 }
@@ -242,6 +252,56 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
         edit: Edit,
         publish: Publish,
     ) -> Result<Applied, EditError>;
+
+    /// Keeps an alert for its recipients until each has received it or it has expired, durable
+    /// before this returns. `publish` runs after the commit and in commit order, in which the
+    /// numbers of alerts rise. Also forgets all alerts that expired before this one was made.
+    ///
+    /// Of all accounts, those that may not sign in and those for which as many alerts wait as may
+    /// are left out.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if the one recipient does not exist; [`StoreError::Conflict`] if as
+    /// many alerts wait for it as may, or if nobody would be left of all.
+    async fn add_alert(&self, alert: NewAlert, publish: PublishAlert)
+    -> Result<Posted, StoreError>;
+
+    /// The alerts that wait for an account; none for one that does not exist.
+    ///
+    /// # Errors
+    /// Only [`StoreError::Unavailable`].
+    async fn waiting_alerts(&self, id: AccountId, now_secs: i64) -> Result<Waiting, StoreError>;
+
+    /// These accounts need these alerts no more. What is not there is passed over.
+    ///
+    /// # Errors
+    /// Only [`StoreError::Unavailable`].
+    async fn settle_alerts(&self, settled: Vec<(AccountId, AlertId)>) -> Result<(), StoreError>;
+
+    /// Gives an account an empty mailbox or takes it away. One that is there stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    async fn set_mailbox(&self, address: &Address, has_one: bool) -> Result<(), StoreError>;
+
+    /// Counts what is unread anew, durable before this returns; `publish` runs after the commit
+    /// and in commit order.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; [`StoreError::Conflict`] if the account has no mailbox.
+    async fn change_mail(
+        &self,
+        address: &Address,
+        change: MailChange,
+        publish: PublishMail,
+    ) -> Result<Mailbox, StoreError>;
+
+    /// An account, and whether it takes pages: a mobile device that is enabled (`MBE`), and others
+    /// may page it (`MOB`).
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    async fn takes_pages(&self, address: &Address) -> Result<(AccountId, bool), StoreError>;
 
     /// Where the schema stands.
     ///

@@ -2,8 +2,10 @@
 //! open from a second process. Knows no rule of the lists; `model::roster` does.
 
 mod accounts;
+mod alerts;
 mod desk;
 mod edit;
+mod mailboxes;
 mod read;
 mod readers;
 mod replace;
@@ -12,12 +14,16 @@ mod sql;
 mod writer;
 
 use super::{
-    Account, EditError, NewAccount, PasswordHash, Publish, SchemaStatus, SignIn, Store, StoreError,
+    Account, EditError, NewAccount, NewAlert, PasswordHash, Posted, Publish, PublishAlert,
+    PublishMail, SchemaStatus, SignIn, Store, StoreError, Waiting,
 };
 use crate::{
     config::Synchronous,
     metrics::StoreMeters,
-    model::{AccountId, Address, Applied, Edit, Roster, roster::RosterLimits},
+    model::{
+        AccountId, Address, AlertId, Applied, Edit, Mailbox, Roster, mail::MailChange,
+        roster::RosterLimits,
+    },
 };
 use anyhow::{Context, anyhow};
 use async_trait::async_trait;
@@ -110,6 +116,16 @@ pub async fn schema_status(path: &Path) -> Result<SchemaStatus, OpenError> {
         .await
         .map_err(|error| OpenError::Unavailable { database, error: error.into() })?;
     last_status(path, conn).await
+}
+
+/// Writes a consistent copy of the file to `target`, which must not exist, without changing the
+/// file, not even an older schema.
+///
+/// # Errors
+/// [`StoreError::Conflict`] if `target` exists.
+pub async fn backup(path: &Path, target: &Path) -> Result<(), StoreError> {
+    let connect = schema::connect_options(path, Synchronous::Full, schema::BUSY_TIMEOUT);
+    copy_to(connect, target.to_owned()).await
 }
 
 /// The store. Dropping it ends its writer once the queue is empty; [`SqliteStore::close`] also
@@ -246,6 +262,43 @@ impl Store for SqliteStore {
         publish: Publish,
     ) -> Result<Applied, EditError> {
         self.writer.edit(owner, edit, publish).await
+    }
+
+    async fn add_alert(
+        &self,
+        alert: NewAlert,
+        publish: PublishAlert,
+    ) -> Result<Posted, StoreError> {
+        self.writer.alert(alert, publish).await
+    }
+
+    async fn waiting_alerts(&self, id: AccountId, now_secs: i64) -> Result<Waiting, StoreError> {
+        let mut reader = self.readers.take().await?;
+        let outcome = alerts::waiting(reader.conn(), id, now_secs).await;
+        reader.settle(outcome)
+    }
+
+    async fn settle_alerts(&self, settled: Vec<(AccountId, AlertId)>) -> Result<(), StoreError> {
+        self.writer.accounts(Write::SettleAlerts(settled)).await
+    }
+
+    async fn set_mailbox(&self, address: &Address, has_one: bool) -> Result<(), StoreError> {
+        self.writer.accounts(Write::SetMailbox(address.clone(), has_one)).await
+    }
+
+    async fn change_mail(
+        &self,
+        address: &Address,
+        change: MailChange,
+        publish: PublishMail,
+    ) -> Result<Mailbox, StoreError> {
+        self.writer.mail(address.clone(), change, publish).await
+    }
+
+    async fn takes_pages(&self, address: &Address) -> Result<(AccountId, bool), StoreError> {
+        let mut reader = self.readers.take().await?;
+        let outcome = mailboxes::takes_pages(reader.conn(), address).await;
+        reader.settle(outcome)
     }
 
     async fn schema(&self) -> Result<SchemaStatus, StoreError> {

@@ -78,6 +78,7 @@ fn help_reads_as_agreed() {
         "user passwd",
         "user disable",
         "user enable",
+        "user mailbox",
         "user remove",
         "user export",
         "user import",
@@ -120,6 +121,8 @@ fn wrong_usage_is_exit_code_2() {
         ("user add alice@example.test secret", "secret"),
         ("config check --set log.level", "section.key=value"),
         ("db backup", "<FILE>"),
+        ("user mailbox alice@example.test", "--off"),
+        ("user mailbox alice@example.test --on --off", "cannot be used with"),
     ] {
         let ran = home.run(line);
         assert_eq!(ran.code, 2, "{line}: {ran:?}");
@@ -279,6 +282,16 @@ fn an_account_lives_from_add_to_remove() {
     assert!(home.ok("user list", "").contains("disabled"));
     home.ok("user enable alice@example.test", "");
 
+    assert_eq!(home.json("user show alice@example.test --json")["mailbox"], Value::Null);
+    let given = home.ok("user mailbox alice@example.test --on", "");
+    assert_eq!(given, "alice@example.test has a mailbox\n");
+    let mailbox = &home.json("user show alice@example.test --json")["mailbox"];
+    assert_eq!(mailbox, &serde_json::json!({ "unread": 0, "folders_unread": 0 }));
+    let shown = home.ok("user show alice@example.test", "");
+    assert!(shown.contains("mailbox        0 unread, 0 in other folders\n"), "{shown}");
+    let taken = home.ok("user mailbox alice@example.test --off", "");
+    assert_eq!(taken, "alice@example.test has no mailbox\n");
+
     let shown = home.json("user show alice@example.test --json");
     assert_eq!(shown["enabled"], true);
     assert_eq!((&shown["privacy"], &shown["prompt"]), (&"AL".into(), &"A".into()));
@@ -330,6 +343,7 @@ fn what_cannot_be_done_is_said_and_exit_code_1() {
         ("user show bob@example.test", "", "no account bob@example.test"),
         ("user passwd bob@example.test", "secret\n", "no account bob@example.test"),
         ("user disable bob@example.test", "", "no account bob@example.test"),
+        ("user mailbox bob@example.test --on", "", "no account bob@example.test"),
         ("user remove bob@example.test", "", "no account bob@example.test"),
     ] {
         let ran = home.run_with(line, &[], stdin);

@@ -1,12 +1,17 @@
 //! A crowd over real sockets: clients of both dialects do at random, all at once, whatever clients
-//! do. Each judges its own stream line by line; in the end all views must be what the rules of
-//! `presence-rules.md` §2 make of the store's lists and the last statuses. Which order the server
-//! sees is not repeatable; what each client does is.
+//! do: sign in and out, change status, and every command that edits a list. Each judges its own
+//! stream line by line; in the end all views must be what the rules of `presence-rules.md` §2 make
+//! of the store's lists and the last statuses, and all versions what the answered edits make. Which
+//! order the server sees is not repeatable; what each client does is.
 
 mod actor;
 mod view;
 
-use crate::support::{TestServer, server::new_account};
+use crate::support::{
+    TestServer,
+    book::{Book, Entry},
+    server::new_account,
+};
 use actor::Actor;
 use msnd::{
     model::{Address, ListBits, Name, Privacy, Roster},
@@ -14,7 +19,7 @@ use msnd::{
 };
 use rstest::rstest;
 use std::collections::{BTreeMap, BTreeSet};
-use view::{Lists, Shown};
+use view::Shown;
 
 /// Everybody.
 const PEOPLE: [&str; 8] = [
@@ -37,10 +42,15 @@ fn every_view_follows_the_rules(#[values(1, 2, 3)] seed: u64) {
         config.challenge.policy = msnd::config::ChallengePolicy::Log;
     });
     server.add((0..PEOPLE.len()).map(account).collect());
+    let versions: BTreeMap<_, _> =
+        PEOPLE.into_iter().map(|user| (user, roster(&server, user).version)).collect();
+    // Who is told of a property depends on who watches at that moment: without, it can be counted.
+    let shares = seed != 2;
     let mut actors = std::thread::scope(|scope| {
         let running: Vec<_> = (0..PEOPLE.len())
             .map(|index| {
-                let mut actor = Actor::new(&server, index, seed, initial_lists(index));
+                let book = initial_book(index);
+                let mut actor = Actor::new(&server, index, seed, book, shares);
                 scope.spawn(move || {
                     (0..TURNS).for_each(|_| actor.take_turn());
                     actor
@@ -52,6 +62,25 @@ fn every_view_follows_the_rules(#[values(1, 2, 3)] seed: u64) {
     // Whatever anybody did has been answered, so whatever it means to others is on its way.
     actors.iter_mut().for_each(Actor::catch_up);
     compare(&server, &actors);
+    count(&server, &actors, &versions, shares);
+}
+
+/// Every version has risen by exactly the edits that were answered, one's own and those of others.
+fn count(server: &TestServer, actors: &[Actor<'_>], before: &BTreeMap<&str, u32>, shares: bool) {
+    for actor in actors {
+        let others = || actors.iter().filter(|other| other.address != actor.address);
+        let own = actor.done.iter().filter(|outcome| outcome.changes).count();
+        let mirrored = others().flat_map(|other| &other.done).filter(|outcome| {
+            outcome.watched.as_deref() == Some(actor.address)
+                || outcome.unwatched.contains(actor.address)
+        });
+        let told =
+            others().flat_map(|other| &other.done).filter(|done| done.told.is_some()).count();
+        let least = before[actor.address] as usize + own + mirrored.count();
+        let version = roster(server, actor.address).version as usize;
+        assert!((least..=least + told).contains(&version), "{}: {version}", actor.address);
+        assert_eq!(told > 0, shares);
+    }
 }
 
 /// All views against the rules, the store's lists, and the last statuses.
@@ -60,7 +89,8 @@ fn compare(server: &TestServer, actors: &[Actor<'_>]) {
         PEOPLE.into_iter().map(|user| (user, roster(server, user))).collect();
     for actor in actors {
         let roster = &rosters[actor.address];
-        assert_eq!(actor.lists, lists(roster), "lists of {}", actor.address);
+        let stored = Book::stored(actor.address, &name(server, actor.address), roster);
+        assert!(actor.book.agrees_with(&stored), "not {stored:#?}\nbut {:#?}", actor.book);
         let watchers: BTreeSet<&str> = PEOPLE
             .into_iter()
             .filter(|other| is_on(&rosters[other], ListBits::FORWARD, actor.address))
@@ -99,19 +129,6 @@ fn is_on(roster: &Roster, list: ListBits, user: &str) -> bool {
     roster.contacts.iter().any(|known| known.address.as_str() == user && known.lists.has(list))
 }
 
-fn lists(roster: &Roster) -> Lists {
-    let on = |list| {
-        let on_it = roster.contacts.iter().filter(|known| known.lists.has(list));
-        on_it.map(|known| known.address.to_string()).collect()
-    };
-    Lists {
-        forward: on(ListBits::FORWARD),
-        allow: on(ListBits::ALLOW),
-        block: on(ListBits::BLOCK),
-        blocks_others: roster.privacy == Privacy::BlockOthers,
-    }
-}
-
 fn roster(server: &TestServer, user: &str) -> Roster {
     let store = server.store();
     let address = Address::parse(user).unwrap();
@@ -127,33 +144,29 @@ fn name(server: &TestServer, user: &str) -> String {
 }
 
 /// Everybody watches the three that follow; some are blocked, two let nobody in who is not allowed.
-fn initial_lists(index: usize) -> Lists {
-    let other = |step: usize| PEOPLE[(index + step) % PEOPLE.len()];
-    Lists {
-        forward: owned(&[other(1), other(2), other(3)]),
-        allow: owned(&[other(5), other(6)]),
-        block: owned(&[other(7)]),
-        blocks_others: index % 4 == 3,
+fn initial_book(index: usize) -> Book {
+    let mut book = Book::new(PEOPLE[index], &new_account(PEOPLE[index]).name.to_string());
+    for (step, lists) in [(1, 1), (2, 1), (3, 1), (5, 2), (6, 2), (7, 4)] {
+        let user = PEOPLE[(index + step) % PEOPLE.len()];
+        let groups = (lists == 1).then_some(0).into_iter().collect();
+        book.contacts.insert(user.into(), Entry { lists, groups, name: Some(user.into()) });
     }
+    book.blocks_others = index % 4 == 3;
+    book
 }
 
 fn account(index: usize) -> NewAccount {
-    let lists = initial_lists(index);
+    let book = initial_book(index);
     let mut account = new_account(PEOPLE[index]);
-    if lists.blocks_others {
+    if book.blocks_others {
         account.privacy = Privacy::BlockOthers;
     }
-    let entry = |list: ListBits| {
-        move |user: &String| NewContact {
-            address: Address::parse(user).unwrap(),
-            name: Name::new(user).unwrap(),
-            lists: list,
-            groups: msnd::model::GroupSet::default(),
-        }
-    };
-    account.contacts.extend(lists.forward.iter().map(entry(ListBits::FORWARD)));
-    account.contacts.extend(lists.allow.iter().map(entry(ListBits::ALLOW)));
-    account.contacts.extend(lists.block.iter().map(entry(ListBits::BLOCK)));
+    account.contacts.extend(book.contacts.iter().map(|(user, entry)| NewContact {
+        address: Address::parse(user).unwrap(),
+        name: Name::new(user).unwrap(),
+        lists: ListBits(entry.lists),
+        groups: msnd::model::GroupSet::default(),
+    }));
     account
 }
 

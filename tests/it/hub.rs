@@ -1,14 +1,13 @@
 //! The hub against the rules: random interleavings of many sessions, every line that every
 //! session received compared with what a model computes from `presence-rules.md` §2 and §3 alone.
 
+mod cases;
 mod rules;
 
 use bytes::Bytes;
 use msnd::{
-    hub::{
-        Card, Counts, Event, Facts, Hub, Inbox, ListEvent, Member, Person, SessionId, SignIn, Stale,
-    },
-    model::{Address, Applied, Change, Circle, List, Name, Presence, Privacy, Status},
+    hub::{Card, Counts, Event, Facts, Hub, Inbox, ListEvent, Member, Person, SessionId, SignIn},
+    model::{Applied, Change, Circle, List, Name, Presence, Privacy, PropertyKey, Status},
     notification::nln,
     protocol::Dialect,
 };
@@ -29,16 +28,22 @@ enum Step {
     Show(usize, Status, u32, Option<u8>),
     Watch(usize, usize),
     Unwatch(usize, usize),
+    /// A group goes, and with it these people as far as they are on the forward list.
+    RemoveGroup(usize, BTreeSet<usize>),
     List(usize, List, usize),
     Unlist(usize, List, usize),
     Mode(usize, Privacy),
     Rename(usize, u8),
+    Set(usize, PropertyKey),
+    /// Something that only the owner sees.
+    Tidy(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let who = 0..PEOPLE;
     let status = (0..Status::ALL.len()).prop_map(|index| Status::ALL[index].0);
     let list = prop_oneof![Just(List::Allow), Just(List::Block)];
+    let key = (0..PropertyKey::ALL.len()).prop_map(|index| PropertyKey::ALL[index].0);
     let mode = prop_oneof![Just(Privacy::AllowOthers), Just(Privacy::BlockOthers)];
     prop_oneof![
         3 => who.clone().prop_map(Step::SignIn),
@@ -52,7 +57,11 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (who.clone(), list, who.clone())
             .prop_map(|(one, list, other)| Step::Unlist(one, list, other)),
         1 => (who.clone(), mode).prop_map(|(who, mode)| Step::Mode(who, mode)),
-        1 => (who, 0u8..3).prop_map(|(who, name)| Step::Rename(who, name)),
+        1 => (who.clone(), 0u8..3).prop_map(|(who, name)| Step::Rename(who, name)),
+        1 => (who.clone(), proptest::collection::btree_set(who.clone(), 0..PEOPLE))
+            .prop_map(|(who, group)| Step::RemoveGroup(who, group)),
+        2 => (who.clone(), key).prop_map(|(who, key)| Step::Set(who, key)),
+        1 => who.prop_map(Step::Tidy),
     ]
 }
 
@@ -64,8 +73,11 @@ impl Step {
             | Self::Unwatch(who, _)
             | Self::List(who, ..)
             | Self::Unlist(who, ..)
+            | Self::RemoveGroup(who, _)
             | Self::Mode(who, _)
-            | Self::Rename(who, _) => Some(*who),
+            | Self::Rename(who, _)
+            | Self::Set(who, _)
+            | Self::Tidy(who) => Some(*who),
             Self::SignIn(_) | Self::SignOut(_) | Self::Show(..) => None,
         }
     }
@@ -78,10 +90,10 @@ struct Expect {
     iln_to: Option<usize>,
     /// The `ILN`s it got.
     ilns: Vec<String>,
-    /// A list line for somebody.
-    told: Option<(usize, String)>,
+    /// List lines, and for whom.
+    told: Vec<(usize, String)>,
     /// Who took whom off the forward list.
-    unwatched: Option<(usize, usize)>,
+    unwatched: Option<(usize, BTreeSet<usize>)>,
     /// A new session, which must not see a trace of an old one.
     starts_blank: Option<usize>,
 }
@@ -120,7 +132,7 @@ impl Bench {
         {
             return;
         }
-        match *step {
+        match step.clone() {
             Step::SignIn(who) => self.sign_in(who, &before),
             Step::SignOut(who) => {
                 if self.sessions.remove(&who).is_some() {
@@ -146,7 +158,7 @@ impl Bench {
                         who,
                         Change::Watched { contact: id(whom), reverse_version, properties: None },
                         &before,
-                        Some((whom, reverse_version, "ADD 0 RL")),
+                        &[(whom, format!("ADD 0 RL {reverse_version}"))],
                     );
                 }
             }
@@ -157,10 +169,30 @@ impl Bench {
                         who,
                         Change::Unwatched { contact: id(whom), reverse_version },
                         &before,
-                        Some((whom, reverse_version, "REM 0 RL")),
+                        &[(whom, format!("REM 0 RL {reverse_version}"))],
                     );
                 }
             }
+            Step::RemoveGroup(who, group) => {
+                let account = &mut self.model.0[who];
+                let dropped: Vec<usize> =
+                    account.forward.extract_if(.., |whom| group.contains(whom)).collect();
+                let dropped: Vec<_> =
+                    dropped.into_iter().map(|whom| (whom, self.bump(whom))).collect();
+                let told: Vec<_> =
+                    dropped.iter().map(|(whom, v)| (*whom, format!("REM 0 RL {v}"))).collect();
+                let dropped = dropped.into_iter().map(|(whom, v)| (id(whom), v)).collect();
+                self.apply(who, Change::GroupRemoved { dropped }, &before, &told);
+            }
+            Step::Set(who, key) => {
+                let told = if key.is_shared() { self.watchers(who) } else { Vec::new() };
+                let told: Vec<_> = told.into_iter().map(|whom| (whom, self.bump(whom))).collect();
+                let lines: Vec<_> =
+                    told.iter().map(|(whom, v)| (*whom, format!("BPR {key} {v}"))).collect();
+                let told = told.into_iter().map(|(whom, v)| (id(whom), v)).collect();
+                self.apply(who, Change::Property { key, value: None, told }, &before, &lines);
+            }
+            Step::Tidy(who) => self.apply(who, Change::Private, &before, &[]),
             Step::List(who, list, whom) => {
                 let account = &mut self.model.0[who];
                 let (set, opposite) = match list {
@@ -168,20 +200,20 @@ impl Bench {
                     _ => (&mut account.block, &account.allow),
                 };
                 if !opposite.contains(&whom) && set.insert(whom) {
-                    self.apply(who, Change::Listed { list, contact: id(whom) }, &before, None);
+                    self.apply(who, Change::Listed { list, contact: id(whom) }, &before, &[]);
                 }
             }
             Step::Unlist(who, list, whom) => {
                 let account = &mut self.model.0[who];
                 let set = if list == List::Allow { &mut account.allow } else { &mut account.block };
                 if set.remove(&whom) {
-                    self.apply(who, Change::Unlisted { list, contact: id(whom) }, &before, None);
+                    self.apply(who, Change::Unlisted { list, contact: id(whom) }, &before, &[]);
                 }
             }
             Step::Mode(who, mode) => {
                 if self.model.0[who].mode != mode {
                     self.model.0[who].mode = mode;
-                    self.apply(who, Change::Privacy(mode), &before, None);
+                    self.apply(who, Change::Privacy(mode), &before, &[]);
                 }
             }
             Step::Rename(who, name) => {
@@ -189,7 +221,7 @@ impl Bench {
                 if self.model.0[who].name != name {
                     self.model.0[who].name.clone_from(&name);
                     let name = Name::new(&name).unwrap();
-                    self.apply(who, Change::Renamed { name }, &before, None);
+                    self.apply(who, Change::Renamed { name }, &before, &[]);
                 }
             }
         }
@@ -218,27 +250,29 @@ impl Bench {
         self.check(before, &Expect { starts_blank: Some(who), ..Expect::default() });
     }
 
-    /// A committed edit of `who`'s roster, with what it means to the other party's reverse list.
-    fn apply(
-        &mut self,
-        who: usize,
-        change: Change,
-        before: &Model,
-        reverse: Option<(usize, u32, &str)>,
-    ) {
+    /// A committed edit of `who`'s roster, with what it means to the lists of others.
+    fn apply(&mut self, who: usize, change: Change, before: &Model, told: &[(usize, String)]) {
         let version = self.bump(who);
         let (member, inbox, person) = &self.sessions[&who];
         let queued = inbox.len();
-        let removed = matches!(change, Change::Unwatched { .. });
+        let is_removal = matches!(change, Change::Unwatched { .. } | Change::GroupRemoved { .. });
         let iln_to = matches!(change, Change::Watched { .. }).then_some(who);
         let applied = Applied { owner: id(who), version, change };
         let outcome = self.hub.apply(&applied, person, member.session());
         assert_eq!(outcome.queued_before, queued);
         let ilns = outcome.now_visible.iter().map(iln).collect();
-        let told = reverse
-            .map(|(whom, version, verb)| (whom, format!("{verb} {version} {}", address(who))));
-        let unwatched = reverse.filter(|_| removed).map(|(whom, ..)| (who, whom));
+        let unwatched = is_removal.then(|| (who, told.iter().map(|(whom, _)| *whom).collect()));
+        let told = told.iter().map(|(whom, line)| (*whom, format!("{line} {}", address(who))));
+        let told = told.collect();
         self.check(before, &Expect { iln_to, ilns, told, unwatched, starts_blank: None });
+    }
+
+    /// Who watches `who` and may see it.
+    fn watchers(&self, who: usize) -> Vec<usize> {
+        let model = &self.model;
+        let is_seer =
+            |whom: &usize| model.0[*whom].forward.contains(&who) && model.allowed(*whom, who);
+        (0..PEOPLE).filter(is_seer).collect()
     }
 
     /// Compares what every session received with the rules, line by line.
@@ -250,14 +284,14 @@ impl Bench {
             if expect.starts_blank != Some(*who) {
                 expected = before.lines(&self.model, *who, expect.iln_to == Some(*who));
             }
-            if let Some((_, whom)) = expect.unwatched.filter(|(remover, _)| remover == who) {
+            if let Some((_, gone)) = expect.unwatched.as_ref().filter(|(by, _)| by == who) {
                 // Who removes a contact is told nothing of it.
-                expected.retain(|line| *line != format!("FLN {}", address(whom)));
+                let fln = |whom: &usize| format!("FLN {}", address(*whom));
+                expected.retain(|line| !gone.iter().any(|whom| *line == fln(whom)));
             }
-            if let Some((_, told)) = expect.told.as_ref().filter(|(whom, _)| whom == who)
-                && matches!(self.model.0[*who].session, Some(Some(_)))
-            {
-                expected.push(told.clone());
+            if matches!(self.model.0[*who].session, Some(Some(_))) {
+                let told = expect.told.iter().filter(|(whom, _)| whom == who);
+                expected.extend(told.map(|(_, line)| line.clone()));
             }
             if expect.iln_to == Some(*who) {
                 received.extend(expect.ilns.iter().cloned());
@@ -291,10 +325,13 @@ fn line(event: &Event) -> String {
                 format!("REM 0 RL {version} {}", by.address)
             }
             ListEvent::Property { version, by, key, .. } => {
-                format!("BPR {version} {} {key}", by.address)
+                format!("BPR {key} {version} {}", by.address)
             }
         },
         Event::Ring(ring) => format!("RNG {} {}", ring.room, ring.caller.address),
+        Event::Alert(posted) => format!("NOT {}", posted.id),
+        Event::Mail(news) => format!("MSG {}", news.mailbox.inbox_unread),
+        Event::Page(page) => format!("IPG {}", page.from()),
         Event::Replaced => "OUT OTH".into(),
         Event::Expelled => "expelled".into(),
         Event::Kicked => "kicked".into(),
@@ -316,172 +353,7 @@ proptest! {
     }
 }
 
-/// Signs `who` in with `forward` on its list.
-fn join(hub: &Hub, who: usize, forward: &[usize]) -> (Member, Inbox, Arc<Person>) {
-    let person = Person::new(id(who), address(who), Name::new("x").unwrap());
-    let circle =
-        Circle { forward: forward.iter().map(|who| id(*who)).collect(), ..Circle::default() };
-    let session = SessionId(who as u64);
-    let sign_in = sign_in(session, person.clone(), circle, 7);
-    let (member, inbox) = hub.expect(id(who)).sign_in(sign_in).unwrap();
-    (member, inbox, person)
-}
-
-fn online(client_id: u32) -> Presence {
-    Presence { status: Status::Online, client_id, object: None }
-}
-
-#[test]
-fn lists_read_before_a_committed_change_are_refused() {
-    for signs_out_meanwhile in [false, true] {
-        let hub = Hub::new(10);
-        let (member, _inbox, person) = join(&hub, 1, &[2]);
-        let session = member.session();
-        let arrival = hub.expect(id(1));
-        // The new session reads the lists here, at version 8; then the old one edits them.
-        let change = Change::Unwatched { contact: id(2), reverse_version: 3 };
-        hub.apply(&Applied { owner: id(1), version: 9, change }, &person, session);
-        if signs_out_meanwhile {
-            drop(member);
-        }
-        let read_at = |version| sign_in(SessionId(2), person.clone(), Circle::default(), version);
-        assert_eq!(arrival.sign_in(read_at(8)).map(drop), Err(Stale));
-        assert_eq!(arrival.sign_in(read_at(9)).map(drop), Ok(()));
-    }
-}
-
 /// A sign-in with MSNP9.
 fn sign_in(session: SessionId, person: Arc<Person>, circle: Circle, version: u32) -> SignIn {
     SignIn { session, person, circle, version, facts: Facts::unknown(Dialect::Msnp9) }
-}
-
-#[test]
-fn a_removed_account_is_seen_by_nobody_and_signed_out() {
-    let hub = Hub::new(10);
-    let (alice, mut alice_inbox, _) = join(&hub, 1, &[2]);
-    let (bob, mut bob_inbox, _) = join(&hub, 2, &[]);
-    let _ = alice.set_presence(online(1));
-    let _ = bob.set_presence(online(1));
-    hub.forget(id(2));
-    let lines: Vec<_> =
-        std::iter::from_fn(|| alice_inbox.try_recv()).map(|event| line(&event)).collect();
-    assert_eq!(lines[1..], [format!("FLN {}", address(2))]);
-    assert!(matches!(bob_inbox.try_recv(), Some(Event::Expelled)));
-    assert_eq!(hub.counts(), Counts { sessions: 1, watches: 0 });
-}
-
-#[test]
-fn a_session_that_falls_behind_is_dropped_alone() {
-    let hub = Hub::new(3);
-    let (slow, mut slow_inbox, _) = join(&hub, 1, &[]);
-    let _ = slow.set_presence(online(0));
-    let (watcher, mut watcher_inbox, _) = join(&hub, 2, &[1]);
-    let _ = watcher.set_presence(online(0));
-    let (busy, _busy_inbox, person) = join(&hub, 3, &[]);
-    for version in 8..12 {
-        // Status changes would be merged; what happens to lists must all be told.
-        let change = Change::Watched { contact: id(1), reverse_version: version, properties: None };
-        hub.apply(&Applied { owner: id(3), version, change }, &person, busy.session());
-    }
-    let heard: Vec<_> =
-        std::iter::from_fn(|| watcher_inbox.try_recv()).map(|event| line(&event)).collect();
-    assert_eq!(heard, [format!("FLN {}", address(1))]);
-    assert_eq!(std::iter::from_fn(|| slow_inbox.try_recv()).count(), 3);
-    assert!(slow_inbox.is_closed());
-    assert_eq!(hub.counts().sessions, 2);
-}
-
-#[test]
-fn a_new_account_takes_the_place_of_a_removed_one_of_the_same_name() {
-    let hub = Hub::new(10);
-    let (alice, mut alice_inbox, _) = join(&hub, 1, &[2, 3]);
-    let _ = alice.set_presence(online(1));
-    let (old, mut old_inbox, _) = join(&hub, 2, &[]);
-    let _ = old.set_presence(online(1));
-    let person = Person::new(id(3), address(2), Name::new("x").unwrap());
-    let sign_in = sign_in(SessionId(9), person, Circle::default(), 1);
-    let (new, _new_inbox) = hub.expect(id(3)).sign_in(sign_in).unwrap();
-    let _ = new.set_presence(online(2));
-    let heard: Vec<_> =
-        std::iter::from_fn(|| alice_inbox.try_recv()).map(|event| line(&event)).collect();
-    let nln = |client_id| format!("NLN NLN {} x {client_id}", address(2));
-    assert_eq!(heard, [nln(1), format!("FLN {}", address(2)), nln(2)]);
-    assert!(matches!(old_inbox.try_recv(), Some(Event::Expelled)));
-}
-
-#[test]
-fn who_is_not_in_the_list_just_fetched_is_not_seen_any_more() {
-    let hub = Hub::new(10);
-    let (alice, mut alice_inbox, _) = join(&hub, 1, &[2, 3]);
-    let _ = alice.set_presence(online(1));
-    let (bob, _bob_inbox, _) = join(&hub, 2, &[]);
-    let _ = bob.set_presence(online(1));
-    assert_eq!(alice_inbox.len(), 1);
-    let left = [id(3)].into();
-    assert_eq!(hub.reconcile(id(1), alice.session(), &left, 6), Err(Stale));
-    assert_eq!(hub.reconcile(id(1), alice.session(), &left, 8), Ok(()));
-    let _ = bob.set_presence(online(2));
-    drop(bob);
-    assert!(alice_inbox.try_recv().is_none());
-}
-
-/// Many threads change everything at once; afterwards everybody's view is the truth, and nobody
-/// ever saw one person's changes out of order.
-#[test]
-fn concurrent_changes_are_seen_in_order_and_completely() {
-    const ROUNDS: u32 = 300;
-    let hub = Hub::new(1_000_000);
-    let everybody: Vec<usize> = (0..PEOPLE).collect();
-    let ends: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = everybody
-            .iter()
-            .map(|who| {
-                let (hub, everybody) = (&hub, &everybody);
-                scope.spawn(move || {
-                    let mut joined = join(hub, *who, everybody);
-                    let mut view = BTreeMap::new();
-                    for round in 1..=ROUNDS {
-                        if round % 50 == 0 {
-                            drop(joined);
-                            joined = join(hub, *who, everybody);
-                            view.clear();
-                        }
-                        let entered = joined.0.set_presence(online(round));
-                        for card in entered.visible.iter().flatten() {
-                            see(&mut view, &Event::Online(card.clone()));
-                        }
-                        while let Some(event) = joined.1.try_recv() {
-                            see(&mut view, &event);
-                        }
-                    }
-                    (joined, view)
-                })
-            })
-            .collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-    });
-    // Nobody may leave before everybody has looked.
-    let mut ends: Vec<_> = ends;
-    for ((_member, inbox, _), view) in &mut ends {
-        while let Some(event) = inbox.try_recv() {
-            see(view, &event);
-        }
-        let expected: BTreeMap<_, _> =
-            everybody.iter().map(|who| (address(*who), ROUNDS)).collect();
-        assert_eq!(*view, expected);
-    }
-}
-
-/// Takes an event into a view, refusing what must never be seen.
-fn see(view: &mut BTreeMap<Address, u32>, event: &Event) {
-    match event {
-        Event::Online(card) => {
-            let old = view.insert(card.person.address.clone(), card.presence.client_id);
-            assert!(old.is_none_or(|old| old < card.presence.client_id), "out of order");
-        }
-        Event::Offline(person) => {
-            assert!(view.remove(&person.address).is_some(), "FLN of somebody unseen");
-        }
-        other => panic!("unexpected {other:?}"),
-    }
 }

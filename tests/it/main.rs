@@ -3,8 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod admin;
+mod alerts;
 mod cli;
 mod conversations;
+mod cost;
+mod crash;
 mod crowd;
 mod edge;
 mod fuzz;
@@ -21,3 +24,4 @@ mod store;
 mod support;
 mod tidy;
 mod transcripts;
+mod web;

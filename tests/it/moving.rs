@@ -23,6 +23,7 @@ privacy = "BL"
 prompt = "N"
 properties = { PHM = "46 555", MOB = "N" }
 list_version = 41
+mailbox = { unread = 3 }
 created = 2004-01-01T12:00:00Z
 order = ["carol@example.test", "dave@example.test", "bob@example.test"]
 
@@ -76,6 +77,7 @@ fn a_moved_network_is_the_same_to_the_byte() {
     let old = network();
     let text = old.ok("user export", "");
     assert!(!text.contains("secret") && text.contains("$argon2id$v=19$m=19456,t=2,p=1$"), "{text}");
+    assert!(text.contains("mailbox = { unread = 3, folders_unread = 0 }\n"), "{text}");
     assert!(text.contains("name = \"Alice \\\"A\\\" \\\\ 🌻\"\n"), "{text}");
     assert!(text.contains("created = 2004-01-01T12:00:00Z\nlist_version = 41\n"), "{text}");
 

@@ -8,7 +8,9 @@ mod edits;
 mod file;
 mod groups;
 mod lists_model;
+mod news;
 mod order;
+mod schema_one;
 mod settings;
 
 use msnd::{

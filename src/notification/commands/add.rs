@@ -4,7 +4,8 @@
 //! Direction: client to NS
 //! Replies: `ADD n list ver email name [group]`; for a new forward contact four `BPR`s and, if it
 //! is visible, an `ILN n`. The added person gets `ADD 0 RL ver email name`
-//! Errors: 201, 205, 224, 215, 219, 210 in this priority; `RL`, unknown list, over-long name: close
+//! Errors: 201, 205, 224, 215, 219, 210 in this priority; database failure 603; `RL`, unknown list,
+//! over-long name: close
 //! Source: reference `ns-commands.md` ADD; README §4.3; `presence-rules.md` §3, §5
 //! Quirks: aMSN files by the group of the reply, so forward adds always carry one; Twisted rejects
 //! one on the other lists. bitlbee blocks without taking off the allow list first: 219.

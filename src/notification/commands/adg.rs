@@ -3,7 +3,8 @@
 //! Syntax: `ADG n name [0]`
 //! Direction: client to NS
 //! Replies: `ADG n ver name id 0`
-//! Errors: 229 name too long, 201 name undecodable, 223 too many groups; a huge name: close
+//! Errors: 229 name too long, 201 name undecodable, 223 too many groups, 603 database failure; a
+//! huge name: close
 //! Source: reference `ns-commands.md` ADG; README §3.4
 
 use crate::{

@@ -3,7 +3,7 @@
 //! Syntax: `BLP n AL|BL`
 //! Direction: client to NS
 //! Replies: `BLP n ver AL|BL`; `FLN` to those who lose sight, `NLN` to those who gain it
-//! Errors: 218 same value; other value: close
+//! Errors: 218 same value, 603 database failure; other value: close
 //! Source: reference `ns-commands.md` BLP; `presence-rules.md` §2, §3
 
 use crate::{

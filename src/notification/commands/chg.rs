@@ -3,8 +3,9 @@
 //! Syntax: `CHG n status [clientid [object]]`
 //! Direction: client to NS
 //! Replies: `CHG` as sent (MSNP8: always with client id); after the first one an `ILN n` for
-//! everybody visible and a challenge
-//! Errors: `FLN` 201; unknown status, bad client id: close
+//! everybody visible, a challenge, and what waited: unread mail (`MSG`) and alerts (`NOT`)
+//! Errors: `FLN` 201; unknown status, bad client id: close; in MSNP9 an object over 4096 bytes or a
+//! word behind it: close
 //! Source: reference `ns-commands.md` CHG; `presence-rules.md` §3, §9
 //! Quirks: Kopete ends the line with a space. A missing client id counts as 0 and drops the
 //! object. MSNP8 clients have no object; further words of theirs are ignored.
@@ -57,6 +58,7 @@ pub(super) async fn handle(
         if !session.challenged.is_outstanding() {
             session.ask_challenge(TrId::ZERO, outbox)?;
         }
+        session.tell_waiting(outbox).await?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! Syntax: `GTC n A|N`
 //! Direction: client to NS
 //! Replies: `GTC n ver A|N`
-//! Errors: 218 same value; other value: close
+//! Errors: 218 same value, 603 database failure; other value: close
 //! Source: reference `ns-commands.md` GTC
 
 use crate::{

@@ -10,6 +10,7 @@ mod gtc;
 mod ims;
 mod out;
 mod pag;
+mod pgd;
 mod png;
 mod prp;
 mod qry;
@@ -27,7 +28,7 @@ mod xfr;
 use super::{Notification, State};
 use crate::{
     model::{Name, NameError, name::FRIENDLY_NAME_BYTES_MAX},
-    protocol::{ArgError, ErrorCode, escape},
+    protocol::{ArgError, Dialect, ErrorCode, escape},
     session::{
         Reason, Reject, Row, Stage, Stages,
         commands::{cvr, ver},
@@ -42,6 +43,9 @@ const QRY_PAYLOAD_BYTES_MAX: usize = 8192;
 const SDC_PAYLOAD_BYTES_MAX: usize = 8192;
 /// Payload of `PAG`.
 const PAG_PAYLOAD_BYTES_MAX: usize = 8192;
+
+/// Payload of `PGD`: a page in XML, perhaps with a telephone number.
+const PGD_PAYLOAD_BYTES_MAX: usize = 8192;
 
 /// A row whose handler gets the signed-in session and can therefore not run without one.
 macro_rules! signed_in {
@@ -107,6 +111,9 @@ pub(super) const ROWS: &[Row<Notification>] = &[
     signed_in!("IMS", (1, 1), ims::handle, "conversations on or off"),
     signed_in!("PAG", (3, 3), pag::handle, "page a mobile device (MSNP8)")
         .payload(PAG_PAYLOAD_BYTES_MAX),
+    signed_in!("PGD", (3, 3), pgd::handle, "page somebody's device (MSNP9)")
+        .payload(PGD_PAYLOAD_BYTES_MAX)
+        .only(Dialect::Msnp9),
 ];
 
 async fn greet(

@@ -3,8 +3,8 @@
 //! Syntax: `PRP n key [value]`
 //! Direction: client to NS
 //! Replies: `PRP n ver key [value]`; `BPR ver email key [value]` to those who watch and may see us
-//! Errors: 715 unknown or short key; 201 undecodable or illegal value; key over 3 or value over 95
-//! bytes: close
+//! Errors: 715 unknown or short key; 201 undecodable or illegal value; database failure 603; key
+//! over 3 or value over 95 bytes: close
 //! Source: reference `ns-commands.md` PRP; README §3.4
 //! Quirks: `MOB` stays `N` while `MBE` is not `Y`: the reply carries the value in force.
 

@@ -4,8 +4,8 @@
 //! Direction: client to NS
 //! Replies: `REA n ver email name`; for the own handle an `NLN` with the new name to everybody
 //! who sees us
-//! Errors: 209 name undecodable, 216 on none of my lists, 800 own name changed too often;
-//! over-long name: close
+//! Errors: 209 name undecodable, 216 on none of my lists, 800 own name changed too often, 603
+//! database failure; over-long name: close
 //! Source: reference `ns-commands.md` REA; `presence-rules.md` §3
 //! Quirks: clients that have themselves on their list answer the `NLN` with the same `REA`; an
 //! unchanged name is therefore told to nobody and counts for nothing.

@@ -3,7 +3,8 @@
 //! Syntax: `REG n id name [0]`
 //! Direction: client to NS
 //! Replies: `REG n ver id name 0`
-//! Errors: 229 name too long, 201 name undecodable, 224 no such group; a huge name: close
+//! Errors: 229 name too long, 201 name undecodable, 224 no such group, 603 database failure; a huge
+//! name, a number that is none: close
 //! Source: reference `ns-commands.md` REG
 //! Quirks: group 0 may be renamed; the official client does so at its first sign-in.
 

@@ -4,7 +4,7 @@
 //! Direction: client to NS
 //! Replies: `REM n list ver email [group]`. Somebody who leaves the forward list gets
 //! `REM 0 RL ver email`
-//! Errors: 224, 216, 225 in this priority; `RL`, unknown list: close
+//! Errors: 224, 216, 225 in this priority; database failure 603; `RL`, unknown list: close
 //! Source: reference `ns-commands.md` REM; `presence-rules.md` §3
 //! Quirks: leaving the last group is leaving the list; Kopete always names a group.
 

@@ -4,7 +4,7 @@
 //! Direction: client to NS
 //! Replies: `RMG n ver id`. Contacts without any other group leave the forward list and get
 //! `REM 0 RL ver email`
-//! Errors: 224 no such group, 230 group 0
+//! Errors: 224 no such group, 230 group 0, 603 database failure; a number that is none: close
 //! Source: reference `ns-commands.md` RMG; `presence-rules.md` §3, §5
 
 use crate::{

@@ -9,7 +9,6 @@
 //! missing answer can crash it.
 
 use crate::{
-    config::UrlService,
     notification::SignedIn,
     protocol::{ErrorCode, Event, escape},
     session::{Call, Outbox, Reject},
@@ -25,56 +24,27 @@ pub(super) async fn handle(
 ) -> Result<(), Reject> {
     let mut args = call.args();
     let name = args.word()?;
-    let argument = args.optional().unwrap_or_default();
-    let urls = &session.context.config.urls;
-    let service = urls.services.iter().find(|service| service.name.as_bytes() == name);
-    let service = service.ok_or(ErrorCode::InvalidParameter)?;
-    let site = urls.site_at(session.local.ip(), session.context.web_port);
-    let fill = |template: &str| fill(template, &site, session.address.as_str(), argument);
-    let UrlService { page, login, site_id, .. } = service;
-    let (page, login) = (fill(page), fill(login));
-    let site_id = *site_id;
-    outbox.send(&Event::Url { trid: call.trid, page: &page, login: &login, site_id });
+    let argument = argument(args.optional().unwrap_or_default());
+    let pages = session.pages(name, &argument).ok_or(ErrorCode::InvalidParameter)?;
+    let site_id = pages.site_id;
+    outbox.send(&Event::Url { trid: call.trid, page: &pages.page, login: &pages.post, site_id });
     Ok(())
 }
 
-/// One word: what users and clients put in is escaped.
-fn fill(template: &str, site: &str, user: &str, argument: &[u8]) -> String {
-    let argument = Some(argument)
-        .filter(|argument| argument.len() <= ARGUMENT_BYTES_MAX)
-        .and_then(|argument| escape::decode(argument).ok())
-        .unwrap_or_default();
-    // Only the template is searched: what is put in may contain braces.
-    let mut filled = String::new();
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once('{') {
-        filled += before;
-        let Some((name, after)) = after.split_once('}') else {
-            rest = after;
-            continue;
-        };
-        match name {
-            "site" => filled += site,
-            "user" => filled += &escape::encode(user, usize::MAX),
-            "argument" => filled += &escape::encode(&argument, usize::MAX),
-            _ => {}
-        }
-        rest = after;
-    }
-    filled + rest
+/// What the client sent along; nothing if it is too long or cannot be decoded.
+fn argument(token: &[u8]) -> String {
+    let fits = Some(token).filter(|token| token.len() <= ARGUMENT_BYTES_MAX);
+    fits.and_then(|token| escape::decode(token).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::fill;
+    use super::argument;
 
     #[test]
-    fn templates_are_filled_with_escaped_words() {
-        let fill = |template, argument| fill(template, "http://h", "a@b.c", argument);
-        assert_eq!(fill("{site}/inbox?u={user}", b""), "http://h/inbox?u=a@b.c");
-        assert_eq!(fill("/to={argument}", b"x%20y&z"), "/to=x%20y%26z");
-        assert_eq!(fill("/to={argument}", b"{site}"), "/to=%7Bsite%7D");
-        assert_eq!(fill("/to={argument}", b"%zz"), "/to=");
-        assert_eq!(fill("/to={argument}", &[b'x'; 300]), "/to=");
+    fn arguments_are_decoded_or_left_out() {
+        assert_eq!(argument(b"x%20y&z"), "x y&z");
+        assert_eq!(argument(b"%zz"), "");
+        assert_eq!(argument(&[b'x'; 257]), "");
     }
 }

@@ -3,8 +3,8 @@
 //! Syntax: `USR n TWN I email`, then `USR n TWN S ticket`
 //! Direction: client to NS
 //! Replies: `USR n TWN S policy`; `USR n OK email name 1 0` and the profile `MSG`
-//! Errors: bad ticket 911 and close; shutting down 604 and close; after sign-in 207; other package
-//! or step: close
+//! Errors: bad ticket 911 and close; shutting down 604 and close; database failure 601 and close;
+//! after sign-in 207; other package or step: close
 //! Source: reference `ns-commands.md` USR and MSG; `passport.md` §3, §7, §8;
 //! `presence-rules.md` §7
 //! Quirks: `TWN I` never tells whether the account exists. The older session of an account ends
@@ -96,7 +96,8 @@ async fn sign_in(
         peer: role.peer,
         signed_in_at_secs: unix_secs(),
     });
-    let (account, person, member, inbox) = register(role, grant, &facts).await?;
+    let Registered { account, has_alerts, person, member, inbox } =
+        register(role, grant, &facts).await?;
     let context = role.context.clone();
     context.metrics.signed_in(NAME);
     let web_ticket = context.tickets.issue_web(account.id);
@@ -107,6 +108,7 @@ async fn sign_in(
         login_time_secs: facts.signed_in_at_secs,
         member_id: account.id.0,
         address: user.as_str(),
+        has_mailbox: account.mailbox.is_some(),
         lcid: config.lcid,
         country: &config.country,
         web_token: web_ticket.as_str(),
@@ -139,8 +141,21 @@ async fn sign_in(
         idle_check_at: None,
         renamed_at: VecDeque::new(),
         asked_for_switchboard_at: VecDeque::new(),
+        paged_at: VecDeque::new(),
+        mailbox: account.mailbox,
+        has_alerts,
+        told_alert: None,
     }));
     Ok(())
+}
+
+/// A session that is in the hub, and what was read for it.
+struct Registered {
+    account: Account,
+    has_alerts: bool,
+    person: Arc<Person>,
+    member: Member,
+    inbox: Inbox,
 }
 
 /// Reads the account and enters it into the hub, anew if its lists change in between.
@@ -148,7 +163,7 @@ async fn register(
     role: &Notification,
     grant: &Grant,
     facts: &Arc<Facts>,
-) -> Result<(Account, Arc<Person>, Member, Inbox), Reject> {
+) -> Result<Registered, Reject> {
     let denied = |reason| Reject::Final(ErrorCode::AuthenticationFailed, reason);
     // Announced before the lists are read: an edit that an older session of the account still has
     // under way would otherwise be in neither.
@@ -162,7 +177,7 @@ async fn register(
                     Reject::Final(ErrorCode::ServerUnavailable, Reason::Internal)
                 }
             })?;
-        let account = read.account;
+        let (account, has_alerts) = (read.account, read.has_alerts);
         if !account.enabled {
             return Err(denied(Reason::AccountDisabled));
         }
@@ -178,7 +193,7 @@ async fn register(
             facts: facts.clone(),
         };
         if let Ok((member, inbox)) = arrival.sign_in(sign_in) {
-            return Ok((account, person, member, inbox));
+            return Ok(Registered { account, has_alerts, person, member, inbox });
         }
     }
     Err(Reject::Final(ErrorCode::ServerUnavailable, Reason::Internal))

@@ -111,6 +111,8 @@ fn lines_stand_exactly_as_documented() {
             Msnp9,
             "REG 10 2 2 Choir 0\r\n",
         ),
+        (Event::Not { head: "<a>", body: b"</a>" }, Msnp9, "NOT 7\r\n<a></a>"),
+        (Event::Ipg { document: "<a/>" }, Msnp9, "IPG 4\r\n<a/>"),
         (Event::Msg { payload: "a\r\n\r\n" }, Msnp9, "MSG Hotmail Hotmail 5\r\na\r\n\r\n"),
     ] {
         assert_eq!(line(&event, dialect), expected);
@@ -156,6 +158,8 @@ fn what_a_dialect_or_a_limit_forbids_is_not_sent() {
     let watch = Event::SynProperty { key: PropertyKey::WebWatch, value: "0" };
     assert_eq!(line(&watch, Dialect::Msnp9), "PRP WWE 0\r\n");
     assert_eq!(line(&watch, Dialect::Msnp8), "");
+    assert_eq!(line(&Event::Not { head: "<a>", body: b"</a>" }, Dialect::Msnp8), "");
+    assert_eq!(line(&Event::Ipg { document: "<a/>" }, Dialect::Msnp8), "");
     // As long as a client can have sent it, and not longer.
     let group = Group { id: GroupId::ZERO, name: Name::new(&"é".repeat(30)).unwrap() };
     assert_eq!(

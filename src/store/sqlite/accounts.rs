@@ -3,7 +3,7 @@
 
 use super::sql;
 use crate::{
-    model::{Address, GroupId, GroupSet, ListBits},
+    model::{Address, GroupId, GroupSet, ListBits, Mailbox},
     store::{NewAccount, NewContact, PasswordHash, StoreError},
 };
 use anyhow::Context;
@@ -159,7 +159,7 @@ pub(super) async fn insert_accounts(
     Ok(())
 }
 
-/// Groups and properties.
+/// Groups, properties and mailboxes.
 pub(super) async fn insert_belongings(
     conn: &mut SqliteConnection,
     accounts: &[NewAccount],
@@ -176,6 +176,11 @@ pub(super) async fn insert_belongings(
             set.map(move |(key, value)| (owner, key.code(), value.as_str()))
         }))?;
         sqlx::query(sql::INSERT_PROPERTIES).bind(properties).execute(&mut *conn).await?;
+        let mailboxes = rows(chunk.iter().filter_map(|account| {
+            let Mailbox { inbox_unread, folders_unread } = account.mailbox?;
+            Some((account.address.as_str(), inbox_unread, folders_unread))
+        }))?;
+        sqlx::query(sql::INSERT_MAILBOXES).bind(mailboxes).execute(&mut *conn).await?;
     }
     Ok(())
 }

@@ -3,8 +3,8 @@
 use super::sql;
 use crate::{
     model::{
-        AccountId, Address, Circle, Contact, Group, GroupId, GroupSet, ListBits, Name, Privacy,
-        Prompt, Properties, PropertyKey, Roster,
+        AccountId, Address, Circle, Contact, Group, GroupId, GroupSet, ListBits, Mailbox, Name,
+        Privacy, Prompt, Properties, PropertyKey, Roster,
     },
     store::{Account, PasswordHash, SignIn, StoreError},
 };
@@ -50,7 +50,7 @@ pub(super) async fn sign_in(
     id: AccountId,
 ) -> Result<SignIn, StoreError> {
     let mut tx = conn.begin().await?;
-    let row: AccountRow = account_row(&mut tx, id).await?;
+    let SignInRow { account: row, has_alerts } = account_row(&mut tx, id).await?;
     let entries: Vec<(i64, u8)> =
         sqlx::query_as(sql::CIRCLE).bind(key(id)).fetch_all(&mut *tx).await?;
     tx.commit().await?;
@@ -67,7 +67,7 @@ pub(super) async fn sign_in(
     };
     circle.allow.sort_unstable();
     circle.block.sort_unstable();
-    Ok(SignIn { account: row.account()?, circle })
+    Ok(SignIn { account: row.account()?, circle, has_alerts })
 }
 
 /// Everything on an account's lists.
@@ -76,7 +76,7 @@ pub(super) async fn roster(
     id: AccountId,
 ) -> Result<Roster, StoreError> {
     let mut tx = conn.begin().await?;
-    let row = account_row(&mut tx, id).await?;
+    let row = account_row(&mut tx, id).await?.account;
     let mut roster = own_roster(&mut tx, &row).await?;
     let theirs: Vec<(i64, String, String)> =
         sqlx::query_as(sql::CONTACT_PROPERTIES).bind(row.id).fetch_all(&mut *tx).await?;
@@ -189,6 +189,12 @@ pub(super) fn stored_prompt(code: &str) -> anyhow::Result<Prompt> {
     Prompt::from_code(code.as_bytes()).ok_or_else(|| anyhow!("`{code}` is no prompt mode"))
 }
 
+/// A mailbox as joined to an account, which may have none.
+pub(super) fn mailbox(inbox_unread: Option<u32>, folders_unread: Option<u32>) -> Option<Mailbox> {
+    let (inbox_unread, folders_unread) = (inbox_unread?, folders_unread?);
+    Some(Mailbox { inbox_unread, folders_unread })
+}
+
 /// A row of the accounts; without `Debug`, for it holds the password.
 #[derive(sqlx::FromRow)]
 struct AccountRow {
@@ -202,6 +208,16 @@ struct AccountRow {
     privacy: String,
     prompt: String,
     created_at: i64,
+    inbox_unread: Option<u32>,
+    folders_unread: Option<u32>,
+}
+
+/// What a new session needs of the account.
+#[derive(sqlx::FromRow)]
+struct SignInRow {
+    #[sqlx(flatten)]
+    account: AccountRow,
+    has_alerts: bool,
 }
 
 impl AccountRow {
@@ -215,6 +231,7 @@ impl AccountRow {
             credential_epoch: self.credential_epoch,
             list_version: self.list_version,
             created_at_secs: self.created_at,
+            mailbox: mailbox(self.inbox_unread, self.folders_unread),
         })
     }
 
@@ -227,7 +244,7 @@ impl AccountRow {
     }
 }
 
-async fn account_row(conn: &mut SqliteConnection, id: AccountId) -> Result<AccountRow, StoreError> {
+async fn account_row(conn: &mut SqliteConnection, id: AccountId) -> Result<SignInRow, StoreError> {
     let row = sqlx::query_as(sql::ACCOUNT_BY_ID).bind(key(id)).fetch_optional(conn).await?;
     row.ok_or(StoreError::NotFound)
 }

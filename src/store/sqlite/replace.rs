@@ -70,7 +70,8 @@ async fn clear(
     account: &NewAccount,
 ) -> Result<Option<Old>, StoreError> {
     let Some(old) = find(conn, account).await? else { return Ok(None) };
-    for statement in [sql::DROP_GROUPS, sql::DROP_PROPERTIES, sql::DROP_CONTACTS] {
+    for statement in [sql::DROP_GROUPS, sql::DROP_PROPERTIES, sql::DROP_CONTACTS, sql::DROP_MAILBOX]
+    {
         sqlx::query(statement).bind(old.id).execute(&mut *conn).await?;
     }
     Ok(Some(old))

@@ -1,11 +1,16 @@
 //! The one writer: takes all waiting jobs, commits them together, then publishes and answers each
 //! in order. One wait for the disk thus serves many callers. Knows nothing of what a job does.
 
-use super::{accounts, edit, replace, sql};
+use super::{accounts, alerts, edit, mailboxes, replace, sql};
 use crate::{
     metrics::StoreMeters,
-    model::{AccountId, Address, Applied, Edit, roster::RosterLimits},
-    store::{EditError, NewAccount, PasswordHash, Publish, StoreError},
+    model::{
+        AccountId, Address, AlertId, Applied, Edit, Mailbox, mail::MailChange, roster::RosterLimits,
+    },
+    store::{
+        EditError, NewAccount, NewAlert, PasswordHash, Posted, Publish, PublishAlert, PublishMail,
+        StoreError,
+    },
 };
 use anyhow::anyhow;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -42,6 +47,14 @@ pub(super) enum Write {
     SetEnabled(Address, bool),
     /// From everybody's lists too.
     Remove(Address),
+    /// With its recipients.
+    AddAlert(NewAlert),
+    /// Delivered or expired.
+    SettleAlerts(Vec<(AccountId, AlertId)>),
+    /// An empty one, or none.
+    SetMailbox(Address, bool),
+    /// What is unread.
+    ChangeMail(Address, MailChange),
 }
 
 impl Writer {
@@ -74,11 +87,37 @@ impl Writer {
         answered.await.map_err(|_| super::closed())?
     }
 
-    /// Queues a change of accounts and waits for its commit.
+    /// Queues a change of which nobody else need hear, and waits for its commit.
     pub(super) async fn accounts(&self, write: Write) -> Result<(), StoreError> {
+        self.ask(write, Reply::Accounts).await
+    }
+
+    /// Queues an alert and waits for its commit.
+    pub(super) async fn alert(
+        &self,
+        alert: NewAlert,
+        publish: PublishAlert,
+    ) -> Result<Posted, StoreError> {
+        self.ask(Write::AddAlert(alert), |answer| Reply::Alert(publish, answer)).await
+    }
+
+    /// Queues a change of a mailbox and waits for its commit.
+    pub(super) async fn mail(
+        &self,
+        address: Address,
+        change: MailChange,
+        publish: PublishMail,
+    ) -> Result<Mailbox, StoreError> {
+        self.ask(Write::ChangeMail(address, change), |answer| Reply::Mail(publish, answer)).await
+    }
+
+    async fn ask<T>(
+        &self,
+        write: Write,
+        reply: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Reply,
+    ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
-        let job = (write, Reply::Accounts(answer));
-        self.jobs.send(job).await.map_err(|_| super::closed())?;
+        self.jobs.send((write, reply(answer))).await.map_err(|_| super::closed())?;
         answered.await.map_err(|_| super::closed())?
     }
 
@@ -95,10 +134,21 @@ type Job = (Write, Reply);
 enum Reply {
     Edit(Publish, oneshot::Sender<Result<Applied, EditError>>),
     Accounts(oneshot::Sender<Result<(), StoreError>>),
+    Alert(PublishAlert, oneshot::Sender<Result<Posted, StoreError>>),
+    Mail(PublishMail, oneshot::Sender<Result<Mailbox, StoreError>>),
 }
 
-/// What a write came to: the edit that was made, or only that it went well.
-type Outcome = Result<Option<Applied>, EditError>;
+/// What a write came to.
+enum Done {
+    /// It went well.
+    Well,
+    Edited(Applied),
+    Posted(Posted),
+    Counted(AccountId, Mailbox),
+}
+
+/// What a write came to, or why to nothing.
+type Outcome = Result<Done, EditError>;
 
 /// Why a whole batch was rolled back.
 enum Failure {
@@ -153,7 +203,7 @@ impl Scribe {
             Err(Failure::Job(_)) if writes.len() > 1 => {
                 for (write, reply) in writes.into_iter().zip(replies) {
                     reply.finish(match self.attempt(&[write]).await {
-                        Ok(outcomes) => outcomes.into_iter().next().unwrap_or(Ok(None)),
+                        Ok(outcomes) => outcomes.into_iter().next().unwrap_or(Ok(Done::Well)),
                         Err(failure) => Err(failure.into_inner().into()),
                     });
                 }
@@ -247,7 +297,12 @@ impl Write {
     async fn apply(&self, conn: &mut SqliteConnection, limits: RosterLimits) -> Outcome {
         match self {
             Self::Edit(owner, edit) => {
-                return edit::apply(conn, limits, *owner, edit).await.map(Some);
+                return edit::apply(conn, limits, *owner, edit).await.map(Done::Edited);
+            }
+            Self::AddAlert(alert) => return Ok(Done::Posted(alerts::add(conn, alert).await?)),
+            Self::ChangeMail(address, change) => {
+                let (account, mailbox) = mailboxes::change(conn, address, change).await?;
+                return Ok(Done::Counted(account, mailbox));
             }
             Self::Create(accounts) => accounts::create(conn, accounts).await,
             Self::Replace(accounts) => replace::replace(conn, accounts).await,
@@ -256,8 +311,10 @@ impl Write {
                 accounts::set_enabled(conn, address, *enabled).await
             }
             Self::Remove(address) => accounts::remove(conn, address).await,
+            Self::SettleAlerts(settled) => alerts::settle(conn, settled).await,
+            Self::SetMailbox(address, has_one) => mailboxes::set(conn, address, *has_one).await,
         }?;
-        Ok(None)
+        Ok(Done::Well)
     }
 }
 
@@ -267,23 +324,57 @@ impl Reply {
     fn finish(self, outcome: Outcome) {
         match self {
             Self::Edit(publish, answer) => {
-                let nothing = || EditError::from(anyhow!("the edit came to nothing"));
-                let outcome = outcome.and_then(|applied| applied.ok_or_else(nothing));
+                let outcome = outcome.and_then(|done| match done {
+                    Done::Edited(applied) => Ok(applied),
+                    _ => Err(nothing().into()),
+                });
                 if let Ok(applied) = &outcome {
-                    // A publisher that panics must not end all writing.
-                    if catch_unwind(AssertUnwindSafe(|| publish(applied))).is_err() {
-                        tracing::error!(owner = %applied.owner, "publishing an edit panicked");
-                    }
+                    published(|| publish(applied));
                 }
                 let _ = answer.send(outcome);
             }
             Self::Accounts(answer) => {
-                let _ = answer.send(outcome.map(drop).map_err(|error| match error {
-                    EditError::Store(error) => error,
-                    EditError::Refused(refusal) => StoreError::Conflict(refusal.to_string()),
-                }));
+                let _ = answer.send(outcome.map(drop).map_err(store_error));
+            }
+            Self::Alert(publish, answer) => {
+                let outcome = outcome.map_err(store_error).and_then(|done| match done {
+                    Done::Posted(posted) => Ok(posted),
+                    _ => Err(nothing()),
+                });
+                if let Ok(posted) = &outcome {
+                    published(|| publish(posted));
+                }
+                let _ = answer.send(outcome);
+            }
+            Self::Mail(publish, answer) => {
+                let outcome = outcome.map_err(store_error).and_then(|done| match done {
+                    Done::Counted(account, mailbox) => Ok((account, mailbox)),
+                    _ => Err(nothing()),
+                });
+                if let Ok((account, mailbox)) = &outcome {
+                    published(|| publish(*account, *mailbox));
+                }
+                let _ = answer.send(outcome.map(|(_, mailbox)| mailbox));
             }
         }
+    }
+}
+
+/// A publisher that panics must not end all writing.
+fn published(publish: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(publish)).is_err() {
+        tracing::error!("publishing what was committed panicked");
+    }
+}
+
+fn nothing() -> StoreError {
+    anyhow!("the write came to something else").into()
+}
+
+fn store_error(error: EditError) -> StoreError {
+    match error {
+        EditError::Store(error) => error,
+        EditError::Refused(refusal) => StoreError::Conflict(refusal.to_string()),
     }
 }
 

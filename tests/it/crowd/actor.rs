@@ -3,12 +3,15 @@
 
 use super::{
     PEOPLE,
-    view::{Lists, Presences},
+    view::{Presences, Properties},
 };
-use crate::support::{Client, TestServer};
-use msnd::model::ListBits;
+use crate::support::{
+    Client, TestServer,
+    book::{Book, Edit, Entry, Outcome},
+    random::Random,
+};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     ops::{Deref, DerefMut},
 };
 
@@ -24,18 +27,25 @@ pub(super) struct Actor<'s> {
     dialect: &'static str,
     random: Random,
     trid: u32,
-    /// Counts everything this client does to its status or name.
+    /// Counts the statuses.
     counter: u32,
+    /// Whether it changes properties that others are told of.
+    shares: bool,
     /// As answered so far.
-    pub(super) lists: Lists,
+    pub(super) book: Book,
     /// As it will be once everything sent is answered.
-    planned: Lists,
+    planned: Book,
+    /// Edits without an answer, with their transaction ids.
+    due: VecDeque<(u32, Edit)>,
+    /// What was answered.
+    pub(super) done: Vec<Outcome>,
     /// The last list version heard.
     pub(super) version: u32,
     /// The reverse list as told.
     pub(super) reverse: BTreeSet<String>,
     /// The highest client id seen of each person.
     newest: BTreeMap<String, u32>,
+    properties: Properties,
     /// Own status and client id, as answered.
     pub(super) shown: Option<(String, u32)>,
     pub(super) session: Option<Session>,
@@ -50,6 +60,8 @@ pub(super) struct Session {
     /// Whether the reverse list line about oneself is still to come. It carries the version of the
     /// reply before it, so that what a client keeps under that number is whole only with both.
     awaits_itself: bool,
+    /// Whose properties are to come next, and how many.
+    properties_due: Option<(String, usize)>,
 }
 
 impl Deref for Session {
@@ -66,20 +78,37 @@ impl DerefMut for Session {
     }
 }
 
+impl Session {
+    /// Whether more must come of what was answered last.
+    fn awaits_more(&self) -> bool {
+        self.awaits_itself || self.properties_due.is_some()
+    }
+}
+
 impl<'s> Actor<'s> {
-    pub(super) fn new(server: &'s TestServer, index: usize, seed: u64, lists: Lists) -> Self {
+    pub(super) fn new(
+        server: &'s TestServer,
+        index: usize,
+        seed: u64,
+        book: Book,
+        shares: bool,
+    ) -> Self {
         Self {
             server,
             address: PEOPLE[index],
             dialect: if index.is_multiple_of(2) { "MSNP9" } else { "MSNP8" },
-            random: Random(seed << 32 | index as u64),
+            random: Random::new(seed, index as u64),
             trid: 3,
             counter: 0,
-            planned: lists.clone(),
-            lists,
+            shares,
+            planned: book.clone(),
+            book,
+            due: VecDeque::new(),
+            done: Vec::new(),
             version: 0,
             reverse: BTreeSet::new(),
             newest: BTreeMap::new(),
+            properties: Properties::default(),
             shown: None,
             session: None,
         }
@@ -123,8 +152,13 @@ impl<'s> Actor<'s> {
 
     fn begin(&mut self, client: Client) {
         let presences = Presences::default();
-        let (is_behind_block, awaits_itself) = (false, false);
-        self.session = Some(Session { client, presences, is_behind_block, awaits_itself });
+        self.session = Some(Session {
+            client,
+            presences,
+            is_behind_block: false,
+            awaits_itself: false,
+            properties_due: None,
+        });
         self.trid += 1;
         // The last version heard, as clients with a cache send it.
         let syn = format!("SYN {} {}\r\n", self.trid, self.version);
@@ -155,30 +189,22 @@ impl<'s> Actor<'s> {
         self.shown = None;
     }
 
-    /// One command that must succeed, with its line end.
+    /// One command, with its line end.
     fn command(&mut self) -> String {
         match self.random.below(16) {
             0..=4 => self.change_status(),
-            5 | 6 => {
-                self.counter += 1;
-                format!("REA {} {} Name%20{}\r\n", self.next_trid(), self.address, self.counter)
-            }
-            7 => {
-                self.counter += 1;
-                format!("PRP {} PHM {}\r\n", self.next_trid(), self.counter)
-            }
-            8 => {
-                self.planned.blocks_others = !self.planned.blocks_others;
-                let mode = if self.planned.blocks_others { "BL" } else { "AL" };
-                format!("BLP {} {mode}\r\n", self.next_trid())
-            }
-            9 => {
+            5 => {
                 let known = if self.random.below(2) == 0 { 0 } else { self.version };
                 format!("SYN {} {known}\r\n", self.next_trid())
             }
-            10..=12 => self.toggle("FL"),
-            _ if self.random.below(2) == 0 => self.toggle("AL"),
-            _ => self.toggle("BL"),
+            _ => {
+                let trid = self.next_trid();
+                let edit = self.planned.propose(&mut self.random, &PEOPLE, trid, self.shares);
+                self.planned.apply(&edit, trid);
+                let command = edit.command(self.address, trid);
+                self.due.push_back((trid, edit));
+                command
+            }
         }
     }
 
@@ -189,30 +215,6 @@ impl<'s> Actor<'s> {
         let session = self.session.as_mut().unwrap();
         session.iln_trids.insert(trid.to_string());
         format!("CHG {trid} {status} {}\r\n", self.counter)
-    }
-
-    /// Puts somebody on a list, or takes them off; off the opposite one first.
-    fn toggle(&mut self, list: &str) -> String {
-        let user = PEOPLE[self.random.below(PEOPLE.len() as u64) as usize];
-        let mut lines = String::new();
-        let opposite = match list {
-            "AL" => Some("BL"),
-            "BL" => Some("AL"),
-            _ => None,
-        };
-        if let Some(opposite) = opposite
-            && self.planned.list(opposite).remove(user)
-        {
-            lines += &format!("REM {} {opposite} {user}\r\n", self.next_trid());
-        }
-        let trid = self.next_trid();
-        if self.planned.list(list).remove(user) {
-            lines += &format!("REM {trid} {list} {user}\r\n");
-        } else {
-            self.planned.list(list).insert(user.into());
-            lines += &format!("ADD {trid} {list} {user} {user}\r\n");
-        }
-        lines
     }
 
     fn next_trid(&mut self) -> u32 {
@@ -227,10 +229,11 @@ impl<'s> Actor<'s> {
         let last = self.trid.to_string();
         let verb = lines.lines().last().unwrap().get(..3).unwrap().to_owned();
         let mut is_answered = false;
-        while !is_answered || self.session.as_ref().is_some_and(|session| session.awaits_itself) {
+        while !is_answered || self.session.as_ref().is_some_and(Session::awaits_more) {
             let line = self.hear_line();
             let mut words = line.split(' ');
-            is_answered |= words.next() == Some(&verb) && words.next() == Some(&last);
+            let is_answer = |word: &str| word == verb || word.parse::<u16>().is_ok();
+            is_answered |= words.next().is_some_and(is_answer) && words.next() == Some(&last);
         }
     }
 
@@ -252,10 +255,17 @@ impl<'s> Actor<'s> {
         let words: Vec<&str> = line.split(' ').collect();
         let session = self.session.as_mut().unwrap();
         let was_behind_block = std::mem::take(&mut session.is_behind_block);
+        if let Some((user, left)) = session.properties_due.take() {
+            // A new contact's properties come behind the reply at once.
+            assert_eq!(words[..3], ["BPR", &self.version.to_string(), &user]);
+            self.properties.hear(&user, words[3], words.get(4).copied());
+            session.properties_due = (left > 1).then(|| (user, left - 1));
+            return;
+        }
         match words[..] {
             ["CHL" | "QNG", ..] | ["OUT", "OTH"] => {}
             ["ILN" | "NLN" | "FLN", ..] => {
-                session.presences.hear(&words, &self.lists.forward, &mut self.newest);
+                session.presences.hear(&words, &self.book.on("FL"), &mut self.newest);
             }
             ["CHG", _, status, client_id] => {
                 if std::mem::replace(&mut session.is_present, true) {
@@ -267,75 +277,90 @@ impl<'s> Actor<'s> {
             }
             ["SYN", _, version] => assert_eq!(version, self.version.to_string()),
             ["SYN", _, version, contacts, groups] => {
-                self.hear_version(version);
+                let version = version.parse().unwrap();
+                assert!(version >= self.version, "after {}", self.version);
+                self.version = version;
                 self.hear_block(contacts.parse().unwrap(), groups.parse().unwrap());
             }
             ["ADD", "0", "RL", version, user, _] => {
                 session.awaits_itself &= user != self.address;
-                self.hear_version(version);
+                self.rise_to(version, user != self.address);
                 assert!(self.reverse.insert(user.into()), "told twice");
             }
             ["REM", "0", "RL", version, user] => {
                 session.awaits_itself &= user != self.address;
-                self.hear_version(version);
+                self.rise_to(version, user != self.address);
                 assert!(self.reverse.remove(user), "was not there");
             }
-            ["ADD", trid, list, version, user, ..] => {
-                if list == "FL" {
-                    session.iln_trids.insert(trid.into());
-                    session.awaits_itself |= user == self.address;
-                }
-                self.hear_version(version);
-                assert!(self.lists.list(list).insert(user.into()));
-            }
-            ["REM", _, list, version, user] => {
-                if list == "FL" {
-                    session.seen.remove(user);
-                    session.awaits_itself |= user == self.address;
-                }
-                self.hear_version(version);
-                assert!(self.lists.list(list).remove(user));
-            }
-            ["BLP", _, version, mode] => {
-                self.lists.blocks_others = mode == "BL";
-                self.hear_version(version);
-            }
-            ["REA", _, version, ..] | ["PRP", _, version, ..] => self.hear_version(version),
-            ["BPR", _, _] => {
+            ["BPR", key, value] => {
                 assert!(was_behind_block, "a line of a SYN block outside of one");
+                assert!(matches!((key, value), ("PHH" | "PHW" | "PHM" | "MOB", _)));
                 session.is_behind_block = true;
             }
-            ["BPR", version, user, _] | ["BPR", version, user, _, _] => {
-                assert!(self.lists.forward.contains(user), "somebody not on the forward list");
-                self.hear_version(version);
+            ["BPR", version, user, key, ref value @ ..] => {
+                assert!(self.book.has("FL", user), "somebody not on the forward list");
+                self.properties.hear(user, key, value.first().copied());
+                self.rise_to(version, user != self.address);
             }
-            _ => panic!("unexpected"),
+            _ => self.hear_answer(line),
         }
     }
 
-    /// The lines of a `SYN` block, with nothing in between.
+    /// The answer to the edit whose turn it is, and what comes of it.
+    fn hear_answer(&mut self, line: &str) {
+        let (trid, edit) = self.due.pop_front().expect("nothing was asked");
+        let outcome = self.book.apply(&edit, trid);
+        match &outcome.answer {
+            Err(code) => assert_eq!(line, format!("{code} {trid}")),
+            Ok((head, tail)) => {
+                let version = line.strip_prefix(head.as_str()).unwrap();
+                let version = version.strip_suffix(tail.as_str()).unwrap();
+                self.rise_to(version.trim(), outcome.changes);
+            }
+        }
+        let session = self.session.as_mut().unwrap();
+        if let Some(user) = &outcome.watched {
+            session.iln_trids.insert(trid.to_string());
+            session.properties_due = Some((user.clone(), 4));
+            session.awaits_itself |= user == self.address;
+        }
+        for user in &outcome.unwatched {
+            session.presences.seen.remove(user);
+            session.awaits_itself |= user == self.address;
+        }
+        self.done.push(outcome);
+    }
+
+    /// The lines of a `SYN` block, with nothing in between: the very lists that the client has.
     fn hear_block(&mut self, contacts: usize, groups: usize) {
         let session = self.session.as_mut().unwrap();
-        let (mut lists, mut reverse) = (Lists::default(), BTreeSet::new());
-        let (mut contacts_heard, mut groups_heard) = (0, 0);
-        while contacts_heard < contacts || groups_heard < groups {
+        let mut block =
+            Book { owner: self.address.into(), name: self.book.name.clone(), ..Book::default() };
+        let (mut reverse, mut contacts_heard) = (BTreeSet::new(), 0);
+        let mut last = String::new();
+        while contacts_heard < contacts || block.groups.len() < groups {
             let line = session.client.line();
             let words: Vec<&str> = line.split(' ').collect();
             match words[..] {
-                ["GTC", "A"] | ["PRP", _, _] | ["BPR", _, _] => {}
-                ["BLP", mode] => lists.blocks_others = mode == "BL",
-                ["LSG", ..] => groups_heard += 1,
-                ["LST", user, _, bits, ..] => {
+                ["GTC", mode] => block.never_asks = mode == "N",
+                ["BLP", mode] => block.blocks_others = mode == "BL",
+                ["PRP", key, value] => drop(block.properties.insert(key.into(), value.into())),
+                ["BPR", key, value] => self.properties.hear(&last, key, Some(value)),
+                ["LSG", id, name, "0"] => {
+                    block.groups.insert(id.parse().unwrap(), name.into());
+                }
+                ["LST", user, name, bits, ref groups @ ..] => {
                     contacts_heard += 1;
-                    let bits = ListBits(bits.parse().unwrap());
-                    let on = [
-                        (ListBits::FORWARD, &mut lists.forward),
-                        (ListBits::ALLOW, &mut lists.allow),
-                        (ListBits::BLOCK, &mut lists.block),
-                        (ListBits::REVERSE, &mut reverse),
-                    ];
-                    for (_, list) in on.into_iter().filter(|(list, _)| bits.has(*list)) {
-                        list.insert(user.into());
+                    last = user.to_owned();
+                    let bits: u8 = bits.parse().unwrap();
+                    if bits & 8 != 0 {
+                        reverse.insert(user.to_owned());
+                    }
+                    let groups = groups.iter().flat_map(|groups| groups.split(','));
+                    let groups = groups.map(|group| group.parse().unwrap()).collect();
+                    let entry = Entry { lists: bits & 7, groups, name: Some(name.into()) };
+                    if entry.lists != 0 {
+                        block.contacts.insert(user.into(), entry);
                     }
                 }
                 _ => panic!("{line:?} inside a SYN block"),
@@ -343,27 +368,19 @@ impl<'s> Actor<'s> {
         }
         session.is_behind_block = true;
         session.awaits_itself = false;
-        assert_eq!(lists, self.lists);
+        if self.dialect == "MSNP8"
+            && let Some(value) = self.book.properties.get("WWE")
+        {
+            // MSNP8 knows no web watch.
+            block.properties.insert("WWE".into(), value.clone());
+        }
+        assert!(self.book.agrees_with(&block), "not {block:#?}\nbut {:#?}", self.book);
         self.reverse = reverse;
     }
 
-    /// Versions never fall.
-    fn hear_version(&mut self, version: &str) {
-        let version = version.parse().unwrap();
-        assert!(version >= self.version, "after {}", self.version);
-        self.version = version;
-    }
-}
-
-/// SplitMix64: good enough to choose what to do, and the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
+    /// Versions rise by exactly the changes.
+    fn rise_to(&mut self, version: &str, rises: bool) {
+        self.version += u32::from(rises);
+        assert_eq!(version, self.version.to_string());
     }
 }

@@ -4,27 +4,6 @@
 use msnd::protocol::escape;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The lists a client keeps itself.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Lists {
-    pub(super) forward: BTreeSet<String>,
-    pub(super) allow: BTreeSet<String>,
-    pub(super) block: BTreeSet<String>,
-    pub(super) blocks_others: bool,
-}
-
-impl Lists {
-    /// The list with this code.
-    pub(super) fn list(&mut self, code: &str) -> &mut BTreeSet<String> {
-        match code {
-            "FL" => &mut self.forward,
-            "AL" => &mut self.allow,
-            "BL" => &mut self.block,
-            _ => panic!("no list {code}"),
-        }
-    }
-}
-
 /// Somebody as shown by a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Shown {
@@ -50,7 +29,7 @@ impl Presences {
     pub(super) fn hear(
         &mut self,
         words: &[&str],
-        forward: &BTreeSet<String>,
+        forward: &BTreeSet<&str>,
         newest: &mut BTreeMap<String, u32>,
     ) {
         assert!(self.is_present, "before the first CHG");
@@ -85,5 +64,26 @@ fn shown(status: &str, name: &str, client_id: &str) -> Shown {
         status: status.into(),
         client_id: client_id.parse().unwrap(),
         name: escape::decode(name.as_bytes()).unwrap(),
+    }
+}
+
+/// What a client was told of the properties of others: each value that is set is a number higher
+/// than all before.
+#[derive(Debug, Default)]
+pub(super) struct Properties(BTreeMap<(String, String), u32>);
+
+impl Properties {
+    /// A `BPR`, or a line of a `SYN` block that says the same.
+    pub(super) fn hear(&mut self, user: &str, key: &str, value: Option<&str>) {
+        match (key, value) {
+            ("PHH" | "PHW" | "PHM", None) | ("MOB", Some("Y" | "N")) => {}
+            ("PHH" | "PHW" | "PHM", Some(value)) => {
+                let newest = self.0.entry((user.into(), key.into())).or_default();
+                let value = value.parse().unwrap();
+                assert!(value >= *newest, "older than what was told before: {newest}");
+                *newest = value;
+            }
+            _ => panic!("nothing to tell"),
+        }
     }
 }

@@ -74,7 +74,7 @@ fn payload_lengths_are_decimal_and_bounded() {
             target.closes_alice(format!("{} 7{words} {length}\r\n", row.verb));
         }
     }
-    assert_eq!(count, 3, "QRY, SDC and PAG");
+    assert_eq!(count, 4, "QRY, SDC, PAG and PGD");
     target.leaves_bob_alone();
 }
 
@@ -88,6 +88,9 @@ fn a_payload_is_consumed_whatever_is_in_it() {
         [&b""[..], b"\0\xff\r\r\n", b"OUT\r\nINF 1\r\n", b"\r\n\r\n", &[b'\n'; BYTES_MAX]]
     {
         target.tells_alice(page(payload), &["715 7"], false);
+        // The same with its successor, to which none of this is a page.
+        let page = [b"PGD".as_slice(), &page(payload)[3..]].concat();
+        target.tells_alice(page, &["201 7"], false);
     }
     let answer = |length: usize| {
         [format!("QRY 7 msmsgs@msnmsgr.com {length}\r\n").as_bytes(), &vec![b'x'; length]].concat()

@@ -5,8 +5,8 @@ use msnd::{
     config::Synchronous,
     fixture,
     model::{
-        Address, Group, GroupId, GroupSet, ListBits, Name, Privacy, Prompt, Properties,
-        PropertyKey, roster::RosterLimits,
+        Address, Group, GroupId, GroupSet, ListBits, Mailbox, Name, Privacy, Prompt, Properties,
+        PropertyKey, mail::UNREAD_MAX, name::is_deceptive, roster::RosterLimits,
     },
     store::{
         NewAccount, NewContact, PasswordHash, Store as _, StoreError,
@@ -29,6 +29,7 @@ struct Person {
     list_version: u32,
     modes: (bool, bool),
     phone: Option<String>,
+    mailbox: Option<(u32, u32)>,
     /// Names of groups 0 and up; an empty name is no group, but for group 0.
     groups: Vec<String>,
     entries: Vec<Entry>,
@@ -79,16 +80,23 @@ fn person() -> impl Strategy<Value = Person> {
     let groups = vec(prop_oneof![Just(String::new()), text()], 1..6);
     let facts =
         (text(), any::<bool>(), 0..4_000_000_000_i64, 1000..u32::MAX, any::<(bool, bool)>());
-    (facts, proptest::option::of(text()), groups, vec(entry(), USERS_MAX)).prop_map(
-        |((name, enabled, created_at_secs, list_version, modes), phone, groups, entries)| Person {
-            name,
-            enabled,
-            created_at_secs,
-            list_version: list_version / 4,
-            modes,
-            phone,
-            groups,
-            entries,
+    let mailbox = proptest::option::of((0..=UNREAD_MAX, 0..=UNREAD_MAX));
+    let kept = (proptest::option::of(text()), mailbox);
+    (facts, kept, groups, vec(entry(), USERS_MAX)).prop_map(
+        |(facts, (phone, mailbox), groups, entries)| {
+            let (name, enabled, created_at_secs, list_version, modes) = facts;
+            let list_version = list_version / 4;
+            Person {
+                name,
+                enabled,
+                created_at_secs,
+                list_version,
+                modes,
+                phone,
+                mailbox,
+                groups,
+                entries,
+            }
         },
     )
 }
@@ -140,6 +148,9 @@ fn account(index: usize, person: &Person, people: &[Person]) -> NewAccount {
             .iter()
             .map(|phone| (PropertyKey::HomePhone, phone.clone()))
             .collect::<Properties>(),
+        mailbox: person
+            .mailbox
+            .map(|(inbox_unread, folders_unread)| Mailbox { inbox_unread, folders_unread }),
         contacts: contacts.collect(),
         groups,
         ..NewAccount::new(address(index), name(&person.name), PasswordHash(HASH.into()))
@@ -192,6 +203,7 @@ proptest! {
             let (old, new, used) = (Database::new().await, Database::new().await, Database::new().await);
             old.store.create_accounts(accounts(&people)).await.unwrap();
             let text = old.text().await;
+            assert!(!text.contains(is_deceptive), "{text:?}");
             new.store.create_accounts(read(&text)).await.unwrap();
             assert_eq!(new.text().await, text);
 
@@ -218,6 +230,7 @@ fn replacing_some_keeps_everybodys_reverse_lists_true() {
         list_version: 10,
         modes: (true, true),
         phone: None,
+        mailbox: None,
         groups: vec!["~".into()],
         entries: entries
             .into_iter()

@@ -7,12 +7,12 @@ use msnd::{
     account::{Accounts, Password},
     config,
     hub::ticket::Tickets,
-    model::{AccountId, Address, Applied, Edit, Name, Roster},
+    model::{AccountId, Address, AlertId, Applied, Edit, Mailbox, Name, Roster, mail::MailChange},
     net::tls::{KeyKind, TlsServer},
     passport::Passport,
     store::{
-        Account, EditError, NewAccount, PasswordHash, Publish, SchemaStatus, SignIn, Store,
-        StoreError,
+        Account, EditError, NewAccount, NewAlert, PasswordHash, Posted, Publish, PublishAlert,
+        PublishMail, SchemaStatus, SignIn, Store, StoreError, Waiting,
         password::{Cost, PasswordHasher},
     },
 };
@@ -101,6 +101,7 @@ impl Store for MemoryStore {
                 credential_epoch: 1,
                 list_version: 1,
                 created_at_secs: 0,
+                mailbox: None,
             };
             accounts.insert(account.address, stored);
         }
@@ -148,6 +149,35 @@ impl Store for MemoryStore {
 
     async fn edit(&self, _: AccountId, _: Edit, _: Publish) -> Result<Applied, EditError> {
         Ok(unavailable()?)
+    }
+
+    async fn add_alert(&self, _: NewAlert, _: PublishAlert) -> Result<Posted, StoreError> {
+        unavailable()
+    }
+
+    async fn waiting_alerts(&self, _: AccountId, _: i64) -> Result<Waiting, StoreError> {
+        unavailable()
+    }
+
+    async fn settle_alerts(&self, _: Vec<(AccountId, AlertId)>) -> Result<(), StoreError> {
+        unavailable()
+    }
+
+    async fn set_mailbox(&self, _: &Address, _: bool) -> Result<(), StoreError> {
+        unavailable()
+    }
+
+    async fn change_mail(
+        &self,
+        _: &Address,
+        _: MailChange,
+        _: PublishMail,
+    ) -> Result<Mailbox, StoreError> {
+        unavailable()
+    }
+
+    async fn takes_pages(&self, _: &Address) -> Result<(AccountId, bool), StoreError> {
+        unavailable()
     }
 
     async fn schema(&self) -> Result<SchemaStatus, StoreError> {

@@ -211,6 +211,12 @@ impl Server {
         assert!(Command::new("/bin/sh").args(["-c", &kill]).status().unwrap().success());
     }
 
+    /// Ends it as a power cut would, as far as a process can tell, and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Waits for the end: exit status, the rest of standard output, everything logged.
     #[track_caller]
     pub(crate) fn wait(mut self) -> Ended {

@@ -56,7 +56,15 @@ fn the_ready_line_has_the_documented_shape() {
         listeners.iter().map(|listener| listener["role"].as_str().unwrap()).collect();
     assert_eq!(
         roles,
-        ["dispatch", "notification", "switchboard", "passport-http", "passport-https", "admin"]
+        [
+            "dispatch",
+            "notification",
+            "switchboard",
+            "passport-http",
+            "passport-https",
+            "http",
+            "admin"
+        ]
     );
     let admin = listeners.last().unwrap()["addr"].as_str().unwrap();
     drop(UnixStream::connect(admin.strip_prefix("unix:").unwrap()).unwrap());

@@ -91,7 +91,8 @@ fn a_first_run_needs_nothing_and_says_what_is_next() {
     while printed.last().is_none_or(|line: &String| !line.contains("Ctrl-C")) {
         printed.push(server.out_line());
     }
-    let roles = ["dispatch", "notification", "switchboard", "passport-http", "passport-https"];
+    let roles =
+        ["dispatch", "notification", "switchboard", "passport-http", "passport-https", "http"];
     for (line, role) in printed.iter().zip(roles) {
         let words: Vec<&str> = line.split_whitespace().collect();
         assert_eq!(words.len(), 2, "{line}");

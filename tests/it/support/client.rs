@@ -145,6 +145,20 @@ impl Client {
         Some(line.strip_suffix("\r\n").unwrap_or_else(|| panic!("{line:?} has no CRLF")).into())
     }
 
+    /// The next whole line, or `None` if the server is gone, even in the middle of a line.
+    pub(crate) fn line_or_cut(&mut self) -> Option<String> {
+        let mut line = Vec::new();
+        match self.stream.read_until(b'\n', &mut line) {
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                panic!("no line came for {PATIENCE:?}")
+            }
+            Err(_) => return None,
+            Ok(_) => {}
+        }
+        let line = line.strip_suffix(b"\r\n")?;
+        Some(String::from_utf8(line.to_vec()).unwrap())
+    }
+
     /// Exactly so many bytes.
     pub(crate) fn payload(&mut self, bytes: usize) -> Vec<u8> {
         let mut payload = vec![0; bytes];
@@ -200,11 +214,21 @@ impl Client {
             if line.starts_with("QNG") {
                 return lines;
             }
-            if line.starts_with("MSG ") || line.starts_with("NOT ") {
+            if ["MSG ", "NOT ", "IPG "].iter().any(|verb| line.starts_with(verb)) {
                 self.payload(line.rsplit(' ').next().unwrap().parse().unwrap());
             }
             lines.push(line);
         }
+    }
+
+    /// Whether nothing has come so far; something may be under way.
+    pub(crate) fn hears_nothing_yet(&mut self) -> bool {
+        let stream = self.stream.get_ref();
+        stream.set_nonblocking(true).unwrap();
+        let peeked = stream.peek(&mut [0]);
+        stream.set_nonblocking(false).unwrap();
+        let is_waiting = peeked.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+        self.stream.buffer().is_empty() && is_waiting
     }
 
     /// Expects that nothing but challenges has come.

@@ -2,6 +2,7 @@
 //! it shuts it down and fails the test if a connection outlives the shutdown.
 
 use msnd::{
+    alert::Alerts,
     config::{Bind, Config, Synchronous},
     metrics::Metrics,
     model::{Address, Name},
@@ -15,6 +16,7 @@ use msnd::{
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
+    path::PathBuf,
     sync::{Arc, LazyLock},
 };
 use tempfile::TempDir;
@@ -22,6 +24,8 @@ use tokio::runtime::Runtime;
 
 /// The password of every test account.
 pub(crate) const PASSWORD: &str = "secret";
+
+const DATABASE: &str = "test.sqlite";
 
 /// One hash for all test accounts.
 static HASH: LazyLock<PasswordHash> =
@@ -31,7 +35,7 @@ static HASH: LazyLock<PasswordHash> =
 pub(crate) struct TestServer {
     runtime: Runtime,
     running: Option<Running>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl TestServer {
@@ -42,6 +46,14 @@ impl TestServer {
 
     /// A server whose options `change` may change.
     pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_between(change, |store| store)
+    }
+
+    /// The same, with something between server and store.
+    pub(crate) fn start_between(
+        change: impl FnOnce(&mut Config),
+        between: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -54,7 +66,7 @@ impl TestServer {
         let running = runtime.block_on(async {
             let metrics = Arc::new(Metrics::default());
             let database = SqliteOptions {
-                path: folder.path().join("test.sqlite"),
+                path: folder.path().join(DATABASE),
                 synchronous: Synchronous::Off,
                 readers: 2,
                 limits: msnd::model::roster::RosterLimits {
@@ -66,7 +78,7 @@ impl TestServer {
             let store = SqliteStore::open_measured(database, metrics.store());
             let options = server::Options {
                 config,
-                store: Arc::new(store.await.unwrap()),
+                store: between(Arc::new(store.await.unwrap())),
                 hasher: Arc::new(hasher().measured(metrics.passwords())),
                 metrics,
                 tls: None,
@@ -74,7 +86,7 @@ impl TestServer {
             };
             server::start(options).await.unwrap()
         });
-        Self { runtime, running: Some(running), _folder: folder }
+        Self { runtime, running: Some(running), folder }
     }
 
     /// A server with these people, each named like the local part of its address.
@@ -82,6 +94,19 @@ impl TestServer {
         let server = Self::start();
         server.add(users.iter().map(|user| new_account(user)).collect());
         server
+    }
+
+    /// Makes an account that gets this number, which must be higher than any before.
+    pub(crate) fn add_as(&self, id: u64, account: NewAccount) {
+        use sqlx::{ConnectOptions as _, sqlite::SqliteConnectOptions};
+        let path = self.folder.path().join("test.sqlite");
+        self.runtime.block_on(async {
+            let mut conn = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+            let last = "INSERT INTO sqlite_sequence (name, seq) VALUES ('accounts', $1)";
+            let last = sqlx::query(last).bind(i64::try_from(id - 1).unwrap());
+            last.execute(&mut conn).await.unwrap();
+        });
+        self.add(vec![account]);
     }
 
     /// Makes accounts.
@@ -94,9 +119,19 @@ impl TestServer {
         self.running.as_ref().unwrap()
     }
 
+    /// What operators can tell people.
+    pub(crate) fn alerts(&self) -> &Alerts {
+        self.running().alerts()
+    }
+
     /// Its store.
     pub(crate) fn store(&self) -> Arc<dyn Store> {
         self.running().store().clone()
+    }
+
+    /// The file of its store.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join(DATABASE)
     }
 
     /// Runs a future on the server's runtime.
@@ -116,11 +151,16 @@ impl TestServer {
 
     /// Begins a shutdown with an announced time, lets `meanwhile` look, and drops the rest of it.
     pub(crate) fn announce_shutdown(&mut self, meanwhile: impl FnOnce()) {
-        let running = self.running.take().unwrap();
-        let shutdown = self.runtime.spawn(running.shut_down());
+        let shutdown = self.begin_shutdown();
         meanwhile();
         assert!(!shutdown.is_finished(), "the announced time is not over");
         shutdown.abort();
+    }
+
+    /// Begins a shutdown, which goes on by itself.
+    pub(crate) fn begin_shutdown(&mut self) -> tokio::task::JoinHandle<bool> {
+        let running = self.running.take().unwrap();
+        self.runtime.spawn(running.shut_down())
     }
 
     /// Shuts down as on SIGTERM; whether every connection ended within the grace time.

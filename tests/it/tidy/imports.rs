@@ -18,7 +18,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("store", &["config", "metrics", "model"]),
     ("fixture", &["model", "store"]),
     ("account", &["config", "model", "store"]),
-    ("admin", &["config", "hub", "metrics", "model", "net", "store", "switchboard"]),
+    ("alert", &["config", "hub", "model", "store"]),
     ("session", &["config", "hub", "metrics", "model", "protocol"]),
     ("dispatch", &["config", "hub", "metrics", "model", "protocol", "session"]),
     ("notification", &["config", "hub", "metrics", "model", "protocol", "session", "store"]),
@@ -26,11 +26,13 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("passport", &["account", "config", "http1", "hub", "metrics", "model"]),
     ("web", &["config", "http1", "hub"]),
     ("gateway", &["config", "http1", "model", "protocol"]),
+    ("admin", &["config", "hub", "metrics", "model", "net", "store", "switchboard"]),
     (
         "server",
         &[
             "account",
             "admin",
+            "alert",
             "config",
             "dispatch",
             "gateway",

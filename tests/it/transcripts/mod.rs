@@ -1,5 +1,6 @@
 //! Golden conversations: every file of `tests/transcripts` against a real server over real sockets.
 
+mod operator;
 pub(crate) mod parse;
 mod play;
 

@@ -1,6 +1,11 @@
 //! The transcript format as data.
 //!
-//! Beyond the format of the reference, `% config SECTION.KEY VALUE` sets an option of the server.
+//! Beyond the format of the reference, `% config SECTION.KEY VALUE` sets an option of the server,
+//! `% account … mailbox=INBOX,FOLDERS` gives a mailbox with so many unread messages, and `> …` is
+//! something an operator does: `> alert EMAIL TEXT`, `> mail EMAIL FROM SUBJECT` and
+//! `> moved EMAIL FROM TO COUNT`. A `NOT` that nobody has caused is sent by an operator as it
+//! stands; `! the database fails`, `! the database works` and `! the server announces its end` are
+//! what they say.
 
 /// A whole file: preconditions hold for all of it.
 #[derive(Debug, Default)]
@@ -26,6 +31,12 @@ pub(crate) enum Step {
     ReceiveAny(String),
     /// `{ … }`
     ReceiveInAnyOrder(Vec<Message>),
+    /// `> …`
+    Operate(String),
+    /// `! the database fails` or `works`
+    Database { works: bool },
+    /// `! the server announces its end`
+    Shutdown,
     /// `! [name] closed by …`
     Closed { name: Option<String>, by_server: bool },
 }
@@ -56,7 +67,8 @@ pub(crate) fn script(text: &str) -> Script {
                 let name = words.next().unwrap();
                 script.steps.push((number, Step::On { name, opening: words.collect() }));
             }
-            "! " => script.steps.push((number, closed(rest))),
+            "> " => script.steps.push((number, Step::Operate(rest.into()))),
+            "! " => script.steps.push((number, happening(rest))),
             "{" => group = Some(Vec::new()),
             "}" => {
                 let messages = group.take().expect("a group");
@@ -89,7 +101,13 @@ pub(crate) fn script(text: &str) -> Script {
     script
 }
 
-fn closed(text: &str) -> Step {
+fn happening(text: &str) -> Step {
+    match text {
+        "the database fails" => return Step::Database { works: false },
+        "the database works" => return Step::Database { works: true },
+        "the server announces its end" => return Step::Shutdown,
+        _ => {}
+    }
     let (name, by) = text.split_once("closed by ").unwrap();
     let name = Some(name.trim().to_owned()).filter(|name| !name.is_empty());
     Step::Closed { name, by_server: by == "server" }

@@ -2,16 +2,21 @@
 
 mod conversation;
 
-use super::parse::{Message, Script, Step};
-use crate::support::{Client, TestServer, server::new_account};
+use super::{
+    operator,
+    parse::{Message, Script, Step},
+};
+use crate::support::{Client, TestServer, server::new_account, store::Observed};
 use msnd::{
     config::{Challenge, Config},
-    model::{Address, Group, GroupId, GroupSet, ListBits, Name, Privacy, Prompt, PropertyKey},
+    model::{
+        Address, Group, GroupId, GroupSet, ListBits, Mailbox, Name, Privacy, Prompt, PropertyKey,
+    },
     protocol::{challenge::answer, escape},
     server::Role,
     store::{NewAccount, NewContact},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Plays all of it; panics with the line number where it differs.
 pub(crate) fn play(script: &Script) {
@@ -38,6 +43,9 @@ struct Stage {
     offstage: BTreeMap<String, Client>,
     /// Conversations of `joined`, by their example number.
     rooms: BTreeMap<String, conversation::Room>,
+    /// Alerts of the script that nobody has received yet.
+    alerts: usize,
+    store: Arc<Observed>,
     server: TestServer,
 }
 
@@ -54,12 +62,20 @@ impl Stage {
     fn set(script: &Script) -> Self {
         let conditions: Vec<Vec<&str>> =
             script.preconditions.iter().map(|line| line.split_whitespace().collect()).collect();
-        let server = TestServer::start_with(|config| {
+        let set_options = |config: &mut Config| {
             for condition in conditions.iter().filter(|words| words[0] == "config") {
                 set_option(config, condition[1], condition[2]);
             }
+        };
+        let mut observed = None;
+        let server = TestServer::start_between(set_options, |store| {
+            observed.insert(Arc::new(Observed::new(store))).clone()
         });
-        server.add(Cast::new(&conditions, script).accounts());
+        let mut cast = Cast::new(&conditions, script);
+        if let Some((user, id)) = cast.member.take() {
+            server.add_as(id, cast.take(&user));
+        }
+        server.add(cast.accounts());
         let mut chosen: BTreeMap<_, _> =
             script.chosen.iter().map(|value| (value.clone(), None)).collect();
         let mut offstage = BTreeMap::new();
@@ -85,6 +101,8 @@ impl Stage {
             names_ver_reply,
             offstage,
             rooms: BTreeMap::new(),
+            alerts: 0,
+            store: observed.unwrap(),
             server,
         }
     }
@@ -98,7 +116,18 @@ impl Stage {
                 }
             }
             Step::Send(message) => self.send(message),
+            Step::Operate(order) => {
+                operator::obey(&self.server, order);
+                self.alerts += usize::from(order.starts_with("alert "));
+            }
             Step::Receive(message) => {
+                if message.line.starts_with("NOT ") {
+                    if self.alerts == 0 {
+                        operator::send(&self.server, message.payload.as_deref().unwrap());
+                        self.alerts += 1;
+                    }
+                    self.alerts -= 1;
+                }
                 let wants_challenge = message.line.starts_with("CHL");
                 let line = self.read(wants_challenge);
                 self.compare(message, &line);
@@ -119,6 +148,8 @@ impl Stage {
                     expected.remove(at.unwrap_or_else(|| panic!("{line:?} not in {expected:?}")));
                 }
             }
+            Step::Database { works } => self.store.set_failing(!works),
+            Step::Shutdown => drop(self.server.begin_shutdown()),
             Step::Closed { name, by_server } => {
                 let name = name.as_ref().unwrap_or(&self.current);
                 let connection = self.connections.get_mut(name).unwrap();
@@ -223,7 +254,8 @@ impl Stage {
                 assert_eq!(words[..2], expected_words[..2], "{line}");
                 assert_eq!(words.len(), expected_words.len(), "{line}");
             }
-            ("MSG", Some(wanted), Some(got)) if words[..3] == ["MSG", "Hotmail", "Hotmail"] => {
+            ("MSG", Some(wanted), Some(got)) if is_profile(wanted) => {
+                assert_eq!(words[..3], expected_words[..3], "{line}");
                 assert_eq!(field_names(got), field_names(wanted));
             }
             (_, wanted, got) => {
@@ -279,6 +311,11 @@ impl Connection {
     }
 }
 
+/// Its values are the server's to choose.
+fn is_profile(payload: &[u8]) -> bool {
+    String::from_utf8_lossy(payload).contains("text/x-msmsgsprofile")
+}
+
 fn field_names(payload: &[u8]) -> Vec<String> {
     let text = String::from_utf8(payload.to_vec()).unwrap();
     text.split("\r\n").map(|line| line.split(": ").next().unwrap_or_default().into()).collect()
@@ -295,16 +332,23 @@ fn set_option(config: &mut Config, key: &str, value: &str) {
 /// The accounts of a scenario, in order of first mention.
 struct Cast {
     accounts: Vec<NewAccount>,
+    /// Whose number the scenario gives.
+    member: Option<(String, u64)>,
 }
 
 impl Cast {
     fn new(conditions: &[Vec<&str>], script: &Script) -> Self {
-        let mut cast = Self { accounts: Vec::new() };
+        let mut cast = Self { accounts: Vec::new(), member: None };
         for words in conditions {
             match words[..] {
                 ["account", user, name, ref settings @ ..] => {
                     cast.account(user).name = decoded(name);
-                    settings.iter().for_each(|setting| apply(cast.account(user), setting));
+                    for setting in settings {
+                        match setting.split_once('=').unwrap() {
+                            ("member", id) => cast.member = Some((user.into(), member_id(id))),
+                            (key, value) => apply(cast.account(user), key, value),
+                        }
+                    }
                 }
                 ["list", owner, contact, _, _, name] => {
                     cast.account(owner);
@@ -337,6 +381,12 @@ impl Cast {
         }
         cast.mirror();
         cast
+    }
+
+    /// Takes one out.
+    fn take(&mut self, user: &str) -> NewAccount {
+        let at = self.accounts.iter().position(|account| account.address.as_str() == user);
+        self.accounts.remove(at.unwrap())
     }
 
     fn accounts(self) -> Vec<NewAccount> {
@@ -404,9 +454,20 @@ impl Cast {
     }
 }
 
-fn apply(account: &mut NewAccount, setting: &str) {
-    let (key, value) = setting.split_once('=').unwrap();
+/// `0xHIGH:0xLOW`
+fn member_id(text: &str) -> u64 {
+    let (high, low) = text.split_once(':').unwrap();
+    let half = |text: &str| u64::from_str_radix(text.strip_prefix("0x").unwrap(), 16).unwrap();
+    half(high) << 32 | half(low)
+}
+
+fn apply(account: &mut NewAccount, key: &str, value: &str) {
     match key {
+        "mailbox" => {
+            let (inbox, folders) = value.split_once(',').unwrap();
+            let (inbox_unread, folders_unread) = (inbox.parse().unwrap(), folders.parse().unwrap());
+            account.mailbox = Some(Mailbox { inbox_unread, folders_unread });
+        }
         "ver" => account.list_version = value.parse().unwrap(),
         "blp" => account.privacy = Privacy::from_code(value.as_bytes()).unwrap(),
         "gtc" => account.prompt = Prompt::from_code(value.as_bytes()).unwrap(),

@@ -1,14 +1,20 @@
-//! What becomes of the jobs of one commit when the database fails; the rest of the store's tests
-//! are the conformance suite.
+//! How many commits there are, and what becomes of the jobs of one when the database fails; the
+//! rest of the store's tests are the conformance suite.
 
 use super::*;
 use crate::{
     config::Synchronous,
-    model::{Name, Privacy},
+    model::{GroupId, List, Name, Privacy, Prompt, PropertyKey},
     store::sqlite::{read, schema},
 };
 use parking_lot::Mutex;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 /// A scribe over a file with alice, bob and carol, and a connection to make trouble with.
 struct Bench {
@@ -69,6 +75,18 @@ impl Bench {
         outcomes.try_into().unwrap()
     }
 
+    /// Counts the commits of the scribe's connection from now on.
+    async fn commits(&mut self) -> Arc<AtomicUsize> {
+        let commits = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&commits);
+        let conn = self.scribe.conn.as_mut().unwrap();
+        conn.lock_handle().await.unwrap().set_commit_hook(move || {
+            counter.fetch_add(1, Ordering::SeqCst);
+            true
+        });
+        commits
+    }
+
     async fn version(&mut self, of: AccountId) -> u32 {
         read::roster(&mut self.saboteur, of).await.unwrap().version
     }
@@ -84,6 +102,77 @@ fn rename(to: &str) -> Edit {
 
 fn unavailable(outcome: &Result<Applied, EditError>) -> bool {
     matches!(outcome, Err(EditError::Store(StoreError::Unavailable(_))))
+}
+
+#[tokio::test]
+async fn every_edit_is_one_commit_whatever_it_concerns() {
+    let mut bench = Bench::new("").await;
+    let commits = bench.commits().await;
+    let (name, bob) = (Name::new("N").unwrap(), Address::parse("bob@example.test").unwrap());
+    let (group, list) = (GroupId::new(1).unwrap(), List::Forward);
+    let add =
+        |name: &Name, group| Edit::Add { list, contact: bob.clone(), name: name.clone(), group };
+    let edits = [
+        Edit::AddGroup { name: name.clone() },
+        add(&name, None),
+        add(&name, Some(group)),
+        Edit::RenameContact { contact: bob.clone(), name: Name::new("B").unwrap() },
+        Edit::RenameGroup { group, name: Name::new("G").unwrap() },
+        Edit::Remove { list, contact: bob.clone(), group: Some(GroupId::ZERO) },
+        // Takes Bob along, and Alice off his reverse list.
+        Edit::RemoveGroup { group },
+        add(&name, None),
+        Edit::Remove { list, contact: bob.clone(), group: None },
+        Edit::Rename { name },
+        Edit::SetPrivacy(Privacy::BlockOthers),
+        Edit::SetPrompt(Prompt::Never),
+        Edit::SetProperty { key: PropertyKey::HomePhone, value: Some("1".to_owned()) },
+    ];
+    for (done, edit) in edits.into_iter().enumerate() {
+        let text = format!("{edit:?}");
+        let [outcome] = bench.run([(ALICE, edit)]).await;
+        assert_eq!(outcome.unwrap().version as usize, done + 2, "{text}");
+        assert_eq!(commits.load(Ordering::SeqCst), done + 1, "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn edits_that_come_while_the_writer_is_busy_share_one_commit() {
+    const WAITING: usize = 200;
+    let mut bench = Bench::new("").await;
+    let commits = bench.commits().await;
+    let (tasks, conn) = (TaskTracker::new(), bench.scribe.conn.take().unwrap());
+    let connect = bench.scribe.connect.clone();
+    let writer =
+        Writer::start(&tasks, conn, connect, RosterLimits::default(), StoreMeters::default());
+    let (begin, begun) = oneshot::channel();
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let mut answers = Vec::new();
+    let mut queue = |owner, edit, publish| {
+        let (answer, answered) = oneshot::channel();
+        writer.jobs.try_send((Write::Edit(owner, edit), Reply::Edit(publish, answer))).unwrap();
+        answers.push(answered);
+    };
+    // The writer is kept in the publication of this one, until all others wait.
+    let publish = Box::new(move |_: &Applied| {
+        begin.send(()).unwrap();
+        held.recv().unwrap();
+    });
+    queue(ALICE, rename("First"), publish);
+    begun.await.unwrap();
+    let published = Arc::clone(&bench.published);
+    for number in 0..WAITING {
+        let published = Arc::clone(&published);
+        let publish = Box::new(move |applied: &Applied| published.lock().push(applied.clone()));
+        queue([ALICE, BOB, CAROL][number % 3], rename(&number.to_string()), publish);
+    }
+    release.send(()).unwrap();
+    for answer in answers {
+        answer.await.unwrap().unwrap();
+    }
+    assert_eq!(commits.load(Ordering::SeqCst), 2);
+    let expected: Vec<_> = (0..WAITING).map(|number| [ALICE, BOB, CAROL][number % 3]).collect();
+    assert_eq!(bench.publishers(), expected, "in the order in which they came");
 }
 
 #[tokio::test]

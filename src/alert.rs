@@ -1,0 +1,132 @@
+//! Operations by which operators and programs reach people: alerts, news of mail, mailboxes. Stored
+//! first, told then. Knows no wire and no way in.
+
+use crate::{
+    config::{self, ALERT_EXPIRY_SECS_MAX},
+    hub::{Hub, MailEvent, MailNews, Memo, PostedAlert},
+    model::{
+        Address, Alert, AlertId, Mailbox,
+        mail::{MailChange, MailMoved, NewMail},
+    },
+    store::{NewAlert, Store, StoreError},
+};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+pub use crate::store::Recipients;
+
+/// What operators and programs can tell people.
+#[derive(Debug, Clone)]
+pub struct Alerts {
+    store: Arc<dyn Store>,
+    hub: Hub,
+    expiry: Duration,
+    waiting_max: u32,
+}
+
+/// An alert that will be delivered to everybody it is for, unless it expires first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its number.
+    pub id: AlertId,
+    /// How many accounts it is for.
+    pub recipients: usize,
+}
+
+impl Alerts {
+    /// Takes expiry and bounds from `limits`.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, hub: Hub, limits: &config::Alerts) -> Self {
+        let expiry = Duration::from_secs(limits.expiry_secs);
+        Self { store, hub, expiry, waiting_max: limits.waiting_per_account_max }
+    }
+
+    /// Keeps an alert until it is delivered and tells who is online. When this returns, it is on
+    /// disk: it reaches each recipient at an MSNP9 session, now or at a later sign-in, once. Only
+    /// if the server crashes in the middle of a delivery, it may come twice. `expiry` counts from
+    /// now and replaces the configured one; it is at most [`ALERT_EXPIRY_SECS_MAX`].
+    ///
+    /// To all accounts means: all that may sign in, but for those for which as many alerts wait as
+    /// may; one account that nobody uses must not keep the rest from hearing.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] for an unknown account; [`StoreError::Conflict`] if as many alerts
+    /// wait for it as may, or if nobody would be left of all.
+    pub async fn send_alert(
+        &self,
+        to: Recipients,
+        alert: Alert,
+        expiry: Option<Duration>,
+    ) -> Result<Accepted, StoreError> {
+        let expiry_secs = expiry.unwrap_or(self.expiry).as_secs().min(ALERT_EXPIRY_SECS_MAX);
+        let created_at_secs = unix_secs();
+        let new = NewAlert {
+            to,
+            alert: alert.clone(),
+            created_at_secs,
+            expires_at_secs: created_at_secs.saturating_add_unsigned(expiry_secs),
+            waiting_max: self.waiting_max,
+        };
+        let hub = self.hub.clone();
+        let publish = Box::new(move |posted: &crate::store::Posted| {
+            let event = PostedAlert { id: posted.id, alert, memo: Memo::default() };
+            hub.post_alert(&posted.recipients, Arc::new(event));
+        });
+        let posted = self.store.add_alert(new, publish).await?;
+        Ok(Accepted { id: posted.id, recipients: posted.recipients.len() })
+    }
+
+    /// A message has arrived for `address`: counted, and told if its owner is online and had the
+    /// mailbox when it signed in. Returns what is unread now.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; [`StoreError::Conflict`] if the account has no mailbox.
+    pub async fn new_mail(&self, address: &Address, mail: NewMail) -> Result<Mailbox, StoreError> {
+        let change = MailChange::Arrived(mail.folder().clone());
+        self.change(address, change, MailEvent::New(mail)).await
+    }
+
+    /// Unread messages of `address` were moved, read or thrown away: counted, and told as a new
+    /// message is. Returns what is unread now.
+    ///
+    /// # Errors
+    /// As [`Self::new_mail`].
+    pub async fn mail_moved(
+        &self,
+        address: &Address,
+        moved: MailMoved,
+    ) -> Result<Mailbox, StoreError> {
+        let change = MailChange::Moved(moved.clone());
+        self.change(address, change, MailEvent::Moved(moved)).await
+    }
+
+    /// Gives an account an empty mailbox or takes it away; its client hears of it at the next
+    /// sign-in. A mailbox that is there stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn set_mailbox(&self, address: &Address, has_one: bool) -> Result<(), StoreError> {
+        self.store.set_mailbox(address, has_one).await
+    }
+
+    async fn change(
+        &self,
+        address: &Address,
+        change: MailChange,
+        what: MailEvent,
+    ) -> Result<Mailbox, StoreError> {
+        let hub = self.hub.clone();
+        let publish = Box::new(move |account, mailbox| {
+            hub.tell_mail(account, Arc::new(MailNews { what, mailbox }));
+        });
+        self.store.change_mail(address, change, publish).await
+    }
+}
+
+/// Seconds since 1970.
+fn unix_secs() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH);
+    elapsed.map_or(0, |elapsed| i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX))
+}
