@@ -1,6 +1,6 @@
 //! One session behind the gateway: which request gets which part of what the session says, so that
-//! nothing is lost, doubled or out of order, whatever becomes of the connections. Does not know what
-//! requests look like.
+//! nothing is lost, doubled or out of order, whatever becomes of the connections. Does not know how
+//! requests look.
 
 use super::tunnel::{Fed, Mouth};
 use crate::http1::Receipt;
@@ -173,8 +173,8 @@ impl Session {
         Ok(answer)
     }
 
-    /// Runs `stream`, the session's own loop, and minds the clock. Returns when the stream has ended
-    /// and the client knows it, or is gone, or `draining` says that nobody is waited for.
+    /// Runs `stream`, the session's own loop, and minds the clock. Returns when the stream has
+    /// ended and the client knows it, or is gone, or `draining` says that nobody is waited for.
     pub(super) async fn keep(
         &self,
         stream: impl Future<Output = ()>,

@@ -96,9 +96,10 @@ pub async fn serve<T, S>(
                 let with_body = request.method != "HEAD";
                 let watches = service.is_for_nobody_else(&request);
                 let response = select! {
+                    // An answer to somebody who is gone is not to be written.
                     biased;
-                    response = service.answer(request, body, ends) => response,
                     () = hang_up(&mut reader, &mut io), if watches => return,
+                    response = service.answer(request, body, ends) => response,
                 };
                 let keeps = keeps && response.keeps() && left > 0 && !draining.is_cancelled();
                 (response, keeps, with_body)

@@ -155,6 +155,23 @@ fn only_known_proxies_say_for_whom_they_ask() {
 }
 
 #[test]
+fn news_for_a_poll_whose_client_hung_up_waits_for_the_next() {
+    let server = alice_and_bob();
+    let mut bob = Client::present(&server, "MSNP9", "bob@example.test", "NLN");
+    let mut alice = Gated::present(&server, "alice@example.test");
+    alice.send("ADD 9 FL bob@example.test Bob 0\r\nPNG");
+    while !alice.line().starts_with("QNG ") {}
+    for (trid, status) in [(20, "BSY"), (21, "IDL"), (22, "AWY"), (23, "LUN")] {
+        let mut gone = Http::connect(server.address(Role::Http));
+        gone.send(&format!("Action=poll&SessionID={}&Lifespan=20", alice.id), "");
+        drop(gone);
+        bob.send(&format!("CHG {trid} {status}"));
+        bob.expect(&format!("CHG {trid} {status}"));
+        alice.expect(&format!("NLN {status} bob@example.test Bob 0"));
+    }
+}
+
+#[test]
 fn a_second_sign_in_ends_the_session_with_a_word() {
     let server = alice_and_bob();
     let mut gated = Gated::present(&server, "alice@example.test");

@@ -18,6 +18,7 @@ mod matrix;
 mod moving;
 mod passport;
 mod process;
+mod proxied;
 mod rooms;
 mod sessions;
 mod store;
