@@ -5,6 +5,7 @@
 mod bind;
 mod check;
 mod defaults;
+mod gateway;
 mod load;
 mod names;
 mod show;
@@ -15,6 +16,7 @@ mod web;
 
 pub use bind::Bind;
 pub use check::{ALERT_EXPIRY_SECS_MAX, PAYLOAD_BYTES_MAX, SOCKET_PATH_BYTES_MAX, log_filter};
+pub use gateway::{Gateway, Net};
 pub use load::{
     ConfigError, EXAMPLE, FILE_BYTES_MAX, FILE_VARIABLE, Flag, Loaded, Origin, Overrides, Problem,
     VARIABLE_PREFIX, example, load, trace,
@@ -48,6 +50,10 @@ pub struct Config {
     pub alerts: Alerts,
     /// The plain HTTP front.
     pub web: Web,
+    /// What stands between us and the clients.
+    pub net: Net,
+    /// The HTTP gateway.
+    pub gateway: Gateway,
     /// Bounds on everything a peer can make us hold.
     pub limits: Limits,
     /// How long we wait for what.

@@ -21,6 +21,7 @@ pub mod store;
 
 pub mod admin;
 pub mod dispatch;
+pub mod gateway;
 pub mod http1;
 pub mod net;
 pub mod notification;

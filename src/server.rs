@@ -8,6 +8,7 @@ mod handout;
 mod operators;
 mod parts;
 mod standing;
+mod streams;
 
 use crate::{
     admin::{Socket, SocketError, Token, TokenError},
@@ -17,7 +18,7 @@ use crate::{
     hub::Hub,
     metrics::Metrics,
     net::{
-        listener::{Admission, accept},
+        listener::{Admission, Proxies, accept},
         tls::TlsServer,
     },
     store::{Store, password::PasswordHasher},
@@ -295,7 +296,9 @@ impl Running {
         let admission = self.admission.clone();
         let (tasks, draining) = (self.tasks.clone(), self.draining.clone());
         let parts = parts.clone();
+        let from = parts.config.net.proxy_protocol_from.as_slice().into();
+        let proxies = Proxies { from, tasks: self.tasks.clone() };
         let serve = move |accepted| parts.serve(role, accepted, &tasks, &draining);
-        self.tasks.spawn(accept(listener, admission, closing, serve));
+        self.tasks.spawn(accept(listener, admission, proxies, closing, serve));
     }
 }

@@ -33,9 +33,9 @@ use tokio::select;
 
 const EXAMPLES: &str = "\
 Works without any option: makes ./msnd-data with a database and a certificate, and serves dispatch
-on port 1863, notification on 1864, switchboard on 1865, Passport on 443 and web pages on 80. SIGTERM
-or Ctrl-C ends it gently, a second one at once. SIGHUP reads the certificates again; with --ephemeral,
-and when the terminal is gone in which the server was started, it means the end too.
+on port 1863, notification on 1864, switchboard on 1865, Passport on 443 and web pages on 80.
+SIGTERM or Ctrl-C ends it gently, a second one at once. SIGHUP reads the certificates again; with
+--ephemeral, and when the terminal is gone in which the server was started, it means the end too.
 
 Examples:
   msnd run --config /etc/msnd.toml

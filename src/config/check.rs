@@ -49,6 +49,9 @@ pub(super) fn check(config: &Config) -> Vec<Complaint> {
     challenge(&config.challenge, &mut found);
     urls(&config.urls, &mut found);
     web::check(&config.web, &mut found);
+    if !config.gateway.advertised.is_empty() {
+        found.host("gateway.advertised", &config.gateway.advertised, Port::None);
+    }
     numbers(config, &mut found);
     paths(config, &mut found);
     log(&config.log, &mut found);
@@ -386,6 +389,7 @@ fn numbers(config: &Config, found: &mut Complaints) {
         ("timers.account_check_secs", timers.account_check_secs, 1..=3600),
         ("timers.shutdown_notice_minutes", timers.shutdown_notice_minutes, 0..=1440),
         ("timers.shutdown_grace_secs", timers.shutdown_grace_secs, 1..=3600),
+        ("gateway.idle_secs", config.gateway.idle_secs, 1..=3600),
         ("store.readers", store.readers.into(), 1..=64),
     ] {
         found.range(key, value, range);

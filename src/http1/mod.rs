@@ -10,7 +10,7 @@ mod serve;
 
 pub use read::{ReadError, Reader};
 pub use request::{Malformed, Request, host_name};
-pub use response::Response;
+pub use response::{Receipt, Response};
 pub use serve::{Ends, KEEP_ALIVE_WAIT, REQUESTS_MAX, Service, serve};
 
 /// Longest request head in bytes.

@@ -13,6 +13,8 @@ const FIRST_READ_BYTES: usize = 1024;
 pub enum ReadError {
     /// The peer went away before its request was complete.
     Gone,
+    /// The same, and not in order: what was sent to it last may be lost.
+    Reset,
     /// More than [`LINE_BYTES_MAX`] or [`HEAD_BYTES_MAX`].
     TooLarge,
     /// Not a request.
@@ -36,7 +38,7 @@ impl Reader {
     /// Waits until something of the next request is there. Cancelling loses nothing.
     ///
     /// # Errors
-    /// [`ReadError::Gone`].
+    /// [`ReadError::Gone`] and [`ReadError::Reset`].
     pub async fn begun<T>(&mut self, io: &mut T) -> Result<(), ReadError>
     where
         T: AsyncRead + Unpin,
@@ -99,8 +101,9 @@ impl Reader {
             self.bytes = grown(&self.bytes, HEAD_BYTES_MAX);
         }
         match io.read_buf(&mut *self.bytes).await {
-            Ok(0) | Err(_) => Err(ReadError::Gone),
+            Ok(0) => Err(ReadError::Gone),
             Ok(_) => Ok(()),
+            Err(_) => Err(ReadError::Reset),
         }
     }
 

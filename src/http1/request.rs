@@ -128,7 +128,8 @@ impl Request {
         }
     }
 
-    fn all(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+    /// The values of all headers with this name, in any case, in their order.
+    pub fn all(&self, name: &str) -> impl DoubleEndedIterator<Item = &[u8]> {
         let same = move |(known, _): &&(String, _)| known.eq_ignore_ascii_case(name);
         self.headers.iter().filter(same).map(|(_, value)| value.as_slice())
     }

@@ -1,11 +1,20 @@
 //! An answer, written in one piece. Header names keep the case in which they are given.
 
-use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 /// Room for the head of every answer we give, so that no copy with a ticket in it is left behind by
 /// growing.
 const HEAD_BYTES: usize = 2048;
+
+/// Somebody who must know what becomes of an answer.
+pub trait Receipt: Send {
+    /// The system has taken all of it. Without this call it has not.
+    fn written(&mut self);
+
+    /// What is known of it later, if anything: the client has it (it has asked on, or closed the
+    /// connection in order), or has not (it closed the connection without reading all of it).
+    fn settled(self: Box<Self>, has_arrived: bool);
+}
 
 /// An answer in the making.
 #[must_use]
@@ -13,7 +22,7 @@ pub struct Response {
     head: Zeroizing<Vec<u8>>,
     body: Zeroizing<Vec<u8>>,
     keeps: bool,
-    receipt: Option<oneshot::Sender<()>>,
+    receipt: Option<Box<dyn Receipt>>,
 }
 
 impl Response {
@@ -52,9 +61,9 @@ impl Response {
         self
     }
 
-    /// `receipt` hears when the system has taken the whole answer, and is dropped if it never did.
-    pub fn receipt(mut self, receipt: oneshot::Sender<()>) -> Self {
-        self.receipt = Some(receipt);
+    /// `receipt` hears what becomes of the answer.
+    pub fn receipt(mut self, receipt: impl Receipt + 'static) -> Self {
+        self.receipt = Some(Box::new(receipt));
         self
     }
 
@@ -68,7 +77,7 @@ impl Response {
         self.keeps
     }
 
-    pub(super) fn take_receipt(&mut self) -> Option<oneshot::Sender<()>> {
+    pub(super) fn take_receipt(&mut self) -> Option<Box<dyn Receipt>> {
         self.receipt.take()
     }
 

@@ -1,8 +1,8 @@
 //! One connection from its first request to its end.
 
-use super::{ReadError, Reader, Request, Response};
+use super::{ReadError, Reader, Receipt, Request, Response};
 use async_trait::async_trait;
-use std::{net::SocketAddr, time::Duration};
+use std::{future::pending, net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     select,
@@ -36,6 +36,12 @@ pub trait Service: Send + Sync {
     /// `None`: the body is of no interest, and the answer will be the connection's last.
     fn body_bytes_max(&self, request: &Request) -> Option<usize>;
 
+    /// Whether the answer to a client that has hung up meanwhile would be lost work or worse. Then
+    /// [`Service::answer`] is cancelled as soon as it hangs up.
+    fn is_for_nobody_else(&self, _request: &Request) -> bool {
+        false
+    }
+
     /// The answer. Cancelled if the connection is dropped.
     async fn answer(&self, request: Request, body: Zeroizing<Vec<u8>>, ends: Ends) -> Response;
 }
@@ -59,6 +65,7 @@ pub async fn serve<T, S>(
     S: Service + ?Sized,
 {
     let mut reader = Reader::default();
+    let mut receipt: Option<Box<dyn Receipt>> = None;
     for left in (0..REQUESTS_MAX).rev() {
         if left + 1 < REQUESTS_MAX {
             let begun = select! {
@@ -66,7 +73,11 @@ pub async fn serve<T, S>(
                 begun = timeout(KEEP_ALIVE_WAIT, reader.begun(&mut io)) => begun,
                 () = draining.cancelled() => return,
             };
-            if !matches!(begun, Ok(Ok(()))) {
+            let Ok(begun) = begun else { return };
+            if let Some(receipt) = receipt.take() {
+                receipt.settled(begun != Err(ReadError::Reset));
+            }
+            if begun.is_err() {
                 return;
             }
         }
@@ -83,7 +94,13 @@ pub async fn serve<T, S>(
         let (mut response, keeps, with_body) = match received {
             Ok(Received { request, body, keeps }) => {
                 let with_body = request.method != "HEAD";
-                let response = service.answer(request, body, ends).await;
+                let watches = service.is_for_nobody_else(&request);
+                let response = select! {
+                    // An answer to somebody who is gone is not to be written.
+                    biased;
+                    () = hang_up(&mut reader, &mut io), if watches => return,
+                    response = service.answer(request, body, ends) => response,
+                };
                 let keeps = keeps && response.keeps() && left > 0 && !draining.is_cancelled();
                 (response, keeps, with_body)
             }
@@ -93,7 +110,7 @@ pub async fn serve<T, S>(
                 (Response::new(status), false, true)
             }
         };
-        let receipt = response.take_receipt();
+        receipt = response.take_receipt();
         let bytes = response.bytes(keeps, with_body);
         let sent = timeout(deadline, async {
             io.write_all(&bytes).await?;
@@ -102,18 +119,27 @@ pub async fn serve<T, S>(
         if !matches!(sent.await, Ok(Ok(()))) {
             return;
         }
-        if let Some(receipt) = receipt {
-            // Whoever asked for it may have lost interest.
-            let _ = receipt.send(());
+        if let Some(receipt) = &mut receipt {
+            receipt.written();
         }
         if !keeps {
             break;
         }
     }
     // Running out of time here only means that the peer keeps its end open.
-    select! {
-        _ = timeout(CLOSE_WAIT, close(&mut io)) => {}
-        () = draining.cancelled() => {}
+    let closed = select! {
+        closed = timeout(CLOSE_WAIT, close(&mut io)) => closed,
+        () = draining.cancelled() => return,
+    };
+    if let (Some(receipt), Ok(has_arrived)) = (receipt, closed) {
+        receipt.settled(has_arrived);
+    }
+}
+
+/// Ends when the peer does. One that sends ahead of its turn has not hung up, as far as we can see.
+async fn hang_up<T: AsyncRead + Unpin>(reader: &mut Reader, io: &mut T) {
+    if reader.begun(io).await.is_ok() {
+        pending().await
     }
 }
 
@@ -131,7 +157,7 @@ enum Refused {
 impl From<ReadError> for Refused {
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::Gone => Self::Gone,
+            ReadError::Gone | ReadError::Reset => Self::Gone,
             ReadError::TooLarge | ReadError::Malformed => Self::With("400 Bad Request"),
         }
     }
@@ -163,19 +189,22 @@ where
 }
 
 /// Says that nothing more comes, then waits for the peer to say so too: closing with unread bytes
-/// would reset the connection and could take the answer away from the client.
-async fn close<T: AsyncRead + AsyncWrite + Unpin>(io: &mut T) {
+/// would reset the connection and could take the answer away from the client. Whether the peer
+/// closed in order.
+async fn close<T: AsyncRead + AsyncWrite + Unpin>(io: &mut T) -> bool {
     if io.shutdown().await.is_err() {
-        return;
+        return false;
     }
     let mut leftover = Zeroizing::new([0; 512]);
     let mut taken = 0;
     while taken < LEFTOVER_BYTES_MAX {
         match io.read(&mut *leftover).await {
-            Ok(0) | Err(_) => return,
+            Ok(0) => return true,
+            Err(_) => return false,
             Ok(count) => taken += count,
         }
     }
+    true
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub mod privacy;
 pub mod property;
 pub mod roster;
 pub mod status;
+pub mod subnet;
 
 pub use address::Address;
 pub use alert::{Alert, AlertId, Page};

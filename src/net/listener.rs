@@ -1,8 +1,11 @@
 //! Accepting connections within the limits: in all, from one address, and within what the system
 //! gives us. Knows no role.
 
-use super::refusals::Refusals;
-use crate::metrics::Metrics;
+use super::{
+    proxy::{self, Told},
+    refusals::Refusals,
+};
+use crate::{metrics::Metrics, model::subnet::Subnet};
 use parking_lot::Mutex;
 use socket2::{SockRef, TcpKeepalive};
 use std::{
@@ -18,14 +21,16 @@ use std::{
 use tokio::{
     net::{TcpListener, TcpStream},
     select,
-    time::sleep,
+    time::{sleep, timeout},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long accepting rests when the system has no descriptors or memory left.
 const EXHAUSTED_WAIT: Duration = Duration::from_millis(200);
 /// Time between TCP's own probes of a silent peer.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+/// How long a proxy may take to say whose connection it is.
+const PROXY_HEADER_WAIT: Duration = Duration::from_secs(5);
 
 /// Counts connections over all listeners and refuses those above the limits.
 #[derive(Debug)]
@@ -52,6 +57,8 @@ enum Refusal {
     Limit(Limit),
     /// It was gone before it could be set up.
     Lost(io::Error),
+    /// A proxy did not say whose it is, or not in time.
+    Nameless(io::Error),
 }
 
 #[derive(Debug, Default)]
@@ -64,7 +71,17 @@ struct Counts {
 #[derive(Debug)]
 pub struct Permit {
     admission: Arc<Admission>,
-    address: IpAddr,
+    /// `None` as long as a proxy has not said whose connection it is.
+    address: Option<IpAddr>,
+}
+
+/// Proxies in front of us that begin every connection with a PROXY header.
+#[derive(Debug, Clone)]
+pub struct Proxies {
+    /// Their addresses. From anybody else no such header is taken.
+    pub from: Arc<[Subnet]>,
+    /// Where their headers are waited for, so that none holds up those behind it.
+    pub tasks: TaskTracker,
 }
 
 /// A connection that was let in.
@@ -110,19 +127,34 @@ impl Admission {
         self.counts.lock().all
     }
 
+    /// Admits a session of `peer` that has no connection of its own; with it comes a number that no
+    /// connection has. `None` if it is too many.
+    #[must_use]
+    pub fn admit_session(self: &Arc<Self>, peer: SocketAddr) -> Option<(u64, Permit)> {
+        match self.admit(peer.ip()) {
+            Ok(permit) => Some((self.next_id(), permit)),
+            Err(limit) => {
+                self.tell(peer, Refusal::Limit(limit));
+                None
+            }
+        }
+    }
+
     fn admit(self: &Arc<Self>, peer: IpAddr) -> Result<Permit, Limit> {
-        let address = counted_address(peer);
+        self.admit_nameless()?.named(peer)
+    }
+
+    fn admit_nameless(self: &Arc<Self>) -> Result<Permit, Limit> {
         let mut counts = self.counts.lock();
         if counts.all >= self.connections_max {
             return Err(Limit::InAll);
         }
-        let from_address = counts.by_address.entry(address).or_default();
-        if *from_address >= self.per_address_max {
-            return Err(Limit::PerAddress);
-        }
-        *from_address += 1;
         counts.all += 1;
-        Ok(Permit { admission: self.clone(), address })
+        Ok(Permit { admission: self.clone(), address: None })
+    }
+
+    fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
     fn tell(&self, peer: SocketAddr, refusal: Refusal) {
@@ -130,6 +162,7 @@ impl Admission {
             Refusal::Limit(Limit::InAll) => "connections_max",
             Refusal::Limit(Limit::PerAddress) => "connections_per_address_max",
             Refusal::Lost(_) => "lost",
+            Refusal::Nameless(_) => "proxy_header",
         });
         match refusal {
             Refusal::Limit(Limit::InAll) => {
@@ -141,7 +174,27 @@ impl Admission {
             Refusal::Lost(error) => {
                 tracing::debug!(address = %peer, %error, "connection lost at once");
             }
+            Refusal::Nameless(error) => {
+                tracing::debug!(address = %peer, %error, "proxy named no client");
+            }
         }
+    }
+}
+
+impl Permit {
+    /// Counts the connection for its client too.
+    fn named(mut self, peer: IpAddr) -> Result<Self, Limit> {
+        let address = counted_address(peer);
+        {
+            let mut counts = self.admission.counts.lock();
+            let from_address = counts.by_address.entry(address).or_default();
+            if *from_address >= self.admission.per_address_max {
+                return Err(Limit::PerAddress);
+            }
+            *from_address += 1;
+        }
+        self.address = Some(address);
+        Ok(self)
     }
 }
 
@@ -149,22 +202,26 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let mut counts = self.admission.counts.lock();
         counts.all -= 1;
-        if let Some(from_address) = counts.by_address.get_mut(&self.address) {
+        if let Some(address) = self.address
+            && let Some(from_address) = counts.by_address.get_mut(&address)
+        {
             *from_address -= 1;
             if *from_address == 0 {
-                counts.by_address.remove(&self.address);
+                counts.by_address.remove(&address);
             }
         }
     }
 }
 
 /// Accepts until `drain`, handing every admitted connection to `serve`. Never fails: when the
-/// system is exhausted it rests and goes on.
+/// system is exhausted it rests and goes on. What comes through one of `proxies` is taken for what
+/// its header says, before any limit for one address is looked at.
 pub async fn accept(
     listener: TcpListener,
     admission: Arc<Admission>,
+    proxies: Proxies,
     drain: CancellationToken,
-    mut serve: impl FnMut(Accepted),
+    serve: impl Fn(Accepted) + Clone + Send + 'static,
 ) {
     let mut is_exhausted = false;
     loop {
@@ -176,6 +233,21 @@ pub async fn accept(
             Ok((stream, peer)) => {
                 is_exhausted = false;
                 let peer = canonical(peer);
+                if proxies.from.iter().any(|range| range.contains(peer.ip())) {
+                    let (admission, drain) = (admission.clone(), drain.clone());
+                    let serve = serve.clone();
+                    proxies.tasks.spawn(async move {
+                        let admitted = select! {
+                            () = drain.cancelled() => return,
+                            admitted = admit_proxied(&admission, stream, peer) => admitted,
+                        };
+                        match admitted {
+                            Ok(accepted) => serve(accepted),
+                            Err(refusal) => admission.tell(peer, refusal),
+                        }
+                    });
+                    continue;
+                }
                 match admit(&admission, stream, peer) {
                     Ok(accepted) => serve(accepted),
                     Err(refusal) => admission.tell(peer, refusal),
@@ -205,16 +277,36 @@ fn admit(
     peer: SocketAddr,
 ) -> Result<Accepted, Refusal> {
     let permit = admission.admit(peer.ip()).map_err(Refusal::Limit)?;
-    let set_up = || {
-        stream.set_nodelay(true)?;
-        let keepalive =
-            TcpKeepalive::new().with_time(admission.keepalive).with_interval(KEEPALIVE_INTERVAL);
-        SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
-        stream.local_addr()
+    let local = set_up(admission, &stream).map_err(Refusal::Lost)?;
+    Ok(Accepted { id: admission.next_id(), stream, peer, local, permit })
+}
+
+/// Waits for the header of a proxy at `peer` and admits its client. A header that is none, and one
+/// that is late, end the connection: what follows could be read in no safe way.
+async fn admit_proxied(
+    admission: &Arc<Admission>,
+    mut stream: TcpStream,
+    peer: SocketAddr,
+) -> Result<Accepted, Refusal> {
+    let permit = admission.admit_nameless().map_err(Refusal::Limit)?;
+    let local = set_up(admission, &stream).map_err(Refusal::Lost)?;
+    let told = timeout(PROXY_HEADER_WAIT, proxy::read(&mut stream)).await;
+    let told = told.unwrap_or_else(|late| Err(late.into())).map_err(Refusal::Nameless)?;
+    let (peer, local) = match told {
+        Told::Client { source, destination } => (canonical(source), canonical(destination)),
+        Told::Proxy => (peer, local),
     };
-    let local = canonical(set_up().map_err(Refusal::Lost)?);
-    let id = admission.next_id.fetch_add(1, Ordering::Relaxed);
-    Ok(Accepted { id, stream, peer, local, permit })
+    let permit = permit.named(peer.ip()).map_err(Refusal::Limit)?;
+    Ok(Accepted { id: admission.next_id(), stream, peer, local, permit })
+}
+
+/// Returns the address at which the peer reached us.
+fn set_up(admission: &Admission, stream: &TcpStream) -> io::Result<SocketAddr> {
+    stream.set_nodelay(true)?;
+    let keepalive =
+        TcpKeepalive::new().with_time(admission.keepalive).with_interval(KEEPALIVE_INTERVAL);
+    SockRef::from(stream).set_tcp_keepalive(&keepalive)?;
+    stream.local_addr().map(canonical)
 }
 
 fn canonical(address: SocketAddr) -> SocketAddr {

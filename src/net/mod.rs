@@ -1,5 +1,6 @@
 //! Transport below the protocol: accepting connections and encrypting them.
 
 pub mod listener;
+pub mod proxy;
 mod refusals;
 pub mod tls;

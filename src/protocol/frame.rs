@@ -4,6 +4,9 @@
 use bytes::{Bytes, BytesMut};
 use std::fmt;
 
+/// Verbs of what a server sends with a payload behind the line.
+const SENT_WITH_PAYLOAD: [&[u8]; 3] = [b"MSG ", b"NOT ", b"IPG "];
+
 /// One command line without its line end, never empty, without NUL and CR.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Line(Bytes);
@@ -88,6 +91,20 @@ pub fn payload_bytes(word: &[u8], max: usize) -> Result<usize, FrameError> {
         }
     }
     Ok(bytes)
+}
+
+/// How many bytes the first command of `sent`, a stream of our own making, has with its payload.
+/// `None` if it is not all there. A line that ends in no payload length has no payload.
+#[must_use]
+pub fn command_bytes(sent: &[u8]) -> Option<usize> {
+    let line_end = sent.iter().position(|byte| *byte == b'\n')? + 1;
+    let (line, rest) = sent.split_at(line_end);
+    let length = SENT_WITH_PAYLOAD.iter().any(|verb| line.starts_with(verb)).then(|| {
+        let word = line.trim_ascii_end().rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+        payload_bytes(word, usize::MAX).unwrap_or_default()
+    });
+    let length = length.unwrap_or_default();
+    (rest.len() >= length).then(|| line_end + length)
 }
 
 /// Cuts a byte stream into frames.
@@ -289,6 +306,21 @@ mod tests {
         let (frames, _) = decode(&[b"P 1 3\r\n\r\nxB 2\r\nP 3 0\r\nC\r\n"]);
         let payloads: Vec<_> = frames.iter().map(|f| f.1.as_deref()).collect();
         assert_eq!(payloads, [Some(&b"\r\nx"[..]), None, Some(b""), None]);
+    }
+
+    #[test]
+    fn a_sent_command_ends_behind_its_payload() {
+        for (sent, bytes) in [
+            (&b"QNG 50\r\nQNG"[..], Some(8)),
+            (b"QNG 50\r", None),
+            (b"", None),
+            (b"MSG a b 3\r\nabcQNG", Some(14)),
+            (b"MSG a b 3\r\n\r\n", None),
+            (b"NOT 0\r\nx", Some(7)),
+            (b"IPG 2\r\n\n\nx", Some(9)),
+        ] {
+            assert_eq!(command_bytes(sent), bytes, "{}", sent.escape_ascii());
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! What connections are made of, and how one is served. Knows all roles.
 
-use super::{Admission, Bound, Role, Running, handout::Handout};
+use super::{Admission, Bound, Role, Running, handout::Handout, streams::Streams};
 use crate::{
     account::Accounts,
     alert::Alerts,
     config::Config,
     dispatch::{self, Dispatch, referral},
+    gateway::Gateway,
     http1,
     hub::{Hub, SessionId, ticket::Tickets},
     metrics::Metrics,
@@ -36,6 +37,8 @@ pub(super) struct Parts {
     /// Cancelled when the server no longer lets anybody in.
     closing: CancellationToken,
     limits: SessionLimits,
+    admission: Arc<Admission>,
+    draining: CancellationToken,
 }
 
 impl Parts {
@@ -60,11 +63,6 @@ impl Parts {
         });
         let passport = Passport::new(&config.passport, accounts, tickets.clone());
         let passport = Arc::new(passport.measured(metrics.clone()));
-        let web = Web::new(config, tickets.clone());
-        let mut web = web.with(Handout::is_for, Arc::new(Handout::new(config)));
-        if config.passport_is_on_web() {
-            web = web.with(Passport::is_for, passport.clone());
-        }
         let traced = config.log.wire_trace.iter().filter_map(|user| Address::parse(user).ok());
         let traced: HashSet<_> = traced.collect();
         let hub = Hub::measured(config.limits.inbox_events_max, metrics.hub());
@@ -74,33 +72,63 @@ impl Parts {
             let (closing, traced) = (closing.clone(), traced.clone());
             Arc::new(switchboard::Context::new(config, store, hub, &metrics, closing, traced))
         });
+        let draining = CancellationToken::new();
+        let web_port = bound.address(Role::Http).map_or(80, |address| address.port());
+        let notification = Arc::new(notification::Context {
+            closing: closing.clone(),
+            config: config.clone(),
+            deliveries: Deliveries::start(store.clone(), tasks),
+            store,
+            hub,
+            switchboards: switchboard_at.map(|bound| Switchboards::new(config, bound)),
+            web_port,
+            meters: Notification::meters(&metrics),
+            metrics: metrics.clone(),
+            tickets: tickets.clone(),
+            traced,
+        });
+        let (max, timers) = (&config.limits, &config.timers);
+        let admission = Admission::new(
+            max.connections_max,
+            max.connections_per_address_max,
+            Duration::from_secs(timers.tcp_keepalive_secs),
+            metrics.clone(),
+        );
+        let limits = SessionLimits::from(&**config);
+        let web = Web::new(config, tickets);
+        let mut web = web.with(Handout::is_for, Arc::new(Handout::new(config)));
+        if config.passport_is_on_web() {
+            web = web.with(Passport::is_for, passport.clone());
+        }
+        if config.gateway.enabled {
+            let streams = Streams {
+                notification: bound.address(Role::Notification).map(|_| notification.clone()),
+                switchboard: switchboard.clone(),
+                metrics,
+                limits,
+                admission: admission.clone(),
+                draining: draining.clone(),
+            };
+            let gateway = Gateway::new(config, streams, tasks.clone(), draining.clone());
+            web = web.with(Gateway::is_for, Arc::new(gateway));
+        }
         Self {
             dispatch,
             passport,
             web: Arc::new(web),
-            notification: Arc::new(notification::Context {
-                closing: closing.clone(),
-                config: config.clone(),
-                deliveries: Deliveries::start(store.clone(), tasks),
-                store,
-                hub,
-                web_port: bound.address(Role::Http).map_or(80, |address| address.port()),
-                switchboards: switchboard_at.map(|bound| Switchboards::new(config, bound)),
-                meters: Notification::meters(&metrics),
-                metrics,
-                tickets,
-                traced,
-            }),
+            notification,
             switchboard,
             tls: tls.map(Arc::new),
             closing,
-            limits: SessionLimits::from(&**config),
+            limits,
+            admission,
+            draining,
             config: config.clone(),
         }
     }
 
     pub(super) fn running(&self, bound: &Bound, tasks: TaskTracker) -> Running {
-        let (limits, timers) = (&self.config.limits, &self.config.timers);
+        let timers = &self.config.timers;
         let (hub, store) = (self.notification.hub.clone(), self.notification.store.clone());
         Running {
             listeners: bound.addresses.clone(),
@@ -108,15 +136,10 @@ impl Parts {
             alerts: Alerts::new(store.clone(), hub.clone(), &self.config.alerts),
             hub,
             store,
-            admission: Admission::new(
-                limits.connections_max,
-                limits.connections_per_address_max,
-                Duration::from_secs(timers.tcp_keepalive_secs),
-                self.notification.metrics.clone(),
-            ),
+            admission: self.admission.clone(),
             tasks,
             closing: self.closing.clone(),
-            draining: CancellationToken::new(),
+            draining: self.draining.clone(),
             notice: Duration::from_secs(timers.shutdown_notice_minutes.saturating_mul(60)),
             grace: Duration::from_secs(timers.shutdown_grace_secs),
         }

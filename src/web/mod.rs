@@ -101,6 +101,10 @@ impl Service for Web {
         }
     }
 
+    fn is_for_nobody_else(&self, request: &Request) -> bool {
+        self.guest(request).is_some_and(|guest| guest.is_for_nobody_else(request))
+    }
+
     async fn answer(&self, request: Request, body: Zeroizing<Vec<u8>>, ends: Ends) -> Response {
         if let Some(guest) = self.guest(&request) {
             return guest.answer(request, body, ends).await;

@@ -2,9 +2,14 @@
 
 use super::*;
 use parking_lot::Mutex;
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 use tokio::{
-    io::{DuplexStream, duplex},
-    sync::oneshot,
+    io::{DuplexStream, ReadBuf, duplex},
     time::Instant,
 };
 use tokio_util::task::TaskTracker;
@@ -14,7 +19,22 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// Answers with what it was sent; keeps connections but those for `/last`.
 #[derive(Default)]
 struct Echo {
-    receipts: Mutex<Vec<oneshot::Receiver<()>>>,
+    heard: Heard,
+}
+
+/// What receipts were told.
+type Heard = Arc<Mutex<Vec<&'static str>>>;
+
+struct Note(Heard);
+
+impl Receipt for Note {
+    fn written(&mut self) {
+        self.0.lock().push("written");
+    }
+
+    fn settled(self: Box<Self>, has_arrived: bool) {
+        self.0.lock().push(if has_arrived { "arrived" } else { "lost" });
+    }
 }
 
 #[async_trait]
@@ -23,11 +43,16 @@ impl Service for Echo {
         (request.path != "/deaf").then_some(10)
     }
 
+    fn is_for_nobody_else(&self, request: &Request) -> bool {
+        request.path == "/endless"
+    }
+
     async fn answer(&self, request: Request, body: Zeroizing<Vec<u8>>, _: Ends) -> Response {
-        let (receipt, received) = oneshot::channel();
-        self.receipts.lock().push(received);
+        if request.path == "/endless" {
+            pending::<()>().await;
+        }
         let response = Response::of_type("200 OK", "text/plain").body(body.to_vec());
-        let response = response.receipt(receipt);
+        let response = response.receipt(Note(self.heard.clone()));
         if request.path == "/last" { response } else { response.keep_alive() }
     }
 }
@@ -171,21 +196,80 @@ async fn nobody_is_waited_for_in_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_receipt_comes_only_for_an_answer_that_left() {
-    for (takes_it, heard) in [(true, true), (false, false)] {
+async fn a_receipt_tells_what_became_of_the_answer() {
+    for (requests, takes_it, heard) in [
+        ("GET /last\r\n\r\n", true, &["written", "arrived"][..]),
+        ("GET /last\r\n\r\n", false, &[]),
+        ("GET /a HTTP/1.1\r\n\r\nGET /last\r\n", true, &["written", "arrived"].repeat(2)),
+        ("GET /a HTTP/1.1\r\n\r\n", true, &["written", "arrived"]),
+    ] {
         let (mut io, theirs) = duplex(16);
         let service = Echo::default();
-        io.write_all(b"GET /last\r\n\r\n").await.unwrap();
         let draining = CancellationToken::new();
         let client = async {
-            let mut answer = String::new();
+            io.write_all(requests.as_bytes()).await.unwrap();
             if takes_it {
+                io.shutdown().await.unwrap();
+                let mut answer = String::new();
                 io.read_to_string(&mut answer).await.unwrap();
-                drop(io);
             }
+            drop(io);
         };
         tokio::join!(serve(theirs, &service, ends(), DEADLINE, &draining), client);
-        let mut receipts = std::mem::take(&mut *service.receipts.lock());
-        assert_eq!(receipts.remove(0).try_recv().is_ok(), heard);
+        assert_eq!(*service.heard.lock(), heard, "{requests:?}");
     }
+}
+
+/// Takes what is written and then breaks, as a socket whose peer closed without reading.
+struct Breaking(&'static [u8]);
+
+impl AsyncRead for Breaking {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.0.is_empty() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        buffer.put_slice(std::mem::take(&mut self.0));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Breaking {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_a_reset_destroyed_is_lost() {
+    for request in [&b"GET /a HTTP/1.1\r\n\r\n"[..], b"GET /last\r\n"] {
+        let service = Echo::default();
+        serve(Breaking(request), &service, ends(), DEADLINE, &CancellationToken::new()).await;
+        assert_eq!(*service.heard.lock(), ["written", "lost"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_hangs_up_waits_no_longer() {
+    let (mut io, theirs) = duplex(100);
+    let service = Echo::default();
+    io.write_all(b"GET /endless HTTP/1.1\r\n\r\n").await.unwrap();
+    drop(io);
+    serve(theirs, &service, ends(), DEADLINE, &CancellationToken::new()).await;
+    assert_eq!(*service.heard.lock(), [""; 0]);
 }
