@@ -25,8 +25,19 @@ use std::{
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What a histogram of reads can be asked to time; the label `operation`.
-pub const READS: [&str; 8] =
-    ["account", "accounts", "export", "roster", "schema", "sign_in", "standing", "standings"];
+pub const READS: [&str; 11] = [
+    "account",
+    "accounts",
+    "callee",
+    "export",
+    "roster",
+    "schema",
+    "sign_in",
+    "standing",
+    "standings",
+    "takes_pages",
+    "waiting_alerts",
+];
 
 /// Label names and values; values come from tables, never from a peer.
 type Labels<const N: usize> = [(&'static str, &'static str); N];

@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use msnd::{
     model::{AccountId, Address, AlertId, Applied, Edit, Mailbox, Roster, mail::MailChange},
     store::{
-        Account, EditError, NewAccount, NewAlert, PasswordHash, Posted, Publish, PublishAlert,
-        PublishMail, SchemaStatus, SignIn, Store, StoreError, Waiting,
+        Account, Callee, EditError, NewAccount, NewAlert, PasswordHash, Posted, Publish,
+        PublishAlert, PublishMail, SchemaStatus, SignIn, Store, StoreError, Waiting,
     },
 };
 use parking_lot::{Condvar, Mutex};
@@ -150,6 +150,10 @@ impl Store for Observed {
 
     async fn sign_in(&self, id: AccountId) -> Result<SignIn, StoreError> {
         self.note("sign_in")?.sign_in(id).await
+    }
+
+    async fn callee(&self, callee: &Address, caller: AccountId) -> Result<Callee, StoreError> {
+        self.note("callee")?.callee(callee, caller).await
     }
 
     async fn roster(&self, id: AccountId) -> Result<Roster, StoreError> {
