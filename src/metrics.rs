@@ -6,10 +6,12 @@
 //! is made: counting then is one relaxed atomic addition.
 
 mod handles;
+mod news;
 
 pub use handles::{
     ConversationMeters, Held, HubMeters, PasswordMeters, RoleMeters, StoreMeters, TimedRead,
 };
+pub use news::NewsMeters;
 use parking_lot::RwLock;
 use prometheus_client::{
     encoding::text,
@@ -60,6 +62,8 @@ pub struct Metrics {
     online: Gauge,
     watches: Gauge,
     conversations: Conversations,
+    news: NewsMeters,
+    admin_refusals: Counter,
     hub: HubMeters,
     store: StoreMeters,
     passwords: PasswordMeters,
@@ -173,6 +177,17 @@ impl Metrics {
         &self.hub
     }
 
+    /// The handles of alerts, mail and pages.
+    #[must_use]
+    pub const fn news(&self) -> &NewsMeters {
+        &self.news
+    }
+
+    /// Somebody asked the admin API without its token, or with a wrong one.
+    pub fn admin_refused(&self) {
+        self.admin_refusals.inc();
+    }
+
     /// The store's handles.
     #[must_use]
     pub const fn store(&self) -> &StoreMeters {
@@ -216,6 +231,8 @@ impl Default for Metrics {
             online: Gauge::default(),
             watches: Gauge::default(),
             conversations: Conversations::default(),
+            news: NewsMeters::default(),
+            admin_refusals: Counter::default(),
             hub: HubMeters::default(),
             store: StoreMeters::default(),
             passwords: PasswordMeters::default(),
@@ -287,7 +304,13 @@ impl Metrics {
             "Sessions dropped because their inbox was full",
             self.hub.overflows.clone(),
         );
+        r.register(
+            "msnd_admin_refusals",
+            "Admin requests without the token or with a wrong one",
+            self.admin_refusals.clone(),
+        );
         self.name_conversations(r);
+        self.news.name_all(r);
         self.name_store(r);
     }
 

@@ -71,7 +71,7 @@ impl Parts {
             notification: Arc::new(notification::Context {
                 closing: closing.clone(),
                 config: config.clone(),
-                deliveries: Deliveries::start(store.clone(), tasks),
+                deliveries: Deliveries::start(store.clone(), metrics.news(), tasks),
                 store,
                 hub,
                 switchboards: switchboard_at.map(|bound| Switchboards::new(config, bound)),
@@ -94,7 +94,8 @@ impl Parts {
         Running {
             listeners: bound.addresses.clone(),
             admin_socket: None,
-            alerts: Alerts::new(store.clone(), hub.clone(), &self.config.alerts),
+            alerts: Alerts::new(store.clone(), hub.clone(), &self.config.alerts)
+                .measured(self.notification.metrics.news()),
             hub,
             store,
             admission: Admission::new(

@@ -53,7 +53,7 @@ async fn the_longest_list_is_one_read_and_one_write(#[case] dialect: &str) {
     let metrics = Arc::new(Metrics::default());
     let context = Context {
         config: config.clone(),
-        deliveries: Deliveries::start(store.clone(), &TaskTracker::new()),
+        deliveries: Deliveries::start(store.clone(), metrics.news(), &TaskTracker::new()),
         meters: Notification::meters(&metrics),
         metrics,
         switchboards: None,

@@ -265,6 +265,10 @@ pub(super) const REPLACE_ACCOUNT: &str = "
 
 // Alerts and mailboxes.
 
+/// Before the alerts themselves, to know how many there were.
+pub(super) const PURGE_RECIPIENTS: &str = "
+    DELETE FROM alert_recipients
+    WHERE alert_id IN (SELECT id FROM alerts WHERE expires_at <= $1)";
 pub(super) const PURGE_ALERTS: &str = "DELETE FROM alerts WHERE expires_at <= $1";
 pub(super) const ADD_ALERT: &str = "
     INSERT INTO alerts

@@ -65,7 +65,7 @@ impl Role {
             meters: Notification::meters(&metrics),
             metrics,
             switchboards: None,
-            deliveries: Deliveries::start(store.clone(), &tasks),
+            deliveries: Deliveries::start(store.clone(), metrics.news(), &tasks),
             store,
             hub,
             tickets: Arc::new(Tickets::new(Duration::from_secs(60), 8)),

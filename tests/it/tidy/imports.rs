@@ -17,13 +17,13 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("store", &["config", "metrics", "model"]),
     ("fixture", &["model", "store"]),
     ("account", &["config", "model", "store"]),
-    ("alert", &["config", "hub", "model", "store"]),
+    ("alert", &["config", "hub", "metrics", "model", "store"]),
     ("session", &["config", "hub", "metrics", "model", "protocol"]),
     ("dispatch", &["config", "hub", "metrics", "model", "protocol", "session"]),
     ("notification", &["config", "hub", "metrics", "model", "protocol", "session", "store"]),
     ("switchboard", &["config", "hub", "metrics", "model", "protocol", "session", "store"]),
     ("passport", &["account", "config", "hub", "metrics", "model"]),
-    ("admin", &["config", "hub", "metrics", "model", "net", "store", "switchboard"]),
+    ("admin", &["alert", "config", "hub", "metrics", "model", "net", "store", "switchboard"]),
     (
         "server",
         &[
