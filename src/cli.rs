@@ -10,12 +10,15 @@ mod docs;
 mod failure;
 mod fixture_file;
 mod kick;
+mod mail;
+mod notify;
 mod online;
 mod options;
 mod output;
 mod password;
 mod probe;
 mod protocol;
+mod rooms;
 mod run;
 mod sessions;
 mod user;
@@ -61,7 +64,10 @@ enum Command {
     Db(db::DbArgs),
     Online(online::OnlineArgs),
     Sessions(sessions::SessionsArgs),
+    Rooms(rooms::RoomsArgs),
     Kick(kick::KickArgs),
+    Notify(notify::NotifyArgs),
+    Mail(mail::MailArgs),
     Announce(announce::AnnounceArgs),
     Protocol(protocol::ProtocolArgs),
     Completions(docs::CompletionsArgs),
@@ -94,7 +100,10 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Db(args) => db::run(&args),
         Command::Online(args) => online::run(&args),
         Command::Sessions(args) => sessions::run(&args),
+        Command::Rooms(args) => rooms::run(&args),
         Command::Kick(args) => kick::run(&args),
+        Command::Notify(args) => notify::run(&args),
+        Command::Mail(args) => mail::run(&args),
         Command::Announce(args) => announce::run(&args),
         Command::Protocol(args) => protocol::run(&args),
         Command::Completions(args) => docs::completions(&args),

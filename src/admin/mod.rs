@@ -1,5 +1,6 @@
 //! What operators and their programs ask of a running server: who is online and who talks, end a
-//! session, tell people something, health, metrics. HTTP with JSON on a Unix socket and, if wanted, on TCP.
+//! session, tell people something, health, metrics. HTTP with JSON on a Unix socket and, if wanted,
+//! on TCP.
 //!
 //! An endpoint is one file in `endpoints/`, one row in [`ENDPOINTS`] and its place in
 //! `openapi.json`. Knows no wire form of MSNP and no role.

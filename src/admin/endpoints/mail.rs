@@ -27,12 +27,10 @@ pub(in crate::admin) struct Arrival {
     /// A name, or the address if there is no `from_address`.
     from: String,
     from_address: Option<String>,
-    #[serde(default)]
-    subject: String,
+    subject: Option<String>,
     /// The inbox if not said.
     folder: Option<String>,
-    #[serde(default)]
-    reference: String,
+    reference: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -95,11 +93,13 @@ impl Arrival {
             None => (String::new(), from, "from"),
         };
         let address = Address::parse(&address).map_err(|error| {
-            let unless = if field == "from" { ", unless there is a from_address" } else { "" };
-            Problem::unfit_field(field, format!("{field}: must be an address{unless}: {error}"))
+            let unless = if field == "from" { " if there is no from_address" } else { "" };
+            let detail = format!("{field}: must be an address{unless} ({error})");
+            Problem::unfit_field(field, detail)
         })?;
         let folder = folder_named(folder.as_deref(), "folder")?;
         let folder = folder.unwrap_or_else(Folder::inbox);
+        let (subject, reference) = (subject.unwrap_or_default(), reference.unwrap_or_default());
         Ok(NewMail::new(&name, address, &subject, &reference, folder)?)
     }
 }

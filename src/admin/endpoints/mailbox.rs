@@ -1,5 +1,5 @@
-//! `PUT` and `DELETE /api/v1/users/{address}/mailbox`: whether somebody has a mailbox elsewhere. The
-//! client hears of it at its next sign-in.
+//! `PUT` and `DELETE /api/v1/users/{address}/mailbox`: whether somebody has a mailbox elsewhere.
+//! The client hears of it at its next sign-in.
 
 use crate::admin::{Admin, Problem, request::address};
 use axum::{

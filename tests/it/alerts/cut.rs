@@ -63,9 +63,9 @@ impl Role {
         let context = Context {
             config,
             meters: Notification::meters(&metrics),
+            deliveries: Deliveries::start(store.clone(), metrics.news(), &tasks),
             metrics,
             switchboards: None,
-            deliveries: Deliveries::start(store.clone(), metrics.news(), &tasks),
             store,
             hub,
             tickets: Arc::new(Tickets::new(Duration::from_secs(60), 8)),
