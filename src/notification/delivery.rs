@@ -85,14 +85,17 @@ async fn settle(
     let mut batch = Vec::new();
     while queue.recv_many(&mut batch, DELIVERIES_PER_JOB).await > 0 {
         let done = std::mem::take(&mut batch);
-        if let Err(error) = store.settle_alerts(done.clone()).await {
+        let settled = store.settle_alerts(done.clone()).await;
+        {
+            let mut under_way = under_way.lock();
+            for delivery in &done {
+                under_way.remove(delivery);
+            }
+        }
+        if let Err(error) = settled {
             let count = done.len();
             meters.removals_failed.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
             tracing::warn!(count, "delivered alerts will be delivered again: {error:#}");
-        }
-        let mut under_way = under_way.lock();
-        for delivery in &done {
-            under_way.remove(delivery);
         }
     }
 }

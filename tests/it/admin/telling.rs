@@ -1,8 +1,9 @@
 //! Alerts and news of mail through the API: who is told, what is refused and how.
 
 use super::{ALICE, BOB, CAROL, http::Answer, http::Door, server};
-use crate::support::Client;
+use crate::support::{Client, TestServer, server::new_account, store::Observed};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 fn alert_to(door: &Door, user: &str, body: &Value) -> Answer {
     door.post(&format!("/api/v1/users/{user}/alerts"), &body.to_string())
@@ -270,4 +271,49 @@ fn wrong_news_of_mail_is_refused_by_the_name_of_its_field() {
         let answer = door.request(method, &path, &["Content-Type: application/json"], &body);
         expect_refusal(&answer, 404, None, "nobody@example.test");
     }
+}
+
+#[test]
+fn a_removal_that_fails_is_counted_and_the_alert_comes_again() {
+    let mut between = None;
+    let server = TestServer::start_between(
+        |_| {},
+        |store| {
+            let store = Arc::new(Observed::new(store));
+            between = Some(store.clone());
+            store
+        },
+    );
+    let store = between.unwrap();
+    server.add(vec![new_account(ALICE)]);
+    let door = Door::Socket(server.running().admin_socket().unwrap().to_path_buf());
+    let mut alice = Client::present(&server, "MSNP9", ALICE, "NLN");
+    // From the commit on nothing works: what is delivered cannot be forgotten.
+    store.fail_from("settle_alerts");
+    assert_eq!(alert_to(&door, ALICE, &json!({ "text": "x" })).status, 202);
+    assert!(told(&mut alice).contains("<TEXT>x</TEXT>"));
+    while door.metric("msnd_alert_removal_failures_total") != 1.0 {}
+    assert_eq!(door.metric("msnd_alerts_delivered_total"), 1.0);
+    store.set_failing(false);
+    let mut again = Client::sign_in(&server, "MSNP9", ALICE);
+    again.ask("CHG 5 NLN 0", "CHG 5 NLN 0");
+    assert!(told(&mut again).contains("<TEXT>x</TEXT>"));
+}
+
+#[test]
+fn pages_are_counted_by_what_became_of_them() {
+    let (server, door) = server(|_| {});
+    let mut bob = Client::present(&server, "MSNP9", BOB, "NLN");
+    let mut alice = Client::present(&server, "MSNP9", ALICE, "NLN");
+    let page = "PGD 9 bob@example.test 1 17\r\n<TEXT>Call</TEXT>";
+    alice.send_bytes(page.as_bytes());
+    alice.expect("800 9");
+    for property in ["MBE Y", "MOB Y"] {
+        bob.send(&format!("PRP 7 {property}"));
+        assert!(bob.line_but_challenge().starts_with("PRP 7 "));
+    }
+    alice.send_bytes(page.as_bytes());
+    assert!(told(&mut bob).contains("Call"));
+    assert_eq!(door.metric("msnd_pages_total{result=\"refused\"}"), 1.0);
+    assert_eq!(door.metric("msnd_pages_total{result=\"delivered\"}"), 1.0);
 }

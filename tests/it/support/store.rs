@@ -27,6 +27,7 @@ pub(crate) struct Observed {
     calls: Mutex<Vec<&'static str>>,
     called: Condvar,
     fails: AtomicBool,
+    fails_from: Mutex<Option<&'static str>>,
 }
 
 impl Observed {
@@ -36,6 +37,7 @@ impl Observed {
             calls: Mutex::default(),
             called: Condvar::new(),
             fails: AtomicBool::new(false),
+            fails_from: Mutex::default(),
         }
     }
 
@@ -63,9 +65,17 @@ impl Observed {
         self.fails.store(fails, Ordering::SeqCst);
     }
 
+    /// From the next call of this method on everything fails.
+    pub(crate) fn fail_from(&self, name: &'static str) {
+        *self.fails_from.lock() = Some(name);
+    }
+
     fn note(&self, name: &'static str) -> Result<&dyn Store, StoreError> {
         self.calls.lock().push(name);
         self.called.notify_all();
+        if self.fails_from.lock().take_if(|from| *from == name).is_some() {
+            self.set_failing(true);
+        }
         if self.fails.load(Ordering::SeqCst) {
             return Err(StoreError::Unavailable(anyhow::anyhow!("told to fail")));
         }
