@@ -4,15 +4,19 @@
 mod admin;
 mod announce;
 mod backend;
+mod cert;
+mod client_setup;
 mod config;
 mod db;
 mod docs;
+mod doctor;
 mod failure;
 mod fixture_file;
 mod kick;
 mod online;
 mod options;
 mod output;
+mod own_names;
 mod password;
 mod probe;
 mod protocol;
@@ -59,6 +63,9 @@ enum Command {
     User(user::UserArgs),
     Config(config::ConfigCommandArgs),
     Db(db::DbArgs),
+    Cert(cert::CertArgs),
+    ClientSetup(client_setup::ClientSetupArgs),
+    Doctor(doctor::DoctorArgs),
     Online(online::OnlineArgs),
     Sessions(sessions::SessionsArgs),
     Kick(kick::KickArgs),
@@ -92,6 +99,9 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::User(args) => user::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Db(args) => db::run(&args),
+        Command::Cert(args) => cert::run(&args),
+        Command::ClientSetup(args) => client_setup::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Online(args) => online::run(&args),
         Command::Sessions(args) => sessions::run(&args),
         Command::Kick(args) => kick::run(&args),

@@ -19,7 +19,7 @@ pub use check::{ALERT_EXPIRY_SECS_MAX, PAYLOAD_BYTES_MAX, SOCKET_PATH_BYTES_MAX,
 pub use gateway::{Gateway, Net};
 pub use load::{
     ConfigError, EXAMPLE, FILE_BYTES_MAX, FILE_VARIABLE, Flag, Loaded, Origin, Overrides, Problem,
-    VARIABLE_PREFIX, load, trace,
+    VARIABLE_PREFIX, example, load, trace,
 };
 pub use names::{LOGIN_HOST_BYTES_MAX, SITE_URL_BYTES_MAX, login_host, site_url};
 use serde::{Deserialize, Serialize};
@@ -142,6 +142,20 @@ pub struct Switchboard {
     pub call_window_secs: u64,
 }
 
+/// The lowest version of TLS that clients may use for Passport.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TlsFloor {
+    /// With forward secrecy only: Windows 7 with updates, and later.
+    #[serde(rename = "tls1.2")]
+    Tls12,
+    /// With 3DES: Windows XP.
+    #[serde(rename = "tls1.0")]
+    Tls10,
+    /// With 3DES: Windows 98 to XP with Internet Explorer 6 as it was installed.
+    #[serde(rename = "ssl3")]
+    Ssl3,
+}
+
 /// `[passport]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -161,6 +175,15 @@ pub struct Passport {
     pub certificate_file: PathBuf,
     /// PEM file with the private key.
     pub key_file: PathBuf,
+    /// PEM file with the certificate chain for clients that send no server name. Empty, with
+    /// `legacy_key_file`: that of `certificate_file`, or a SHA-1 one in the data folder.
+    pub legacy_certificate_file: PathBuf,
+    /// PEM file with its private key.
+    pub legacy_key_file: PathBuf,
+    /// The lowest version of TLS spoken.
+    pub tls_floor: TlsFloor,
+    /// Whether RC4 is offered, last of all ciphers.
+    pub rc4: bool,
     /// How long a sign-in ticket can be presented, seconds.
     pub ticket_ttl_secs: u64,
     /// Outstanding tickets per account; the oldest is dropped.

@@ -16,6 +16,7 @@ pub mod alert;
 pub mod ctt;
 pub mod fixture;
 pub mod hub;
+pub mod setup;
 pub mod store;
 
 pub mod admin;
@@ -30,4 +31,5 @@ pub mod switchboard;
 pub mod web;
 
 pub mod cli;
+pub mod doctor;
 pub mod server;

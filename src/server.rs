@@ -4,6 +4,7 @@
 mod bind;
 mod bound;
 mod door;
+mod handout;
 mod operators;
 mod parts;
 mod standing;
@@ -23,6 +24,7 @@ use crate::{
     store::{Store, password::PasswordHasher},
 };
 use bound::Bound;
+pub use handout::authority;
 use operators::Operators;
 use parts::Parts;
 use std::{

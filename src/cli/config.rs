@@ -1,7 +1,7 @@
 //! `msnd config`: the commented default file, and what is in force.
 
 use super::{ConfigArgs, Failure, output};
-use crate::config::EXAMPLE;
+use crate::config::example;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -42,7 +42,7 @@ enum Action {
 /// Does it.
 pub(super) fn run(args: &ConfigCommandArgs) -> Result<(), Failure> {
     match args.action {
-        Action::Example => output::print(EXAMPLE),
+        Action::Example => output::print(&example()),
         Action::Check { json } => {
             let loaded = args.config.load()?;
             if json {

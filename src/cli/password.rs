@@ -4,7 +4,11 @@
 use super::Failure;
 use crate::store::password::Password;
 use anyhow::{Context as _, anyhow};
-use std::io::{self, BufRead, IsTerminal as _};
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, IsTerminal as _},
+    path::Path,
+};
 use zeroize::Zeroizing;
 
 /// Longest line we read, bytes; longer than any password we accept.
@@ -20,6 +24,23 @@ pub(super) fn read(whose: &str) -> Result<Password, Failure> {
         first_line(stdin.lock())?
     };
     Ok(Password::new(&text).map_err(|error| anyhow!("this password cannot be used: {error}"))?)
+}
+
+/// Gets a password that somebody has already: the first line of `file`, or else asked for once, or
+/// else the first line of standard input.
+pub(super) fn read_known(whose: &str, file: Option<&Path>) -> Result<Zeroizing<String>, Failure> {
+    if let Some(file) = file {
+        let opened = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
+        return first_line(BufReader::new(opened));
+    }
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        let asked = rpassword::prompt_password(format!("Password of {whose}: "));
+        return Ok(asked
+            .map(Zeroizing::new)
+            .context("cannot read a password from the terminal")?);
+    }
+    first_line(stdin.lock())
 }
 
 fn ask(prompt: &str, again: &str) -> Result<Zeroizing<String>, Failure> {

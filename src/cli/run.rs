@@ -1,5 +1,6 @@
 //! `msnd run`: serves until it is told to stop.
 
+mod certificate;
 mod ephemeral;
 mod files;
 mod signals;
@@ -10,7 +11,7 @@ use crate::{
     admin::SocketError,
     config::{Bind, Config, Loaded},
     metrics::Metrics,
-    net::tls::{CERTIFICATE_FILE, KeyKind, TlsServer},
+    net::tls::TlsServer,
     server::{self, Role, Running, StartError, Surroundings},
     store::{
         Store,
@@ -22,7 +23,7 @@ use anyhow::{Context as _, anyhow};
 use clap::Args;
 use ephemeral::Folder;
 use serde::Serialize;
-use signals::Signals;
+use signals::{Asked, HangUp, Signals};
 use std::{
     fs::{File, TryLockError},
     path::{Path, PathBuf},
@@ -32,8 +33,9 @@ use tokio::select;
 
 const EXAMPLES: &str = "\
 Works without any option: makes ./msnd-data with a database and a certificate, and serves dispatch
-on port 1863, notification on 1864, switchboard on 1865, Passport on 443 and web pages on 80. SIGTERM,
-SIGHUP or Ctrl-C ends it gently, a second one at once.
+on port 1863, notification on 1864, switchboard on 1865, Passport on 443 and web pages on 80.
+SIGTERM or Ctrl-C ends it gently, a second one at once. SIGHUP reads the certificates again; with
+--ephemeral, and when the terminal is gone in which the server was started, it means the end too.
 
 Examples:
   msnd run --config /etc/msnd.toml
@@ -85,7 +87,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     // Before anything is made that a signal could leave behind.
     let signals = {
         let _context = runtime.enter();
-        Signals::new()?
+        Signals::new(if keeps_nothing { HangUp::Ends } else { HangUp::Reloads })?
     };
     let folder = keeps_nothing.then(Folder::new).transpose()?;
     let outcome = runtime.block_on(async {
@@ -107,7 +109,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
 async fn smoke(config: Config, mut signals: Signals) -> Result<(), Failure> {
     select! {
         biased;
-        signal = signals.next() => Err(anyhow!("{signal} came before the test was over").into()),
+        signal = signals.end() => Err(anyhow!("{signal} came before the test was over").into()),
         outcome = smoke::run(config) => outcome,
     }
 }
@@ -116,22 +118,24 @@ async fn smoke(config: Config, mut signals: Signals) -> Result<(), Failure> {
 struct Started {
     running: Running,
     store: Arc<dyn Store>,
+    tls: Option<TlsServer>,
     next_steps: Option<String>,
     _lock: Option<File>,
 }
 
 async fn start(loaded: Loaded) -> Result<Started, Failure> {
     let (options, lock) = build(loaded).await?;
-    let (store, next_steps) = (options.store.clone(), next_steps(&options.config));
+    let (store, tls) = (options.store.clone(), options.tls.clone());
+    let next_steps = Some(next_steps(&options.config));
     let running = server::start(options).await?;
-    Ok(Started { running, store, next_steps: Some(next_steps), _lock: lock })
+    Ok(Started { running, store, tls, next_steps, _lock: lock })
 }
 
 async fn start_ephemeral(config: Config, args: &RunArgs) -> Result<Started, Failure> {
     let options = ephemeral::build(&config, args.fixture.as_deref()).await?;
-    let store = options.store.clone();
+    let (store, tls) = (options.store.clone(), options.tls.clone());
     let running = server::start(options).await?;
-    Ok(Started { running, store, next_steps: None, _lock: None })
+    Ok(Started { running, store, tls, next_steps: None, _lock: None })
 }
 
 /// Starts and serves until the first signal, then drains; a second signal ends everything at once,
@@ -143,14 +147,19 @@ async fn serve(
 ) -> Result<(), Failure> {
     let started = select! {
         biased;
-        signal = signals.next() => {
+        signal = signals.end() => {
             tracing::info!(signal, "ended during the start");
             return Ok(());
         }
         started = start => started?,
     };
     announce(&started, args)?;
-    let signal = signals.next().await;
+    let signal = loop {
+        match signals.next().await {
+            Asked::End(signal) => break signal,
+            Asked::Reload => reload(started.tls.as_ref()),
+        }
+    };
     tracing::info!(signal, "shutting down; a second signal ends at once");
     let Started { running, store, .. } = started;
     let gently = async {
@@ -161,10 +170,24 @@ async fn serve(
     };
     select! {
         biased;
-        signal = signals.next() => tracing::warn!(signal, "ended at once by a second signal"),
+        signal = signals.end() => tracing::warn!(signal, "ended at once by a second signal"),
         () = gently => {}
     }
     Ok(())
+}
+
+/// What SIGHUP asks for.
+fn reload(tls: Option<&TlsServer>) {
+    let Some(tls) = tls else {
+        return tracing::info!("SIGHUP: there are no certificates to read again");
+    };
+    match tls.reload() {
+        Ok(()) => {
+            tracing::info!("SIGHUP: certificates read again");
+            tls.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
+        }
+        Err(error) => tracing::error!("SIGHUP: the certificates from before stay: {error}"),
+    }
 }
 
 /// A server on the database and certificate of the data folder, and the lock on that database.
@@ -178,10 +201,13 @@ async fn build(loaded: Loaded) -> Result<(server::Options, Option<File>), Failur
     };
     let tls = match config.passport.https_bind {
         Bind::Off | Bind::Notification => None,
-        Bind::At(_) => Some(certificate(&config)?),
+        Bind::At(_) => Some(certificate::open(&config)?),
     };
-    if let Some(warning) = tls.as_ref().and_then(TlsServer::warning) {
-        tracing::warn!("{warning}");
+    if let Some(tls) = &tls {
+        let risks = certificate::risks(&config).into_iter().map(String::from);
+        for warning in tls.warnings().into_iter().chain(risks) {
+            tracing::warn!("{warning}");
+        }
     }
     let workers = config.passport.password_workers;
     let hasher = PasswordHasher::new(Cost::Standard, workers, config.passport.password_queue_max);
@@ -212,22 +238,6 @@ pub(super) fn lock(config: &Config) -> Result<Option<File>, Failure> {
             Ok(None)
         }
     }
-}
-
-/// The configured certificate, or a self-signed one that is made at the first start.
-fn certificate(config: &Config) -> Result<TlsServer, Failure> {
-    let passport = &config.passport;
-    let tls = if passport.certificate_file.as_os_str().is_empty() {
-        TlsServer::self_signed(&config.data.dir, &certificate_names(config), KeyKind::Rsa2048)
-    } else {
-        TlsServer::from_files(&passport.certificate_file, &passport.key_file)
-    };
-    Ok(tls.map_err(anyhow::Error::new)?)
-}
-
-fn certificate_names(config: &Config) -> Vec<String> {
-    let own = Some(&config.passport.login_host).filter(|name| !name.is_empty());
-    own.cloned().into_iter().chain(PASSPORT_NAMES.map(String::from)).collect()
 }
 
 /// The ready line of the CI mode: a public contract.
@@ -290,12 +300,9 @@ fn next_steps(config: &Config) -> String {
          192.0.2.1  messenger.hotmail.com nexus.passport.com login.passport.com\n     \
          (most clients look for the last two names even if one can enter a server)\n"
     );
-    let is_self_made = config.passport.certificate_file.as_os_str().is_empty();
-    if config.passport.https_bind != Bind::Off && is_self_made {
-        let certificate = config.data.dir.join(CERTIFICATE_FILE);
+    if let Some(certificates) = certificate::to_trust(config) {
         text += &format!(
-            "  3. let the client's machine trust {}, unless the client does not check\n",
-            certificate.display()
+            "  3. let the client's machine trust {certificates}, unless the client does not check\n"
         );
     }
     text + "Ctrl-C ends the server.\n"

@@ -2,6 +2,7 @@
 //! where a value came from.
 
 mod switchboard;
+mod tls;
 mod web;
 
 use super::{
@@ -9,7 +10,7 @@ use super::{
     names::{self, Port, host_and_port},
 };
 use crate::model::Address;
-use std::{collections::BTreeSet, fmt::Display, ops::RangeInclusive, path::Path};
+use std::{collections::BTreeSet, fmt::Display, ops::RangeInclusive};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 /// Longest payload that any command of dispatch and notification takes, bytes.
@@ -239,20 +240,7 @@ fn passport(config: &Config, found: &mut Complaints) {
     {
         found.add("passport.site_url", &passport.site_url, remedy);
     }
-    let is_empty = |path: &Path| path.as_os_str().is_empty();
-    match (is_empty(&passport.certificate_file), is_empty(&passport.key_file)) {
-        (false, true) => found.add(
-            "passport.key_file",
-            "",
-            "a certificate needs its key; name the key's PEM file too, or leave both empty",
-        ),
-        (true, false) => found.add(
-            "passport.certificate_file",
-            "",
-            "a key needs its certificate; name the certificate's PEM file too, or leave both empty",
-        ),
-        _ => {}
-    }
+    tls::check(passport, cfg!(feature = "legacy-tls"), found);
 }
 
 fn admin(config: &Config, found: &mut Complaints) {

@@ -3,8 +3,8 @@
 
 use super::{
     Admin, Alerts, Bind, Challenge, ChallengeClient, ChallengePolicy, Data, Dispatch, Limits, Log,
-    LogFormat, Notification, Passport, Store, Switchboard, Synchronous, Timers, UrlService, Urls,
-    VerReply,
+    LogFormat, Notification, Passport, Store, Switchboard, Synchronous, Timers, TlsFloor,
+    UrlService, Urls, VerReply,
 };
 use std::path::PathBuf;
 
@@ -48,6 +48,13 @@ impl Default for Switchboard {
     }
 }
 
+impl Default for TlsFloor {
+    /// As low as this build can go without SSL 3.
+    fn default() -> Self {
+        if cfg!(feature = "legacy-tls") { Self::Tls10 } else { Self::Tls12 }
+    }
+}
+
 impl Default for Passport {
     fn default() -> Self {
         Self {
@@ -57,6 +64,10 @@ impl Default for Passport {
             site_url: String::new(),
             certificate_file: PathBuf::new(),
             key_file: PathBuf::new(),
+            legacy_certificate_file: PathBuf::new(),
+            legacy_key_file: PathBuf::new(),
+            tls_floor: TlsFloor::default(),
+            rc4: false,
             ticket_ttl_secs: 120,
             tickets_per_account_max: 8,
             failures_per_account_max: 10,

@@ -8,6 +8,7 @@ use super::{
 };
 use serde::Deserialize as _;
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     fmt, fs, io,
     io::Read as _,
@@ -18,8 +19,18 @@ use toml::{
     de::{DeTable, DeValue, Deserializer, ValueDeserializer},
 };
 
-/// The file with every option, its meaning and its default; what `msnd config example` prints.
+/// The file with every option, its meaning and its default; embedded.
 pub const EXAMPLE: &str = include_str!("../../config/msnd.toml");
+/// The same for this build: without the feature `legacy-tls` one default is another one.
+#[must_use]
+pub fn example() -> Cow<'static, str> {
+    if cfg!(feature = "legacy-tls") {
+        EXAMPLE.into()
+    } else {
+        EXAMPLE.replace("\ntls_floor = \"tls1.0\"\n", "\ntls_floor = \"tls1.2\"\n").into()
+    }
+}
+
 /// The variable that names a file where no flag does.
 pub const FILE_VARIABLE: &str = "MSND_CONFIG";
 /// First letters of every variable we read.

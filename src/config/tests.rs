@@ -43,8 +43,8 @@ fn variable_error(name: &str, value: &str) -> String {
 
 #[test]
 fn the_example_holds_every_default_and_nothing_else() {
-    assert_eq!(toml::from_str::<Config>(EXAMPLE).unwrap(), Config::default());
-    let example: toml::Table = EXAMPLE.parse().unwrap();
+    assert_eq!(toml::from_str::<Config>(&example()).unwrap(), Config::default());
+    let example: toml::Table = example().parse().unwrap();
     assert_eq!(example, toml::Table::try_from(Config::default()).unwrap());
 }
 

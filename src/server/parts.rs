@@ -1,6 +1,6 @@
 //! What connections are made of, and how one is served. Knows all roles.
 
-use super::{Admission, Bound, Role, Running, streams::Streams};
+use super::{Admission, Bound, Role, Running, handout::Handout, streams::Streams};
 use crate::{
     account::Accounts,
     alert::Alerts,
@@ -95,7 +95,8 @@ impl Parts {
             metrics.clone(),
         );
         let limits = SessionLimits::from(&**config);
-        let mut web = Web::new(config, tickets);
+        let web = Web::new(config, tickets);
+        let mut web = web.with(Handout::is_for, Arc::new(Handout::new(config)));
         if config.passport_is_on_web() {
             web = web.with(Passport::is_for, passport.clone());
         }

@@ -4,11 +4,13 @@
 
 mod admin;
 mod alerts;
+mod certificates;
 mod cli;
 mod conversations;
 mod cost;
 mod crash;
 mod crowd;
+mod doctor;
 mod edge;
 mod fuzz;
 mod gateway;
@@ -24,5 +26,7 @@ mod sessions;
 mod store;
 mod support;
 mod tidy;
+#[cfg(feature = "legacy-tls")]
+mod tls;
 mod transcripts;
 mod web;

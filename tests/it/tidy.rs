@@ -93,6 +93,20 @@ fn openssl_stays_behind_the_listener() {
     assert_eq!(faults, [""; 0]);
 }
 
+/// What old clients need is not for administration, sign-up or any other page: whoever sets up TLS
+/// elsewhere takes the default, which is strong.
+#[test]
+fn weak_tls_is_asked_for_by_the_login_listener_alone() {
+    let places: Vec<_> = rust_files("src")
+        .into_iter()
+        .filter(|file| !file.path.starts_with("src/net/tls"))
+        .filter(|file| file.text.contains("net::tls"))
+        .filter(|file| ["Policy {", " Floor::"].iter().any(|word| file.text.contains(word)))
+        .map(|file| file.path)
+        .collect();
+    assert_eq!(places, ["src/cli/run/certificate.rs"]);
+}
+
 /// A missing key takes its default, so that only this test sees that nobody wrote about it.
 #[test]
 fn every_option_stands_in_the_example() {

@@ -1,13 +1,13 @@
 //! The CI mode: a server that starts from a fixture and leaves nothing behind.
 
-use super::{Failure, certificate_names};
+use super::{Failure, certificate};
 use crate::{
     cli::{backend, fixture_file},
     config::{Bind, Config, SOCKET_PATH_BYTES_MAX, Synchronous},
     fixture,
     metrics::Metrics,
     model::roster::RosterLimits,
-    net::tls::{KeyKind, TlsServer},
+    net::tls::{KeyKind, Source, TlsServer},
     server,
     store::{
         NewAccount, Store,
@@ -117,10 +117,11 @@ pub(super) async fn build(
     let tls = match (passport.https_bind, passport.certificate_file.as_os_str().is_empty()) {
         (Bind::Off | Bind::Notification, _) => None,
         (Bind::At(_), true) => {
-            let tls = TlsServer::in_memory(&certificate_names(config), KeyKind::P256);
+            let source = Source::Memory { names: certificate::names(config), kind: KeyKind::P256 };
+            let tls = TlsServer::open(source, certificate::policy(config));
             Some(tls.map_err(anyhow::Error::new)?)
         }
-        (Bind::At(_), false) => Some(super::certificate(config)?),
+        (Bind::At(_), false) => Some(certificate::open(config)?),
     };
     let config = config.clone();
     let surroundings = server::Surroundings::Test;

@@ -1,24 +1,46 @@
-//! The signals that ask the server to end. Knows nothing of what is ended.
+//! The signals that ask the server to end, or to read its certificates again. Knows nothing of
+//! what is ended or read.
 
 use super::Failure;
 use anyhow::Context as _;
+use std::io::{IsTerminal as _, stdin};
 use tokio::{
     select,
     signal::unix::{Signal, SignalKind, signal},
 };
 
-/// SIGINT, SIGTERM and SIGHUP, which all mean the same. From the moment this is made none of them
-/// ends the process by itself.
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// The end; with the signal's name.
+    End(&'static str),
+    /// Certificates are to be read again.
+    Reload,
+}
+
+/// What SIGHUP means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HangUp {
+    /// The end.
+    Ends,
+    /// Read the certificates again; but the end if we were started in a terminal that is gone now.
+    Reloads,
+}
+
+/// SIGINT, SIGTERM and SIGHUP. From the moment this is made none of them ends the process by
+/// itself.
 pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     /// `None` if whoever started us wants this one ignored.
     hang_up: Option<Signal>,
+    meaning: HangUp,
+    in_terminal: bool,
 }
 
 impl Signals {
     /// Must be called within a runtime.
-    pub(super) fn new() -> Result<Self, Failure> {
+    pub(super) fn new(meaning: HangUp) -> Result<Self, Failure> {
         let listen = |kind| signal(kind).context("cannot listen for signals");
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let hang_up = SignalKind::hangup();
@@ -27,11 +49,13 @@ impl Signals {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
             hang_up,
+            meaning,
+            in_terminal: stdin().is_terminal(),
         })
     }
 
-    /// Waits for the next one and names it. Cancellation safe.
-    pub(super) async fn next(&mut self) -> &'static str {
+    /// Waits for the next one. Cancellation safe.
+    pub(super) async fn next(&mut self) -> Asked {
         let hang_up = async {
             match &mut self.hang_up {
                 Some(signal) => signal.recv().await,
@@ -39,9 +63,23 @@ impl Signals {
             }
         };
         select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = hang_up => "SIGHUP",
+            _ = self.interrupt.recv() => Asked::End("SIGINT"),
+            _ = self.terminate.recv() => Asked::End("SIGTERM"),
+            // A terminal that hung up is no terminal any more.
+            _ = hang_up => match self.meaning {
+                HangUp::Reloads if !self.in_terminal || stdin().is_terminal() => Asked::Reload,
+                HangUp::Reloads | HangUp::Ends => Asked::End("SIGHUP"),
+            },
+        }
+    }
+
+    /// Waits for the next one that asks for the end, and names it; those that ask for something
+    /// else are forgotten. Cancellation safe.
+    pub(super) async fn end(&mut self) -> &'static str {
+        loop {
+            if let Asked::End(signal) = self.next().await {
+                return signal;
+            }
         }
     }
 }

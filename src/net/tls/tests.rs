@@ -1,40 +1,153 @@
 //! What the listener's TLS accepts, refuses and presents.
 
-use super::*;
-use openssl::ssl::{SslConnector, SslVerifyMode};
+use super::{
+    pair::Pair,
+    self_signed::{make, now_secs},
+    *,
+};
+use openssl::{
+    asn1::Asn1Time,
+    hash::MessageDigest,
+    nid::Nid,
+    pkey::PKey,
+    rsa::Rsa,
+    ssl::{SslConnector, SslMethod, SslOptions, SslVerifyMode, SslVersion},
+    x509::X509,
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
+
+const DAY_SECS: i64 = 86_400;
+const WEAK: Policy = Policy { floor: Floor::Tls10, rc4: false };
 
 fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(ToString::to_string).collect()
 }
 
-#[test]
-fn a_pair_is_made_once_and_the_key_is_private() {
+fn folder_source(folder: &Path) -> Source {
+    Source::Folder { folder: folder.into(), names: names(&["login.example.test"]), legacy: None }
+}
+
+/// A data folder with self-signed pairs for both kinds of clients; keys take their time.
+static MADE: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
-    let names = names(&["login.example.test", "127.0.0.1"]);
-    let first = TlsServer::self_signed(folder.path(), &names, KeyKind::P256).unwrap();
-    let again = TlsServer::self_signed(folder.path(), &names, KeyKind::P256).unwrap();
-    assert_eq!(first.certificate_pem().unwrap(), again.certificate_pem().unwrap());
-    assert_eq!(first.warning(), None);
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    TlsServer::open(folder_source(folder.path()), WEAK).unwrap();
+    folder
+});
+
+fn made(certificate: &str, key: &str) -> PairFiles {
+    PairFiles { certificate: MADE.path().join(certificate), key: MADE.path().join(key) }
+}
+
+fn modern() -> PairFiles {
+    made(CERTIFICATE_FILE, KEY_FILE)
+}
+
+fn legacy() -> PairFiles {
+    made(LEGACY_CERTIFICATE_FILE, LEGACY_KEY_FILE)
+}
+
+fn copy(from: &PairFiles, to: &PairFiles) {
+    fs::create_dir_all(to.certificate.parent().unwrap()).unwrap();
+    fs::copy(&from.key, &to.key).unwrap();
+    fs::copy(&from.certificate, &to.certificate).unwrap();
+}
+
+fn p256(folder: &Path) -> PairFiles {
+    let files =
+        PairFiles { certificate: folder.join(CERTIFICATE_FILE), key: folder.join(KEY_FILE) };
+    let pair = make(&[], KeyKind::P256, String::new()).unwrap();
+    files.write(folder, &pair).unwrap();
+    files
+}
+
+/// Says nothing but its life, in days from now.
+fn bare(key_bits: u32, from: i64, until: i64) -> Pair {
+    let day = |offset: i64| Asn1Time::from_unix(now_secs() + offset * DAY_SECS).unwrap();
+    let key = PKey::from_rsa(Rsa::generate(key_bits).unwrap()).unwrap();
+    let mut builder = X509::builder().unwrap();
+    builder.set_pubkey(&key).unwrap();
+    builder.set_not_before(&day(from)).unwrap();
+    builder.set_not_after(&day(until)).unwrap();
+    builder.sign(&key, MessageDigest::sha256()).unwrap();
+    Pair::new(builder.build(), key, "a.pem".into())
+}
+
+fn origins(tls: &TlsServer) -> Vec<PathBuf> {
+    tls.certificates().unwrap().into_iter().map(|info| info.origin.into()).collect()
+}
+
+/// The certificate that a client gets, or why it gets none.
+async fn presented(
+    tls: &TlsServer,
+    versions: (SslVersion, SslVersion),
+    name: Option<&str>,
+) -> Result<X509, String> {
+    let (ours, theirs) = tokio::io::duplex(16 * 1024);
+    let mut connector = SslConnector::builder(SslMethod::tls_client()).unwrap();
+    connector.set_verify(SslVerifyMode::NONE);
+    connector.set_cipher_list("ALL:@SECLEVEL=0").unwrap();
+    connector.clear_options(SslOptions::NO_SSLV3);
+    connector.set_min_proto_version(Some(versions.0)).unwrap();
+    connector.set_max_proto_version(Some(versions.1)).unwrap();
+    let mut client = connector.build().configure().unwrap();
+    client.set_verify_hostname(false);
+    client.set_use_server_name_indication(name.is_some());
+    let client = client.into_ssl(name.unwrap_or("nobody")).unwrap();
+    let mut client = TlsStream::new(client, theirs).unwrap();
+    let (accepted, connected) = tokio::join!(tls.accept(ours), Pin::new(&mut client).connect());
+    accepted.map_err(|error| error.to_string())?;
+    connected.map_err(|error| error.to_string())?;
+    Ok(client.ssl().peer_certificate().unwrap())
+}
+
+fn read(pair: &PairFiles) -> X509 {
+    X509::from_pem(&fs::read(&pair.certificate).unwrap()).unwrap()
+}
+
+#[test]
+fn pairs_are_made_once_and_the_keys_are_private() {
+    let before = origins(&TlsServer::open(folder_source(MADE.path()), WEAK).unwrap());
+    assert_eq!(before, [modern().certificate, legacy().certificate]);
+    let tls = TlsServer::open(folder_source(MADE.path()), WEAK).unwrap();
+    assert_eq!(tls.certificate_pem().unwrap(), fs::read(modern().certificate).unwrap());
+    assert_eq!(tls.warnings(), [""; 0]);
+    assert_eq!(fs::read_dir(MADE.path()).unwrap().count(), 4);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        let mode =
-            |file| fs::metadata(folder.path().join(file)).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(KEY_FILE), 0o600);
-        assert_eq!(mode(CERTIFICATE_FILE) & !0o644, 0);
+        let mode = |file: &Path| fs::metadata(file).unwrap().permissions().mode() & 0o777;
+        for PairFiles { certificate, key } in [modern(), legacy()] {
+            assert_eq!(mode(&key), 0o600);
+            assert_eq!(mode(&certificate) & !0o644, 0);
+        }
     }
+}
+
+#[test]
+fn a_missing_half_is_a_new_pair_and_strong_tls_needs_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    copy(&modern(), &p256(folder.path()));
     fs::remove_file(folder.path().join(CERTIFICATE_FILE)).unwrap();
-    let remade = TlsServer::self_signed(folder.path(), &names, KeyKind::P256).unwrap();
-    assert_ne!(first.certificate_pem().unwrap(), remade.certificate_pem().unwrap());
+    let tls = TlsServer::open(folder_source(folder.path()), Policy::default()).unwrap();
+    assert_ne!(tls.certificate_pem().unwrap(), fs::read(modern().certificate).unwrap());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
 }
 
 #[test]
 fn the_certificate_says_what_clients_look_at() {
     let long = "x".repeat(70);
     let names = names(&["login.example.test", "192.0.2.7", &long]);
-    for kind in [KeyKind::Rsa2048, KeyKind::P256] {
-        let certificate = TlsServer::in_memory(&names, kind).unwrap().certificate;
+    for (kind, signature) in [
+        (KeyKind::Rsa2048, Nid::SHA256WITHRSAENCRYPTION),
+        (KeyKind::Rsa2048Sha1, Nid::SHA1WITHRSAENCRYPTION),
+        (KeyKind::P256, Nid::ECDSA_WITH_SHA256),
+    ] {
+        let pair = make(&names, kind, String::new()).unwrap();
+        let certificate = pair.leaf();
         let subject = certificate.subject_name().entries_by_nid(Nid::COMMONNAME).next();
         let subject = subject.unwrap().data().to_string().unwrap();
         assert_eq!(subject, "login.example.test");
@@ -50,12 +163,15 @@ fn the_certificate_says_what_clients_look_at() {
             (Some(long.clone()), None),
         ];
         assert_eq!(alternatives, expected);
-        let method = certificate.signature_algorithm().object().nid();
-        assert!([Nid::SHA256WITHRSAENCRYPTION, Nid::ECDSA_WITH_SHA256].contains(&method));
+        assert_eq!(certificate.signature_algorithm().object().nid(), signature);
         let life = certificate.not_before().diff(certificate.not_after()).unwrap();
         assert_eq!((life.days, life.secs), (730, 0));
         let age = certificate.not_before().diff(&Asn1Time::days_from_now(0).unwrap()).unwrap();
         assert_eq!(age.days, 1);
+        let info = pair.info().unwrap();
+        let left = info.expires_at_secs - now_secs() - 729 * DAY_SECS;
+        assert!((-60..=0).contains(&left), "{left}");
+        assert_eq!(info.sha256.len(), 64);
     }
 }
 
@@ -63,19 +179,17 @@ fn the_certificate_says_what_clients_look_at() {
 fn errors_name_the_file_and_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let other = tempfile::tempdir().unwrap();
-    for folder in [&folder, &other] {
-        TlsServer::self_signed(folder.path(), &[], KeyKind::P256).unwrap();
-    }
-    let certificate = folder.path().join(CERTIFICATE_FILE);
-    let key = folder.path().join(KEY_FILE);
+    let PairFiles { certificate, key } = p256(folder.path());
+    let foreign = p256(other.path()).key;
     let missing = folder.path().join("missing.pem");
-    let error =
-        |certificate: &Path, key: &Path| TlsServer::from_files(certificate, key).unwrap_err();
+    let error = |certificate: &Path, key: &Path| {
+        let modern = PairFiles { certificate: certificate.into(), key: key.into() };
+        TlsServer::open(Source::Files { modern, legacy: None }, Policy::default()).unwrap_err()
+    };
     let shown = error(&missing, &key).to_string();
     assert!(shown.contains("missing.pem") && shown.contains("check the path"), "{shown}");
     assert!(matches!(error(&key, &key), TlsError::NoCertificate(file) if file == key));
     assert!(matches!(error(&certificate, &certificate), TlsError::NoKey(_)));
-    let foreign = other.path().join(KEY_FILE);
     let shown = error(&certificate, &foreign).to_string();
     assert!(shown.contains(&*foreign.to_string_lossy()), "{shown}");
     assert!(shown.contains("made together"), "{shown}");
@@ -87,23 +201,21 @@ fn errors_name_the_file_and_the_remedy() {
     fs::write(&locked, pem).unwrap();
     assert!(matches!(error(&certificate, &locked), TlsError::NoKey(file) if file == locked));
 
+    let short = PairFiles::named(folder.path(), "short");
+    let pair = bare(1024, -1, 30);
+    short.write(folder.path(), &pair).unwrap();
+    let shown = error(&short.certificate, &short.key).to_string();
+    assert!(shown.contains("short.pem") && shown.contains("lower floor"), "{shown}");
+
     let nowhere = folder.path().join("no such folder");
-    let shown = TlsServer::self_signed(&nowhere, &[], KeyKind::P256).unwrap_err().to_string();
+    let shown = TlsServer::open(folder_source(&nowhere), Policy::default()).unwrap_err();
+    let shown = shown.to_string();
     assert!(shown.contains(KEY_FILE) && shown.contains("writable"), "{shown}");
 }
 
 #[test]
 fn an_expired_certificate_is_a_warning() {
-    let day = |offset: i64| Asn1Time::from_unix(now_secs() + offset * DAY_SECS).unwrap();
-    let warning = |from: i64, until: i64| {
-        let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
-        let mut builder = X509::builder().unwrap();
-        builder.set_pubkey(&key).unwrap();
-        builder.set_not_before(&day(from)).unwrap();
-        builder.set_not_after(&day(until)).unwrap();
-        builder.sign(&key, MessageDigest::sha256()).unwrap();
-        TlsServer::new(vec![builder.build()], &key, "a.pem".into()).unwrap().warning()
-    };
+    let warning = |from, until| bare(2048, from, until).warning();
     assert!(warning(-3, -1).unwrap().contains("a.pem: the certificate has expired on"));
     assert!(warning(-3, 5).unwrap().contains("expires on"));
     assert!(warning(2, 50).unwrap().contains("clock"));
@@ -111,21 +223,116 @@ fn an_expired_certificate_is_a_warning() {
 }
 
 #[tokio::test]
-async fn only_tls_1_2_and_1_3_are_spoken() {
-    let server = TlsServer::in_memory(&[], KeyKind::P256).unwrap();
-    for (version, spoken) in
-        [(SslVersion::TLS1_1, false), (SslVersion::TLS1_2, true), (SslVersion::TLS1_3, true)]
-    {
-        let (ours, theirs) = tokio::io::duplex(16 * 1024);
-        let mut connector = SslConnector::builder(SslMethod::tls_client()).unwrap();
-        connector.set_verify(SslVerifyMode::NONE);
-        connector.set_cipher_list("DEFAULT:@SECLEVEL=0").unwrap();
-        connector.set_min_proto_version(Some(version)).unwrap();
-        connector.set_max_proto_version(Some(version)).unwrap();
-        let client = connector.build().configure().unwrap().into_ssl("localhost").unwrap();
-        let mut client = TlsStream::new(client, theirs).unwrap();
-        let (accepted, connected) =
-            tokio::join!(server.accept(ours), Pin::new(&mut client).connect());
-        assert_eq!((accepted.is_ok(), connected.is_ok()), (spoken, spoken), "{version:?}");
+async fn nothing_below_the_floor_is_spoken() {
+    let versions = [SslVersion::SSL3, SslVersion::TLS1, SslVersion::TLS1_1, SslVersion::TLS1_2];
+    for (floor, lowest) in [(Floor::Tls12, 3), (Floor::Tls10, 1), (Floor::Ssl3, 0)] {
+        let policy = Policy { floor, rc4: false };
+        let tls = TlsServer::open(folder_source(MADE.path()), policy).unwrap();
+        for (age, version) in versions.into_iter().enumerate() {
+            let name = (age > 0).then_some("login.example.test");
+            let outcome = presented(&tls, (version, version), name).await;
+            assert_eq!(outcome.is_ok(), age >= lowest, "{floor:?} {version:?}: {outcome:?}");
+        }
+        let newest = (SslVersion::TLS1, SslVersion::TLS1_3);
+        assert!(presented(&tls, newest, Some("login.example.test")).await.is_ok());
     }
+}
+
+#[tokio::test]
+async fn a_server_name_brings_the_modern_certificate() {
+    let tls = TlsServer::open(folder_source(MADE.path()), WEAK).unwrap();
+    for version in [SslVersion::TLS1, SslVersion::TLS1_2, SslVersion::TLS1_3] {
+        let named = presented(&tls, (version, version), Some("any.example.test")).await;
+        assert!(named.unwrap() == read(&modern()), "{version:?}");
+        let nameless = presented(&tls, (version, version), None).await;
+        assert!(nameless.unwrap() == read(&legacy()), "{version:?}");
+    }
+    let source = Source::Files { modern: modern(), legacy: None };
+    let one = TlsServer::open(source, WEAK).unwrap();
+    let nameless = presented(&one, (SslVersion::TLS1, SslVersion::TLS1), None).await;
+    assert!(nameless.unwrap() == read(&modern()));
+}
+
+#[test]
+fn pairs_of_a_private_ca_come_before_self_signed_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let issued = folder.path().join(CERTIFICATES_FOLDER);
+    let named = |name| PairFiles::named(&issued, name);
+    let open = |policy| origins(&TlsServer::open(folder_source(folder.path()), policy).unwrap());
+    copy(&legacy(), &named(LEGACY_NAME));
+    let running = TlsServer::open(folder_source(folder.path()), WEAK).unwrap();
+    assert_eq!(origins(&running), [issued.join("legacy.pem")]);
+    copy(&modern(), &named(MODERN_NAME));
+    assert_eq!(open(WEAK), [issued.join("modern.pem"), issued.join("legacy.pem")]);
+    assert_eq!(open(Policy::default()), [issued.join("modern.pem")]);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is made");
+    running.reload().unwrap();
+    assert_eq!(
+        running.certificates().unwrap(),
+        [MODERN_NAME, LEGACY_NAME].map(|name| { named(name).info().unwrap() })
+    );
+
+    let given =
+        Source::Folder { folder: folder.path().into(), names: Vec::new(), legacy: Some(modern()) };
+    let given = TlsServer::open(given, WEAK).unwrap();
+    assert_eq!(origins(&given), [issued.join("modern.pem"), modern().certificate]);
+}
+
+#[test]
+fn what_old_clients_need_is_tried_out_before_they_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = |modern| Source::Files { modern, legacy: None };
+    let open = |floor| TlsServer::open(files(p256(folder.path())), Policy { floor, rc4: true });
+    let shown = open(Floor::Ssl3).unwrap_err().to_string();
+    assert!(shown.contains(CERTIFICATE_FILE) && shown.contains("RSA"), "{shown}");
+    let warnings = open(Floor::Tls10).unwrap().warnings();
+    assert!(warnings[0].contains("is no RSA key") && warnings.len() == 1, "{warnings:?}");
+
+    // A context that was not set up for them stands for an OpenSSL that cannot.
+    let pair = modern().read().unwrap();
+    let strong = context::build(Policy::default(), &pair, None).unwrap();
+    let refused = rehearsal::speaks(&strong, SslVersion::TLS1, "DES-CBC3-SHA").unwrap_err();
+    let shown = refused.to_string();
+    assert!(shown.contains("TLS 1.0 with DES-CBC3-SHA"), "{shown}");
+    assert!(shown.contains("legacy-tls"), "{shown}");
+    let weak = context::build(WEAK, &pair, None).unwrap();
+    rehearsal::speaks(&weak, SslVersion::TLS1, "DES-CBC3-SHA").unwrap();
+    for (version, cipher) in [
+        (SslVersion::SSL3, "DES-CBC3-SHA"),
+        (SslVersion::TLS1, "RC4-SHA"),
+        (SslVersion::TLS1, "NO-SUCH-CIPHER"),
+    ] {
+        assert!(rehearsal::speaks(&weak, version, cipher).is_err(), "{version:?} {cipher}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn changed_files_are_in_use_within_ten_seconds() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = PairFiles::named(folder.path(), "a");
+    copy(&modern(), &files);
+    let source = Source::Files { modern: files.clone(), legacy: None };
+    let tls = TlsServer::open(source, WEAK).unwrap();
+    let now =
+        async || presented(&tls, (SslVersion::TLS1_2, SslVersion::TLS1_2), None).await.unwrap();
+    assert!(now().await == read(&modern()));
+
+    copy(&legacy(), &files);
+    assert!(now().await == read(&modern()), "not before the next look");
+    tokio::time::advance(LOOK_INTERVAL).await;
+    assert!(now().await == read(&legacy()));
+
+    fs::write(&files.certificate, "half a certificate").unwrap();
+    tokio::time::advance(LOOK_INTERVAL).await;
+    assert!(now().await == read(&legacy()), "what cannot be used changes nothing");
+    assert!(tls.reload().is_err());
+    assert!(now().await == read(&legacy()));
+
+    copy(&modern(), &files);
+    tokio::time::advance(LOOK_INTERVAL).await;
+    assert!(now().await == read(&modern()));
+
+    copy(&legacy(), &files);
+    tls.reload().unwrap();
+    assert!(now().await == read(&legacy()), "at once when asked");
 }

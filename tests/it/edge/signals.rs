@@ -1,11 +1,17 @@
 //! Signals before, during and after the start.
 
-use super::{FIXTURE, process::Process};
+use super::{
+    FIXTURE,
+    process::{Process, Ready},
+};
+use msnd::net::tls::{Policy, Source, TlsServer};
+use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
 use sqlx::Connection as _;
 use std::{
     fs::{File, read_dir},
     io::Write as _,
-    path::Path,
+    net::TcpStream,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
 };
@@ -52,7 +58,7 @@ fn a_signal_during_the_smoke_test_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_hang_up_is_a_gentle_end() {
+fn a_hang_up_ends_a_server_that_keeps_nothing() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("fixture"), FIXTURE).unwrap();
     let mut process =
@@ -65,6 +71,85 @@ fn a_hang_up_is_a_gentle_end() {
     let (status, _, log) = process.end();
     assert!(status.success(), "{status} {log}");
     assert_eq!(files(folder.path()), ["fixture"]);
+}
+
+/// The certificate that the login service presents.
+fn presented(ready: &Ready) -> Vec<u8> {
+    let tcp = TcpStream::connect(ready.address("passport-https")).unwrap();
+    let mut connector = SslConnector::builder(SslMethod::tls_client()).unwrap();
+    connector.set_verify(SslVerifyMode::NONE);
+    let client = connector.build().configure().unwrap().verify_hostname(false);
+    let stream = client.connect("localhost", tcp).unwrap();
+    stream.ssl().peer_certificate().unwrap().to_pem().unwrap()
+}
+
+#[test]
+fn a_hang_up_reads_certificates_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    let make = |name: &str| {
+        let other = folder.path().join(name);
+        std::fs::create_dir(&other).unwrap();
+        let source = Source::Folder { folder: other.clone(), names: Vec::new(), legacy: None };
+        TlsServer::open(source, Policy::default()).unwrap();
+        move |kind: &str| other.join(format!("passport-{kind}.pem"))
+    };
+    let (first, second) = (make("first"), make("second"));
+    let put = |pair: &dyn Fn(&str) -> PathBuf| {
+        for kind in ["cert", "key"] {
+            std::fs::copy(pair(kind), file(kind)).unwrap();
+        }
+    };
+    put(&first);
+    let mut process = Process::start(
+        folder.path(),
+        "run --ready-json --set passport.https_bind=127.0.0.1:0 --set dispatch.bind=off \
+         --set notification.bind=127.0.0.1:0 --set passport.certificate_file=cert \
+         --set passport.key_file=key",
+    );
+    let ready = process.ready();
+    assert_eq!(presented(&ready), std::fs::read(first("cert")).unwrap());
+    put(&second);
+    process.signal("HUP");
+    process.wait_for("SIGHUP: certificates read again");
+    assert_eq!(presented(&ready), std::fs::read(second("cert")).unwrap());
+
+    std::fs::copy(first("key"), file("key")).unwrap();
+    process.signal("HUP");
+    let line = process.wait_for("SIGHUP: the certificates from before stay");
+    assert!(line.contains("ERROR") && line.contains("made together"), "{line}");
+    assert_eq!(presented(&ready), std::fs::read(second("cert")).unwrap());
+    process.signal("TERM");
+    let (status, _, log) = process.end();
+    assert!(status.success(), "{status} {log}");
+    let warnings: Vec<_> = log.lines().filter(|line| line.contains("passport.tls_floor")).collect();
+    assert_eq!(warnings.len(), usize::from(cfg!(feature = "legacy-tls")), "{log}");
+}
+
+/// Starts a server in a terminal of its own and closes the terminal.
+const IN_A_TERMINAL: &str = "
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+said = b''
+while b'Ctrl-C ends' not in said:
+    said += os.read(terminal, 4096)
+os.close(terminal)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+";
+
+#[test]
+fn a_server_ends_with_the_terminal_it_was_started_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let status = Command::new("timeout")
+        .args(["60", "python3", "-c", IN_A_TERMINAL, env!("CARGO_BIN_EXE_msnd"), "run"])
+        .args(["--set", "passport.https_bind=off", "--set", "dispatch.bind=off"])
+        .args(["--set", "notification.bind=127.0.0.1:0", "--set", "switchboard.bind=off"])
+        .current_dir(folder.path())
+        .status()
+        .unwrap();
+    assert!(status.success(), "{status}");
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn the_ready_line_has_the_documented_shape() {
         drop(Client::connect(address));
         ports.insert(address.port());
     }
-    assert_eq!(ports.len(), 5);
+    assert_eq!(ports.len(), 6);
     assert_eq!(home.temporary_files(), 1);
     server.signal("TERM");
     let ended = server.wait();

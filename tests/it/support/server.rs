@@ -6,6 +6,7 @@ use msnd::{
     config::{Bind, Config, Synchronous},
     metrics::Metrics,
     model::{Address, Name},
+    net::tls::TlsServer,
     server::{self, Role, Running},
     store::{
         NewAccount, PasswordHash, Store,
@@ -46,11 +47,24 @@ impl TestServer {
 
     /// A server whose options `change` may change.
     pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
-        Self::start_between(change, |store| store)
+        Self::start_all(None, change, |store| store)
+    }
+
+    /// The same with certificates, if `change` gives the login service an address for TLS.
+    pub(crate) fn start_with_tls(tls: Option<TlsServer>, change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_all(tls, change, |store| store)
     }
 
     /// The same, with something between server and store.
     pub(crate) fn start_between(
+        change: impl FnOnce(&mut Config),
+        between: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+    ) -> Self {
+        Self::start_all(None, change, between)
+    }
+
+    fn start_all(
+        tls: Option<TlsServer>,
         change: impl FnOnce(&mut Config),
         between: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
     ) -> Self {
@@ -81,7 +95,7 @@ impl TestServer {
                 store: between(Arc::new(store.await.unwrap())),
                 hasher: Arc::new(hasher().measured(metrics.passwords())),
                 metrics,
-                tls: None,
+                tls,
                 surroundings: server::Surroundings::Test,
             };
             server::start(options).await.unwrap()

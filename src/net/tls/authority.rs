@@ -1,0 +1,351 @@
+//! A certificate authority of the operator's own and the two certificates it issues for the login
+//! service: made, renewed, and put in place as a whole. Knows no option and no command.
+
+mod issue;
+
+use super::{
+    CA_NAME, CERTIFICATES_FOLDER, LEGACY_NAME, MODERN_NAME, PairFiles, TlsError,
+    inspect::Certificate,
+};
+use issue::{Digest, Issuer};
+use openssl::{
+    error::ErrorStack,
+    pkey::{PKey, Private},
+};
+use std::{
+    fs,
+    io::{self, Write as _},
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+use tempfile::TempDir;
+use zeroize::Zeroizing;
+
+/// What a certificate is good for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Host names; the first one becomes the common name, at which old clients look.
+    pub hosts: Vec<String>,
+    /// Addresses.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// What becomes of the authority's key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CaKey {
+    /// Beside the certificates.
+    InFolder,
+    /// A file of its own, which must not exist.
+    At(PathBuf),
+    /// It is never written: this set cannot be renewed.
+    Discard,
+}
+
+/// Why there are no certificates. Names the file and the remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthorityError {
+    /// There is a set already.
+    #[error(
+        "{} holds certificates already; `msnd cert renew` gives them new dates. --force makes a \
+         new authority, which every user has to install anew",
+        .0.display()
+    )]
+    Exists(PathBuf),
+    /// A file must not be overwritten.
+    #[error("{} exists already; name a new file for the key", .0.display())]
+    KeyExists(PathBuf),
+    /// There is nothing to renew.
+    #[error("there are no certificates in {}; `msnd cert init` makes them", .0.display())]
+    Missing(PathBuf),
+    /// The authority's key is somewhere else.
+    #[error("the key of the authority is not in {}; name its file with --ca-key", .0.display())]
+    NoKey(PathBuf),
+    /// A key that belongs to another authority.
+    #[error("the key in {} is not that of the authority in {}", key.display(), ca.display())]
+    ForeignKey {
+        /// The key.
+        key: PathBuf,
+        /// The authority's certificate.
+        ca: PathBuf,
+    },
+    /// The file holds something else.
+    #[error("{} contains no {what} in PEM", file.display())]
+    NotPem {
+        /// The file.
+        file: PathBuf,
+        /// What was looked for.
+        what: &'static str,
+    },
+    /// The authority may not vouch for a name.
+    #[error(
+        "this authority was made for other names and cannot vouch for {0}; leave that out, or make \
+         a new one with `msnd cert init --force`, which every user has to install anew"
+    )]
+    NotPermitted(String),
+    /// A name that no certificate can hold.
+    #[error("a certificate cannot name `{0}`")]
+    Name(String),
+    /// The authority ends too soon to issue anything.
+    #[error(
+        "the authority ends within {0} days; make a new one with `msnd cert init --force`, which \
+         every user has to install anew"
+    )]
+    Ending(i64),
+    /// The disk.
+    #[error("{}: {source}; check that the folder exists and who may use it", file.display())]
+    File {
+        /// Which file or folder.
+        file: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A certificate that cannot be read.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// OpenSSL refused something else.
+    #[error("the certificates cannot be made: {0}")]
+    OpenSsl(#[from] ErrorStack),
+}
+
+/// Makes an authority and both certificates in [`CERTIFICATES_FOLDER`] below `data`, which must
+/// exist: the modern one signed with SHA-256, the legacy one with SHA-1, which Windows 98 to XP SP2
+/// can verify. The authority may vouch for `names` and `permitted` domains, each with everything
+/// below it, and for nothing else. `replace` puts the new set in the place of an old one. All files
+/// appear at once or none does.
+///
+/// # Errors
+/// [`AuthorityError`]; nothing has changed then.
+pub fn init(
+    data: &Path,
+    names: &Names,
+    permitted: &[String],
+    ca_key: &CaKey,
+    replace: bool,
+) -> Result<(), AuthorityError> {
+    let folder = data.join(CERTIFICATES_FOLDER);
+    if folder.exists() && !replace {
+        return Err(AuthorityError::Exists(folder));
+    }
+    let domains = names.hosts.iter().chain(permitted).cloned().collect();
+    let issuer = Issuer::new(domains, &names.addresses)?;
+    let new = Draft::new(data)?;
+    new.certificate(CA_NAME, &issuer.certificate)?;
+    new.leaves(&issuer, names)?;
+    match ca_key {
+        CaKey::InFolder => new.key(CA_NAME, &issuer.key)?,
+        CaKey::Discard => {}
+        CaKey::At(file) => {
+            // Not in the folder, so it comes first: no set is ever there without its key.
+            let written = key_pem(&issuer.key).and_then(|pem| write_new(file, &pem, 0o600));
+            if let Err(error) = written {
+                let is_there = matches!(&error, AuthorityError::File { source, .. }
+                    if source.kind() == io::ErrorKind::AlreadyExists);
+                return Err(if is_there { AuthorityError::KeyExists(file.clone()) } else { error });
+            }
+            return new.put_in_place(&folder).inspect_err(|_| {
+                // Of no use to anybody. If it cannot be removed, the error tells of worse.
+                let _ = fs::remove_file(file);
+            });
+        }
+    }
+    new.put_in_place(&folder)
+}
+
+/// Makes new certificates and keys from the authority in `data`, for the names that the old ones
+/// have and those of `added`. The authority stays, so users notice nothing. `ca_key` is where its
+/// key is, if not in the folder. Returns the names.
+///
+/// # Errors
+/// [`AuthorityError`]; nothing has changed then.
+pub fn renew(data: &Path, added: &Names, ca_key: Option<&Path>) -> Result<Names, AuthorityError> {
+    let folder = data.join(CERTIFICATES_FOLDER);
+    let PairFiles { certificate: ca_file, key: kept_key } = PairFiles::named(&folder, CA_NAME);
+    if !ca_file.exists() {
+        return Err(AuthorityError::Missing(folder));
+    }
+    let certificate = read_certificate(&ca_file)?;
+    let key_file = ca_key.unwrap_or(&kept_key);
+    if ca_key.is_none() && !kept_key.exists() {
+        return Err(AuthorityError::NoKey(folder));
+    }
+    let key = read_key(key_file)?;
+    let issuer = Issuer::existing(certificate.into_x509(), key)
+        .ok_or_else(|| AuthorityError::ForeignKey { key: key_file.into(), ca: ca_file })?;
+
+    let mut names = Names::default();
+    for name in [MODERN_NAME, LEGACY_NAME] {
+        let file = PairFiles::named(&folder, name).certificate;
+        if file.exists() {
+            names.add(&read_certificate(&file)?.facts()?.names());
+        }
+    }
+    let known = names.all();
+    names.add(added);
+    let new = Draft::new(data)?;
+    new.certificate(CA_NAME, &issuer.certificate)?;
+    if kept_key.exists() {
+        new.key(CA_NAME, &issuer.key)?;
+    }
+    new.leaves(&issuer, &names).map_err(|error| match error {
+        AuthorityError::NotPermitted(_) => {
+            let added: Vec<String> =
+                names.all().into_iter().filter(|name| !known.contains(name)).collect();
+            AuthorityError::NotPermitted(added.join(", "))
+        }
+        other => other,
+    })?;
+    new.put_in_place(&folder)?;
+    Ok(names)
+}
+
+impl Names {
+    /// Adds those that are not there yet, behind the others.
+    pub fn add(&mut self, others: &Self) {
+        for host in &others.hosts {
+            if !self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) {
+                self.hosts.push(host.to_ascii_lowercase());
+            }
+        }
+        for address in &others.addresses {
+            if !self.addresses.contains(address) {
+                self.addresses.push(*address);
+            }
+        }
+    }
+
+    /// All of them as text, host names first.
+    #[must_use]
+    pub fn all(&self) -> Vec<String> {
+        self.hosts.iter().cloned().chain(self.addresses.iter().map(IpAddr::to_string)).collect()
+    }
+}
+
+/// A set that is not in its place yet. Gone when dropped.
+struct Draft {
+    folder: TempDir,
+    data: PathBuf,
+}
+
+impl Draft {
+    fn new(data: &Path) -> Result<Self, AuthorityError> {
+        let folder = private_folder(data, ".certificates-new-").map_err(at(data))?;
+        Ok(Self { folder, data: data.into() })
+    }
+
+    fn leaves(&self, issuer: &Issuer, names: &Names) -> Result<(), AuthorityError> {
+        for (name, digest) in [(LEGACY_NAME, Digest::Sha1), (MODERN_NAME, Digest::Sha256)] {
+            let (leaf, key) = issuer.leaf(names, digest)?;
+            if !issuer.vouches_for(&leaf)? {
+                return Err(AuthorityError::NotPermitted(names.all().join(", ")));
+            }
+            self.certificate(name, &leaf)?;
+            self.key(name, &key)?;
+        }
+        Ok(())
+    }
+
+    fn certificate(
+        &self,
+        name: &str,
+        certificate: &openssl::x509::X509,
+    ) -> Result<(), AuthorityError> {
+        write_new(&self.files(name).certificate, &certificate.to_pem()?, 0o644)
+    }
+
+    fn key(&self, name: &str, key: &PKey<Private>) -> Result<(), AuthorityError> {
+        write_new(&self.files(name).key, &key_pem(key)?, 0o600)
+    }
+
+    fn files(&self, name: &str) -> PairFiles {
+        PairFiles::named(self.folder.path(), name)
+    }
+
+    /// Makes the draft the set. What else lies in the folder stays there.
+    fn put_in_place(self, folder: &Path) -> Result<(), AuthorityError> {
+        let old = private_folder(&self.data, ".certificates-old-").map_err(at(&self.data))?;
+        let aside = old.path().join("set");
+        let had_one = folder.exists();
+        if had_one {
+            fs::rename(folder, &aside).map_err(at(folder))?;
+        }
+        if let Err(error) = fs::rename(self.folder.path(), folder) {
+            if had_one {
+                fs::rename(&aside, folder).map_err(at(folder))?;
+            }
+            return Err(at(folder)(error));
+        }
+        if had_one {
+            let ours =
+                [CA_NAME, LEGACY_NAME, MODERN_NAME].map(|name| PairFiles::named(&aside, name));
+            for entry in fs::read_dir(&aside).map_err(at(&aside))?.flatten() {
+                let (name, path) = (entry.file_name(), entry.path());
+                if !ours.iter().any(|pair| pair.certificate == path || pair.key == path) {
+                    fs::rename(entry.path(), folder.join(&name)).map_err(at(&entry.path()))?;
+                }
+            }
+        }
+        sync_folder(&self.data).map_err(at(&self.data))
+    }
+}
+
+fn key_pem(key: &PKey<Private>) -> Result<Zeroizing<Vec<u8>>, AuthorityError> {
+    Ok(Zeroizing::new(key.private_key_to_pem_pkcs8()?))
+}
+
+fn read_certificate(file: &Path) -> Result<Certificate, AuthorityError> {
+    let pem = fs::read(file).map_err(at(file))?;
+    Certificate::from_pem(&pem)
+        .map_err(|_| AuthorityError::NotPem { file: file.into(), what: "certificate" })
+}
+
+fn read_key(file: &Path) -> Result<PKey<Private>, AuthorityError> {
+    let pem = Zeroizing::new(fs::read(file).map_err(at(file))?);
+    // Without a callback of ours OpenSSL would ask for a passphrase on the terminal.
+    PKey::private_key_from_pem_callback(&pem, |_| Ok(0)).map_err(|_| AuthorityError::NotPem {
+        file: file.into(),
+        what: "private key without a passphrase",
+    })
+}
+
+/// Writes a file that must not exist yet, down to the disk. `mode` holds from the first byte on.
+fn write_new(file: &Path, content: &[u8], mode: u32) -> Result<(), AuthorityError> {
+    let mut options = fs::File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    #[cfg(not(unix))]
+    let _ = mode;
+    let attempt = || {
+        let mut new = options.open(file)?;
+        new.write_all(content)?;
+        new.sync_all()
+    };
+    attempt().map_err(at(file))
+}
+
+/// A folder below `parent` that is its owner's alone, and gone when dropped.
+fn private_folder(parent: &Path, prefix: &str) -> io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix);
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.tempdir_in(parent)
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn at(file: &Path) -> impl FnOnce(io::Error) -> AuthorityError + use<> {
+    let file = file.to_owned();
+    |source| AuthorityError::File { file, source }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! A certificate with its issuers and its key, from PEM files, and what people want to know of it.
+
+use super::TlsError;
+use openssl::{
+    asn1::Asn1Time,
+    hash::MessageDigest,
+    pkey::{Id, PKey, Private},
+    x509::{X509, X509Ref},
+};
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+use zeroize::Zeroizing;
+
+/// Days before its end from which on a certificate is worth a warning.
+const EXPIRY_WARNING_DAYS: u32 = 14;
+const DAY_SECS: i64 = 86_400;
+
+/// Where a certificate and its key are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairFiles {
+    /// PEM, the server's certificate first, then its issuers.
+    pub certificate: PathBuf,
+    /// PEM, without passphrase.
+    pub key: PathBuf,
+}
+
+/// What can be told of a certificate in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateInfo {
+    /// Its file, or what it is.
+    pub origin: String,
+    /// The end of its life, seconds since 1970.
+    pub expires_at_secs: i64,
+    /// SHA-256 of its DER form, 64 lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+/// A certificate ready for use.
+pub(super) struct Pair {
+    chain: Vec<X509>,
+    pub(super) key: PKey<Private>,
+    /// Where it is from, for people.
+    pub(super) origin: String,
+}
+
+impl PairFiles {
+    /// `NAME.pem` and `NAME.key` in `folder`.
+    #[must_use]
+    pub fn named(folder: &Path, name: &str) -> Self {
+        Self {
+            certificate: folder.join(format!("{name}.pem")),
+            key: folder.join(format!("{name}.key")),
+        }
+    }
+
+    /// Whether both are there.
+    #[must_use]
+    pub fn exist(&self) -> bool {
+        self.certificate.exists() && self.key.exists()
+    }
+
+    /// What can be told of the certificate, whether it is in use or not.
+    ///
+    /// # Errors
+    /// [`TlsError`] names the file at fault; a pair that does not belong together is one.
+    pub fn info(&self) -> Result<CertificateInfo, TlsError> {
+        self.read()?.info()
+    }
+
+    pub(super) fn read(&self) -> Result<Pair, TlsError> {
+        let Self { certificate, key } = self;
+        let chain = X509::stack_from_pem(&read(certificate)?)
+            .ok()
+            .filter(|chain| !chain.is_empty())
+            .ok_or_else(|| TlsError::NoCertificate(certificate.into()))?;
+        let key_pem = Zeroizing::new(read(key)?);
+        // Without a callback of ours OpenSSL would ask for a passphrase on the terminal.
+        let key_pair = PKey::private_key_from_pem_callback(&key_pem, |_| Ok(0))
+            .map_err(|_| TlsError::NoKey(key.into()))?;
+        if !chain[0].public_key()?.public_eq(&key_pair) {
+            return Err(TlsError::Mismatch { certificate: certificate.into(), key: key.into() });
+        }
+        Ok(Pair { chain, key: key_pair, origin: certificate.display().to_string() })
+    }
+
+    /// Writes both, the key readable by its owner only. The key first: a certificate is only ever
+    /// there with its key.
+    pub(super) fn write(&self, folder: &Path, pair: &Pair) -> Result<(), TlsError> {
+        let key_pem = Zeroizing::new(pair.key.private_key_to_pem_pkcs8()?);
+        write(folder, &self.key, &key_pem, 0o600)?;
+        write(folder, &self.certificate, &pair.leaf().to_pem()?, 0o644)
+    }
+}
+
+impl Pair {
+    pub(super) fn new(certificate: X509, key: PKey<Private>, origin: String) -> Self {
+        Self { chain: vec![certificate], key, origin }
+    }
+
+    pub(super) fn leaf(&self) -> &X509Ref {
+        &self.chain[0]
+    }
+
+    pub(super) fn issuers(&self) -> &[X509] {
+        &self.chain[1..]
+    }
+
+    pub(super) fn is_rsa(&self) -> bool {
+        self.key.id() == Id::RSA
+    }
+
+    pub(super) fn info(&self) -> Result<CertificateInfo, TlsError> {
+        let life = Asn1Time::from_unix(0)?.diff(self.leaf().not_after())?;
+        let digest = self.leaf().digest(MessageDigest::sha256())?;
+        Ok(CertificateInfo {
+            origin: self.origin.clone(),
+            expires_at_secs: i64::from(life.days) * DAY_SECS + i64::from(life.secs),
+            sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        })
+    }
+
+    /// What is wrong with it as of now, for people, with the remedy.
+    pub(super) fn warning(&self) -> Option<String> {
+        let origin = &self.origin;
+        let remedy = "replace it, or delete a self-made pair to have a new one made at next start";
+        let (from, until) = (self.leaf().not_before(), self.leaf().not_after());
+        let now = Asn1Time::days_from_now(0).ok()?;
+        let soon = Asn1Time::days_from_now(EXPIRY_WARNING_DAYS).ok()?;
+        if until < now {
+            Some(format!("{origin}: the certificate has expired on {until}; {remedy}"))
+        } else if from > now {
+            Some(format!(
+                "{origin}: the certificate is valid only from {from}; check this computer's clock"
+            ))
+        } else if until < soon {
+            Some(format!("{origin}: the certificate expires on {until}; {remedy}"))
+        } else {
+            None
+        }
+    }
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, TlsError> {
+    fs::read(file).map_err(|source| TlsError::Read { file: file.into(), source })
+}
+
+/// Writes a whole file or none, under its final name only when it is on disk.
+fn write(folder: &Path, file: &Path, content: &[u8], mode: u32) -> Result<(), TlsError> {
+    let attempt = || {
+        let mut temporary = new_file(folder, mode)?;
+        temporary.write_all(content)?;
+        temporary.as_file().sync_all()?;
+        temporary.persist(file)?;
+        Ok(())
+    };
+    attempt().map_err(|source| TlsError::Write { file: file.into(), source })
+}
+
+#[cfg(unix)]
+fn new_file(folder: &Path, mode: u32) -> io::Result<tempfile::NamedTempFile> {
+    use std::os::unix::fs::PermissionsExt as _;
+    tempfile::Builder::new().permissions(fs::Permissions::from_mode(mode)).tempfile_in(folder)
+}
+
+#[cfg(not(unix))]
+fn new_file(folder: &Path, _mode: u32) -> io::Result<tempfile::NamedTempFile> {
+    tempfile::NamedTempFile::new_in(folder)
+}
