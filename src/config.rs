@@ -11,6 +11,7 @@ mod show;
 #[cfg(test)]
 mod tests;
 mod text;
+mod welcome;
 
 pub use bind::Bind;
 pub use check::{ALERT_EXPIRY_SECS_MAX, PAYLOAD_BYTES_MAX, SOCKET_PATH_BYTES_MAX, log_filter};
@@ -21,6 +22,7 @@ pub use load::{
 pub use names::{LOGIN_HOST_BYTES_MAX, SITE_URL_BYTES_MAX, login_host, site_url};
 use serde::{Deserialize, Serialize};
 use std::{fmt, path::PathBuf};
+pub use welcome::Welcome;
 
 /// All options. Unknown keys are errors; missing ones take the default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
@@ -44,6 +46,8 @@ pub struct Config {
     pub urls: Urls,
     /// Alerts.
     pub alerts: Alerts,
+    /// The robot to talk to.
+    pub welcome: Welcome,
     /// Bounds on everything a peer can make us hold.
     pub limits: Limits,
     /// How long we wait for what.

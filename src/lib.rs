@@ -25,6 +25,7 @@ pub mod notification;
 pub mod passport;
 pub mod session;
 pub mod switchboard;
+pub mod welcome;
 
 pub mod cli;
 pub mod server;

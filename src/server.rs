@@ -5,6 +5,7 @@ mod bound;
 mod door;
 mod operators;
 mod parts;
+mod robot;
 mod standing;
 
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
         tls::TlsServer,
     },
     store::{Store, password::PasswordHasher},
+    welcome::WelcomeError,
 };
 use bound::Bound;
 use operators::Operators;
@@ -165,6 +167,9 @@ pub enum StartError {
     /// The admin token is not to be had.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// The welcome robot cannot sign in.
+    #[error("welcome.address: the robot cannot sign in: {0}")]
+    Welcome(#[from] WelcomeError),
 }
 
 /// A running server. Dropping it stops nothing: call [`Running::shut_down`].
@@ -186,7 +191,7 @@ pub struct Running {
 /// Binds all listeners, then starts to serve. When this returns, every listener accepts.
 ///
 /// # Errors
-/// [`StartError`] names the listener; nothing runs then.
+/// [`StartError`] names the listener or the option; nothing runs then.
 pub async fn start(options: Options) -> Result<Running, StartError> {
     let Options { config, store, hasher, metrics, tls, surroundings } = options;
     let config = Arc::new(config);
@@ -208,6 +213,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         }
     }
     let mut running = parts.running(&bound, tasks);
+    robot::start(&parts, &running, &hasher).await?;
     let operators = Operators::new(&parts, &running, &config, token);
     for (role, listener) in bound.listeners {
         match role {

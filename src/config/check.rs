@@ -2,6 +2,7 @@
 //! where a value came from.
 
 mod switchboard;
+mod welcome;
 
 use super::{
     Bind, Challenge, ChallengePolicy, Config, Log, Urls,
@@ -46,6 +47,7 @@ pub(super) fn check(config: &Config) -> Vec<Complaint> {
     admin(config, &mut found);
     challenge(&config.challenge, &mut found);
     urls(&config.urls, &mut found);
+    welcome::check(config, &mut found);
     numbers(config, &mut found);
     paths(config, &mut found);
     log(&config.log, &mut found);

@@ -104,6 +104,12 @@ impl Admission {
         })
     }
 
+    /// The number of the next connection, for a session that has none.
+    #[must_use]
+    pub fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// Connections held now.
     #[must_use]
     pub fn connections(&self) -> usize {
@@ -213,7 +219,7 @@ fn admit(
         stream.local_addr()
     };
     let local = canonical(set_up().map_err(Refusal::Lost)?);
-    let id = admission.next_id.fetch_add(1, Ordering::Relaxed);
+    let id = admission.next_id();
     Ok(Accepted { id, stream, peer, local, permit })
 }
 

@@ -112,6 +112,12 @@ impl Context {
     pub const fn rooms(&self) -> &Rooms {
         &self.rooms
     }
+
+    /// Where it is counted what happens in them.
+    #[must_use]
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
 }
 
 /// One switchboard connection.

@@ -24,6 +24,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("switchboard", &["config", "hub", "metrics", "model", "protocol", "session", "store"]),
     ("passport", &["account", "config", "hub", "metrics", "model"]),
     ("admin", &["config", "hub", "metrics", "model", "net", "store", "switchboard"]),
+    ("welcome", &["config", "hub", "model", "protocol", "store", "switchboard"]),
     (
         "server",
         &[
@@ -41,6 +42,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "session",
             "store",
             "switchboard",
+            "welcome",
         ],
     ),
     (
