@@ -64,12 +64,14 @@ struct Conversation {
 impl Guest {
     /// Answers a call and stays until the others have left, the room is idle, enough has been said,
     /// or the robot must go.
-    pub(super) async fn answer(self, ring: Arc<Ring>, _place: Place) {
+    pub(super) async fn answer(self, ring: Arc<Ring>, place: Place) {
         let room = ring.room;
         match self.enter(&ring).await {
             Some(mut conversation) => {
                 tracing::debug!(%room, "the robot is in a conversation");
                 conversation.hold().await;
+                // Who sees it leave can call it again at once.
+                drop(place);
                 tracing::debug!(%room, "the robot has left the conversation");
             }
             None => tracing::debug!(%room, "the robot could not answer a call"),

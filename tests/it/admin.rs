@@ -6,7 +6,7 @@ mod commands;
 mod document;
 mod endpoints;
 mod hostile;
-mod http;
+pub(crate) mod http;
 mod metrics;
 mod process;
 
