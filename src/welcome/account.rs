@@ -1,4 +1,5 @@
-//! The robot's account: made if it is missing, and as the options want it. Knows no hub and no room.
+//! The robot's account: made if it is missing, and as the options want it. Knows no hub and no
+//! room.
 
 use super::WelcomeError;
 use crate::{

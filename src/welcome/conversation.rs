@@ -1,6 +1,6 @@
-//! The robot in one conversation, from the call until it leaves. Knows no connection: it sits in the
-//! room as anybody does, hears what its queue holds and speaks from its seat. Never logs or keeps
-//! what people say.
+//! The robot in one conversation, from the call until it leaves. Knows no connection: it sits in
+//! the room as anybody does, hears what its queue holds and speaks from its seat. Never logs or
+//! keeps what people say.
 
 use super::{
     limits::{ANSWERS_MAX, ANSWERS_PER_ROOM_MAX, Pace, Place, WINDOW},

@@ -1,7 +1,7 @@
-//! The welcome robot: somebody to talk to for the first users of a fresh server. An ordinary account
-//! whose client lives in this process: a member of the hub with a presence, called with a cookie as
-//! everybody is, seated in rooms beside everybody. Adds nobody and starts nothing by itself. Knows
-//! no socket and no line of the notification role.
+//! The welcome robot: somebody to talk to for the first users of a fresh server. An ordinary
+//! account whose client lives in this process: a member of the hub with a presence, called with a
+//! cookie as everybody is, seated in rooms beside everybody. Adds nobody and starts nothing by
+//! itself. Knows no socket and no line of the notification role.
 
 mod account;
 mod conversation;

@@ -4,10 +4,11 @@ mod standing;
 
 use crate::{
     admin::{self, ALICE, BOB, http::Door},
-    support::{Client, TestServer},
+    support::{Client, TestServer, client::PATIENCE},
 };
 use msnd::{config::Config, model::Address, server::Role, switchboard::message::MESSAGE_BYTES_MAX};
 use std::{thread, time::Duration};
+use tokio::time::Instant;
 
 const ROBOT: &str = "welcome@example.test";
 const HEADERS: &str = "MIME-Version: 1.0\r\n\
@@ -77,8 +78,11 @@ fn hear(client: &mut Client) -> String {
 }
 
 /// Waits until it is so.
+#[track_caller]
 fn until(mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
     while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "it never became so");
         thread::sleep(Duration::from_millis(5));
     }
 }
