@@ -29,6 +29,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("web", &["config", "http1", "hub"]),
     ("gateway", &["config", "http1", "model", "protocol"]),
     ("admin", &["alert", "config", "hub", "metrics", "model", "net", "store", "switchboard"]),
+    ("welcome", &["config", "hub", "model", "protocol", "store", "switchboard"]),
     (
         "server",
         &[
@@ -50,6 +51,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "store",
             "switchboard",
             "web",
+            "welcome",
         ],
     ),
     (
