@@ -1,5 +1,5 @@
-//! Alerts that have been handed over and need not be kept any longer: one task takes them out of
-//! the store, so that no session waits for the disk. Knows no session.
+//! Alerts that have been received and need not be kept any longer: one task takes them out of the
+//! store, so that no session waits for the disk. Knows no session.
 
 use crate::{
     model::{AccountId, AlertId},
@@ -9,8 +9,9 @@ use parking_lot::Mutex;
 use std::{
     collections::{BTreeSet, HashSet},
     sync::Arc,
+    time::Duration,
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 use tokio_util::task::TaskTracker;
 
 /// Deliveries waiting to be taken out of the store; what finds no room stays there and is
@@ -18,6 +19,8 @@ use tokio_util::task::TaskTracker;
 const DELIVERIES_WAITING_MAX: usize = 65_536;
 /// Deliveries in one job of the store's writer, which edits of clients wait for.
 const DELIVERIES_PER_JOB: usize = 256;
+/// How often at most the log says that there was no room.
+const WARN_EVERY: Duration = Duration::from_secs(60);
 
 /// An alert and who has received it.
 type Delivery = (AccountId, AlertId);
@@ -26,8 +29,10 @@ type Delivery = (AccountId, AlertId);
 #[derive(Debug)]
 pub struct Deliveries {
     queue: mpsc::Sender<Delivery>,
-    /// Handed over, but perhaps still in the store: a session that reads there must pass over them.
+    /// Received, but perhaps still in the store: a session that reads there must pass over them.
     under_way: Arc<Mutex<BTreeSet<Delivery>>>,
+    /// Those for which there was no room, and when that was logged last.
+    turned_away: Mutex<(u64, Option<Instant>)>,
 }
 
 impl Deliveries {
@@ -37,10 +42,10 @@ impl Deliveries {
         let (queue, deliveries) = mpsc::channel(DELIVERIES_WAITING_MAX);
         let under_way = Arc::<Mutex<BTreeSet<Delivery>>>::default();
         tasks.spawn(settle(store, deliveries, under_way.clone()));
-        Self { queue, under_way }
+        Self { queue, under_way, turned_away: Mutex::default() }
     }
 
-    /// `account` has received `alert`, or it has expired.
+    /// `account` has received `alert`, or it can never be told.
     pub(super) fn settle(&self, account: AccountId, alert: AlertId) {
         match self.queue.try_reserve() {
             Ok(place) => {
@@ -48,7 +53,21 @@ impl Deliveries {
                 self.under_way.lock().insert((account, alert));
                 place.send((account, alert));
             }
-            Err(_) => tracing::debug!(%account, %alert, "the alert will be delivered again"),
+            Err(_) => self.turn_away(),
+        }
+    }
+
+    fn turn_away(&self) {
+        let (count, warned_at) = &mut *self.turned_away.lock();
+        *count += 1;
+        let now = Instant::now();
+        if warned_at.is_none_or(|at| now >= at + WARN_EVERY) {
+            *warned_at = Some(now);
+            tracing::warn!(
+                count = std::mem::take(count),
+                "the database is too slow to forget alerts that were received: these will be told \
+                 once more"
+            );
         }
     }
 
@@ -70,7 +89,7 @@ async fn settle(
         let done = std::mem::take(&mut batch);
         if let Err(error) = store.settle_alerts(done.clone()).await {
             let count = done.len();
-            tracing::warn!(count, "delivered alerts will be delivered again: {error:#}");
+            tracing::warn!(count, "alerts that were received will be told once more: {error:#}");
         }
         let mut under_way = under_way.lock();
         for delivery in &done {

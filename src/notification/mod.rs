@@ -15,7 +15,7 @@ use crate::{
     config::Config,
     hub::{Event, Hub, SessionId, ticket::Tickets},
     metrics::{Metrics, RoleMeters},
-    model::Address,
+    model::{Address, AlertId},
     protocol::Dialect,
     session::{
         self, Outbox, Reason, Reject, Role, Row, Stage, command::RowInfo, commands::ver::Greeting,
@@ -56,7 +56,7 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// Where its connections count.
     pub meters: RoleMeters,
-    /// Alerts that have been handed over.
+    /// Alerts that have been received.
     pub deliveries: Deliveries,
     /// Accounts whose lines are logged.
     pub traced: HashSet<Address>,
@@ -150,6 +150,12 @@ impl Role for Notification {
     fn on_bytes(&mut self, now: Instant) {
         if let State::SignedIn(session) = &mut self.state {
             session.heard_at = now;
+        }
+    }
+
+    fn on_confirmed(&mut self, number: u64) {
+        if let State::SignedIn(session) = &mut self.state {
+            session.context.deliveries.settle(session.account, AlertId(number));
         }
     }
 

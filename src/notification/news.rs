@@ -74,10 +74,8 @@ impl SignedIn {
             Some(memo) => memo.get_or_encode(0, encode),
             None => encode(),
         };
-        let (context, account) = (self.context.clone(), self.account);
-        // Not before it is on its way: the connection may end first.
-        let done = move || context.deliveries.settle(account, id);
-        outbox.send_with_receipt(&Event::Not { head: &head, body: &body }, done);
+        // It stays in the store until the client says something after it.
+        outbox.send_with_receipt(&Event::Not { head: &head, body: &body }, id.0);
     }
 
     pub(super) fn tell_mail(&mut self, news: &MailNews, outbox: &mut Outbox) {
