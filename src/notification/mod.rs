@@ -7,6 +7,7 @@ mod edit;
 mod events;
 mod handshake;
 mod news;
+mod pages;
 mod signed_in;
 mod switchboards;
 mod urls;
@@ -30,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use delivery::Deliveries;
 pub use events::nln;
+pub use pages::Pages;
 pub use switchboards::Switchboards;
 
 /// The role in metrics and in what operators are told.
@@ -58,6 +60,8 @@ pub struct Context {
     pub meters: RoleMeters,
     /// Alerts that have been received.
     pub deliveries: Deliveries,
+    /// Pages that accounts have sent lately.
+    pub pages: Pages,
     /// Accounts whose lines are logged.
     pub traced: HashSet<Address>,
 }

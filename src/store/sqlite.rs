@@ -14,8 +14,8 @@ mod sql;
 mod writer;
 
 use super::{
-    Account, EditError, NewAccount, NewAlert, PasswordHash, Posted, Publish, PublishAlert,
-    PublishMail, SchemaStatus, SignIn, Store, StoreError, Waiting,
+    Account, Audience, EditError, NewAccount, NewAlert, PasswordHash, Posted, Publish, PublishMail,
+    SchemaStatus, SignIn, Store, StoreError, Waiting,
 };
 use crate::{
     config::Synchronous,
@@ -34,6 +34,7 @@ use std::{
     fmt,
     io::{self, ErrorKind},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 use tokio_util::task::TaskTracker;
@@ -267,12 +268,15 @@ impl Store for SqliteStore {
     async fn add_alert(
         &self,
         alert: NewAlert,
-        publish: PublishAlert,
+        audience: Arc<dyn Audience>,
     ) -> Result<Posted, StoreError> {
-        self.writer.alert(alert, publish).await
+        // On a task of its own: a caller that goes away leaves no half of the accounts out.
+        let post = self.writer.clone().post(alert, audience);
+        self.tasks.spawn(post).await.context("storing the alert was interrupted")?
     }
 
     async fn waiting_alerts(&self, id: AccountId, now_secs: i64) -> Result<Waiting, StoreError> {
+        let _timed = self.meters.read("waiting_alerts");
         let mut reader = self.readers.take().await?;
         let outcome = alerts::waiting(reader.conn(), id, now_secs).await;
         reader.settle(outcome)
@@ -296,6 +300,7 @@ impl Store for SqliteStore {
     }
 
     async fn takes_pages(&self, address: &Address) -> Result<(AccountId, bool), StoreError> {
+        let _timed = self.meters.read("takes_pages");
         let mut reader = self.readers.take().await?;
         let outcome = mailboxes::takes_pages(reader.conn(), address).await;
         reader.settle(outcome)

@@ -11,7 +11,7 @@ use msnd::{
     hub::{Facts, Hub, Memo, Person, PostedAlert, SessionId, SignIn, ticket::Tickets},
     metrics::Metrics,
     model::{AccountId, AlertId, Circle, Dialect, Name},
-    notification::{Context, Deliveries, Notification},
+    notification::{Context, Deliveries, Notification, Pages},
     session::{SessionLimits, run},
     store::{
         Store,
