@@ -53,10 +53,12 @@ impl Alerts {
     /// client has sent something after it or it has expired. `expiry` counts from now and replaces
     /// the configured one; it is at most [`ALERT_EXPIRY_SECS_MAX`].
     ///
-    /// So it is told once to a client that goes on speaking, and again if the session ends before
-    /// that, for whatever reason, or if the server does before the removal is on disk, or if the
-    /// removal fails. It is lost only if the connection breaks while the alert and bytes of the
-    /// client are on the way at the same time: these are taken for a sign that it arrived.
+    /// So it is told once to a client that goes on speaking. It is told again at the next sign-in
+    /// if the session ends before that, for whatever reason; if the server ends before the removal
+    /// is on disk; or if the removal fails or finds no room in its queue, both of which are logged.
+    /// It is lost only if the connection breaks while it and bytes of the client, sent before it
+    /// arrived, cross on the way: these are taken for a sign that it did. (Through the HTTP
+    /// gateway they cross whenever an alert travels in the answer to a command.)
     ///
     /// To all accounts means: all that may sign in, but for those for which as many alerts wait as
     /// may; one account that nobody uses must not keep the rest from hearing. They are stored part
@@ -65,8 +67,8 @@ impl Alerts {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] for an unknown account; [`StoreError::Conflict`] if as many alerts
-    /// wait for it as may (more for somebody online, see [`UNCONFIRMED_MAX`]), or if nobody would be
-    /// left of all.
+    /// wait for it as may (more for somebody online, see [`UNCONFIRMED_MAX`]), or if nobody would
+    /// be left of all.
     pub async fn send_alert(
         &self,
         to: Recipients,

@@ -143,6 +143,7 @@ impl StoreMeters {
     #[must_use]
     pub fn read(&self, operation: &'static str) -> TimedRead {
         let at = READS.iter().position(|known| *known == operation);
+        debug_assert!(at.is_some(), "{operation} is not among READS");
         let histogram = at.and_then(|at| self.by_operation.get(at)).cloned();
         TimedRead { histogram, since: Instant::now() }
     }
@@ -156,6 +157,7 @@ impl StoreMeters {
     /// A list edit of this kind, one of [`EDITS`], was committed.
     pub fn edited(&self, kind: &'static str) {
         let at = EDITS.iter().position(|known| *known == kind);
+        debug_assert!(at.is_some(), "{kind} is not among EDITS");
         if let Some(counter) = at.and_then(|at| self.by_kind.get(at)) {
             counter.inc();
         }

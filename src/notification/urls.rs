@@ -43,9 +43,11 @@ impl SignedIn {
     }
 }
 
-/// The path of a page that lies on `site`.
+/// The path of a page on the host of `site`.
 fn path_on<'p>(site: &str, page: &'p str) -> Option<&'p str> {
-    match page.strip_prefix(site)? {
+    let (scheme, rest) = site.split_once("://")?;
+    let host = rest.split('/').next()?;
+    match page.strip_prefix(scheme)?.strip_prefix("://")?.strip_prefix(host)? {
         "" => Some("/"),
         path => path.starts_with('/').then_some(path),
     }
@@ -100,5 +102,7 @@ mod tests {
         ] {
             assert_eq!(path_on("http://h", page), path, "{page}");
         }
+        assert_eq!(path_on("http://h:81/msn", "http://h:81/msn/inbox"), Some("/msn/inbox"));
+        assert_eq!(path_on("http://h:81/msn", "http://h/msn/inbox"), None);
     }
 }

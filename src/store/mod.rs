@@ -255,8 +255,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// Keeps an alert for its recipients until each has received it or it has expired, durable
     /// before this returns. `audience` is told after the commit and in commit order, in which the
-    /// numbers of alerts rise. Also forgets some alerts that expired a day ago or more; expired ones
-    /// count for nothing.
+    /// numbers of alerts rise. Also forgets some alerts that expired a day ago or more; expired
+    /// ones count for nothing.
     ///
     /// Of all accounts, those that may not sign in and those for which as many alerts wait as may
     /// are left out. An alert for all is stored in parts, each an alert of its own with a number of

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use msnd::{
     model::{AccountId, Address, AlertId, Applied, Edit, Mailbox, Roster, mail::MailChange},
     store::{
-        Account, EditError, NewAccount, NewAlert, PasswordHash, Posted, Publish, PublishAlert,
+        Account, Audience, EditError, NewAccount, NewAlert, PasswordHash, Posted, Publish,
         PublishMail, SchemaStatus, SignIn, Store, StoreError, Waiting,
     },
 };
@@ -18,6 +18,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
+use tokio::sync::Barrier;
 
 /// A store behind which another one does the work. The server's watch over accounts is neither
 /// noted nor disturbed: it asks by the clock.
@@ -27,6 +28,7 @@ pub(crate) struct Observed {
     calls: Mutex<Vec<&'static str>>,
     called: Condvar,
     fails: AtomicBool,
+    held_sign_in: Mutex<Option<Arc<Barrier>>>,
 }
 
 impl Observed {
@@ -36,6 +38,7 @@ impl Observed {
             calls: Mutex::default(),
             called: Condvar::new(),
             fails: AtomicBool::new(false),
+            held_sign_in: Mutex::default(),
         }
     }
 
@@ -61,6 +64,14 @@ impl Observed {
     /// From now on everything fails, or nothing.
     pub(crate) fn set_failing(&self, fails: bool) {
         self.fails.store(fails, Ordering::SeqCst);
+    }
+
+    /// Holds the answer to the next sign-in back: it has been read when the barrier is reached for
+    /// the first time, and is given when it is reached for the second time.
+    pub(crate) fn hold_sign_in(&self) -> Arc<Barrier> {
+        let barrier = Arc::new(Barrier::new(2));
+        *self.held_sign_in.lock() = Some(barrier.clone());
+        barrier
     }
 
     fn note(&self, name: &'static str) -> Result<&dyn Store, StoreError> {
@@ -118,9 +129,9 @@ impl Store for Observed {
     async fn add_alert(
         &self,
         alert: NewAlert,
-        publish: PublishAlert,
+        audience: Arc<dyn Audience>,
     ) -> Result<Posted, StoreError> {
-        self.note("add_alert")?.add_alert(alert, publish).await
+        self.note("add_alert")?.add_alert(alert, audience).await
     }
 
     async fn waiting_alerts(&self, id: AccountId, now_secs: i64) -> Result<Waiting, StoreError> {
@@ -149,7 +160,13 @@ impl Store for Observed {
     }
 
     async fn sign_in(&self, id: AccountId) -> Result<SignIn, StoreError> {
-        self.note("sign_in")?.sign_in(id).await
+        let read = self.note("sign_in")?.sign_in(id).await;
+        let held = self.held_sign_in.lock().take();
+        if let Some(held) = held {
+            held.wait().await;
+            held.wait().await;
+        }
+        read
     }
 
     async fn roster(&self, id: AccountId) -> Result<Roster, StoreError> {
