@@ -40,6 +40,20 @@ pub const READS: [&str; 11] = [
     "takes_pages",
     "waiting_alerts",
 ];
+/// The kinds of list edits that are counted; the label `kind`.
+pub const EDITS: [&str; 11] = [
+    "add",
+    "add_group",
+    "remove",
+    "remove_group",
+    "rename",
+    "rename_contact",
+    "rename_group",
+    "set_privacy",
+    "set_prompt",
+    "set_property",
+    "touch",
+];
 
 /// Label names and values; values come from tables, never from a peer.
 type Labels<const N: usize> = [(&'static str, &'static str); N];
@@ -430,6 +444,27 @@ mod tests {
         assert!(metrics.render(Standing::default()).unwrap().contains(&line(1)));
         drop(held);
         assert!(metrics.render(Standing::default()).unwrap().contains(&line(0)));
+    }
+
+    #[test]
+    fn store_operations_count_where_they_belong() {
+        let metrics = Metrics::default();
+        let store = metrics.store();
+        for (count, operation) in READS.iter().enumerate() {
+            (0..=count).for_each(|_| drop(store.read(operation)));
+        }
+        for (count, kind) in EDITS.iter().enumerate() {
+            (0..=count).for_each(|_| store.edited(kind));
+        }
+        let text = metrics.render(Standing::default()).unwrap();
+        for (count, operation) in READS.iter().enumerate() {
+            let series = format!("msnd_store_read_seconds_count{{operation=\"{operation}\"}}");
+            assert!(text.contains(&format!("{series} {}\n", count + 1)), "{operation}: {text}");
+        }
+        for (count, kind) in EDITS.iter().enumerate() {
+            let series = format!("msnd_list_edits_total{{kind=\"{kind}\"}}");
+            assert!(text.contains(&format!("{series} {}\n", count + 1)), "{kind}: {text}");
+        }
     }
 
     #[test]

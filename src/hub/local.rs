@@ -7,7 +7,11 @@ pub(super) mod roll;
 
 use super::{
     Card, Counts, Entered, Event, ListEvent, Outcome, Person, SessionId, SignIn, Stale,
-    arrivals::Arrivals, cookie::Cookies, event::Memo, inbox::Sender, watch::WatchIndex,
+    arrivals::{Arrivals, Missed},
+    cookie::Cookies,
+    event::Memo,
+    inbox::Sender,
+    watch::WatchIndex,
 };
 use crate::{
     metrics::HubMeters,
@@ -84,7 +88,7 @@ impl State {
         id: AccountId,
         sign_in: SignIn,
         inbox: Sender,
-    ) -> Result<(), Stale> {
+    ) -> Result<Missed, Stale> {
         self.arrivals.check(id, sign_in.version)?;
         self.end(id, Event::Replaced);
         let address = &sign_in.person.address;
@@ -97,7 +101,6 @@ impl State {
             // A new inbox has room.
             let _ = inbox.send(Event::ShutdownNotice { minutes });
         }
-        self.arrivals.news(id).for_each(|event| drop(inbox.send(event)));
         let member = Member {
             session: sign_in.session,
             person: sign_in.person,
@@ -112,7 +115,7 @@ impl State {
         };
         self.members.insert(id, member);
         self.settle();
-        Ok(())
+        Ok(self.arrivals.missed(id))
     }
 
     pub(super) fn expel(&mut self, id: AccountId) {

@@ -16,6 +16,7 @@ mod local;
 pub mod ticket;
 mod watch;
 
+pub use arrivals::Missed;
 pub use cookie::{Admitted, Answer, NotRung, Opening, Ring, RoomId};
 pub use event::{Card, Event, ListEvent, MailEvent, MailNews, Memo, Person, PostedAlert};
 pub use inbox::Inbox;
@@ -229,6 +230,12 @@ impl Hub {
         self.state.lock().post_alert(recipients, alert)
     }
 
+    /// Whether the account has a session that is told of alerts at once.
+    #[must_use]
+    pub fn hears_alerts(&self, account: AccountId) -> bool {
+        self.state.lock().hears_alerts(account)
+    }
+
     /// Tells the owner of a mailbox, if online, what happened there. To be called in commit order.
     pub fn tell_mail(&self, account: AccountId, news: Arc<MailNews>) {
         self.state.lock().tell_mail(account, news);
@@ -265,8 +272,8 @@ impl Arrival {
     pub fn sign_in(&self, sign_in: SignIn) -> Result<(Member, Inbox), Stale> {
         let (sender, inbox) = inbox::inbox(self.hub.inbox_events_max);
         let (account, session) = (self.account, sign_in.session);
-        self.hub.state.lock().sign_in(account, sign_in, sender)?;
-        Ok((Member { hub: self.hub.clone(), account, session }, inbox))
+        let missed = self.hub.state.lock().sign_in(account, sign_in, sender)?;
+        Ok((Member { hub: self.hub.clone(), account, session, missed }, inbox))
     }
 }
 
@@ -283,9 +290,16 @@ pub struct Member {
     hub: Hub,
     account: AccountId,
     session: SessionId,
+    missed: Missed,
 }
 
 impl Member {
+    /// What was sent before the session was there, and is in no inbox.
+    #[must_use]
+    pub const fn missed(&self) -> Missed {
+        self.missed
+    }
+
     /// From now on the session hears of changes others make to its lists.
     pub fn listen(&self) {
         self.hub.state.lock().listen(self.account, self.session);

@@ -7,6 +7,7 @@ mod edit;
 mod events;
 mod handshake;
 mod news;
+mod pages;
 mod signed_in;
 mod switchboards;
 mod urls;
@@ -15,7 +16,7 @@ use crate::{
     config::Config,
     hub::{Event, Hub, SessionId, ticket::Tickets},
     metrics::{Metrics, RoleMeters},
-    model::Address,
+    model::{Address, AlertId},
     protocol::Dialect,
     session::{
         self, Outbox, Reason, Reject, Role, Row, Stage, command::RowInfo, commands::ver::Greeting,
@@ -30,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use delivery::Deliveries;
 pub use events::nln;
+pub use pages::Pages;
 pub use switchboards::Switchboards;
 
 /// The role in metrics and in what operators are told.
@@ -56,8 +58,10 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// Where its connections count.
     pub meters: RoleMeters,
-    /// Alerts that have been handed over.
+    /// Alerts that have been received.
     pub deliveries: Deliveries,
+    /// Pages that accounts have sent lately.
+    pub pages: Pages,
     /// Accounts whose lines are logged.
     pub traced: HashSet<Address>,
 }
@@ -150,6 +154,12 @@ impl Role for Notification {
     fn on_bytes(&mut self, now: Instant) {
         if let State::SignedIn(session) = &mut self.state {
             session.heard_at = now;
+        }
+    }
+
+    fn on_confirmed(&mut self, number: u64) {
+        if let State::SignedIn(session) = &mut self.state {
+            session.context.deliveries.delivered(session.account, AlertId(number));
         }
     }
 

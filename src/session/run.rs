@@ -148,6 +148,9 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
                     match wake {
                         Wake::Received => {
                             self.role.on_bytes(Instant::now());
+                            while let Some(number) = self.outbox.next_confirmed() {
+                                self.role.on_confirmed(number);
+                            }
                             // What happened before a command came is told before its reply.
                             self.handle_ready_events()
                         }

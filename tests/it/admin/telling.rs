@@ -2,6 +2,11 @@
 
 use super::{ALICE, BOB, CAROL, http::Answer, http::Door, server};
 use crate::support::{Client, TestServer, server::new_account, store::Observed};
+use msnd::{
+    alert::Recipients,
+    model::{AccountId, Address, Alert, alert::AlertParts},
+    store::{Audience, NewAlert, Posted},
+};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -172,27 +177,37 @@ fn unknown_people_full_queues_and_a_failing_database_are_told_apart() {
     expect_refusal(&mailbox, 503, None, "database");
 }
 
+/// Nobody hears of an alert.
+#[derive(Debug)]
+struct Silence;
+
+impl Audience for Silence {
+    fn hears(&self, _: AccountId) -> bool {
+        false
+    }
+
+    fn publish(&self, _: &Posted) {}
+}
+
 #[test]
-fn expired_alerts_are_counted_whoever_finds_them() {
+fn expired_alerts_are_counted_when_they_are_forgotten() {
     let (server, door) = server(|_| {});
     let store = server.store();
-    let alice = msnd::model::Address::parse(ALICE).unwrap();
-    let at = |secs: i64| msnd::store::NewAlert {
-        to: msnd::alert::Recipients::One(alice.clone()),
-        alert: msnd::model::Alert::new(msnd::model::alert::AlertParts::general("old", 1033))
-            .unwrap(),
-        created_at_secs: secs,
-        expires_at_secs: secs + 1,
-        waiting_max: 9,
-    };
-    // The second one forgets the first one; it is found by Alice's session.
-    server.block_on(store.add_alert(at(100), Box::new(|_| ()))).unwrap();
-    server.block_on(store.add_alert(at(100), Box::new(|_| ()))).unwrap();
+    let to = |user: &str| Recipients::One(Address::parse(user).unwrap());
+    for user in [ALICE, ALICE, BOB] {
+        let alert = NewAlert {
+            to: to(user),
+            alert: Alert::new(AlertParts::general("old", 1033)).unwrap(),
+            created_at_secs: 100,
+            expires_at_secs: 101,
+            waiting_max: 9,
+            unconfirmed_max: 9,
+        };
+        server.block_on(store.add_alert(alert, Arc::new(Silence))).unwrap();
+    }
     let _alice = Client::present(&server, "MSNP9", ALICE, "NLN");
-    assert_eq!(door.metric("msnd_alerts_expired_total"), 2.0);
-    server.block_on(store.add_alert(at(200), Box::new(|_| ()))).unwrap();
-    let body = json!({ "text": "new" });
-    assert_eq!(alert_to(&door, BOB, &body).status, 202);
+    assert_eq!(door.metric("msnd_alerts_expired_total"), 0.0);
+    assert_eq!(alert_to(&door, BOB, &json!({ "text": "new" })).status, 202);
     assert_eq!(door.metric("msnd_alerts_expired_total"), 3.0);
     assert_eq!(door.metric("msnd_alerts_delivered_total"), 0.0);
 }
