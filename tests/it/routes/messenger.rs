@@ -115,12 +115,16 @@ pub(super) fn visit_pages(configuration: &str, host: &str, ask: impl Fn(&str) ->
     let mut pages = 0;
     for rest in document.split(">http://").skip(1) {
         let url = rest.split('<').next().unwrap();
+        if url.ends_with(".png") {
+            // No text; it is looked at where the pages are tested.
+            continue;
+        }
         let path = url.strip_prefix(host).unwrap_or_else(|| panic!("a page at {url}"));
         let answer = ask(path);
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{url}: {answer}");
         pages += 1;
     }
-    assert!(pages >= 4, "{document}");
+    assert!(pages >= 3, "{document}");
 }
 
 /// Lists, then the own status.
