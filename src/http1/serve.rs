@@ -169,8 +169,8 @@ where
     S: Service + ?Sized,
 {
     let request = reader.request(io).await?;
-    // To a client that takes us for its proxy, anything in the 200s would be an open tunnel, through
-    // which it sends what is meant for another server.
+    // To a client that takes us for its proxy, anything in the 200s is an open tunnel, into which it
+    // sends what is meant for another server.
     if request.method == "CONNECT" {
         return Err(Refused::With("501 Not Implemented"));
     }
