@@ -75,7 +75,13 @@ pub async fn serve<T, S>(
             };
             let Ok(begun) = begun else { return };
             if let Some(receipt) = receipt.take() {
-                receipt.settled(begun != Err(ReadError::Reset));
+                receipt.settled(match begun {
+                    Ok(()) => true,
+                    // Who left before the answer came seems to have closed in order too. But the
+                    // system knows that what we wrote found nobody, and tells who writes again.
+                    Err(ReadError::Gone) => io.write(&[]).await.is_ok(),
+                    Err(_) => false,
+                });
             }
             if begun.is_err() {
                 return;
@@ -169,8 +175,8 @@ where
     S: Service + ?Sized,
 {
     let request = reader.request(io).await?;
-    // To a client that takes us for its proxy, anything in the 200s is an open tunnel, into which it
-    // sends what is meant for another server.
+    // To a client that takes us for its proxy, anything in the 200s is an open tunnel, into which
+    // it sends what is meant for another server.
     if request.method == "CONNECT" {
         return Err(Refused::With("501 Not Implemented"));
     }

@@ -33,7 +33,7 @@ pub(super) struct Parts {
     pub(super) switchboard: Option<Arc<switchboard::Context>>,
     passport: Arc<Passport>,
     web: Arc<Web>,
-    tls: Option<Arc<TlsServer>>,
+    pub(super) tls: Option<Arc<TlsServer>>,
     /// Cancelled when the server no longer lets anybody in.
     closing: CancellationToken,
     limits: SessionLimits,
@@ -77,7 +77,7 @@ impl Parts {
         let notification = Arc::new(notification::Context {
             closing: closing.clone(),
             config: config.clone(),
-            deliveries: Deliveries::start(store.clone(), tasks),
+            deliveries: Deliveries::start(store.clone(), metrics.news(), tasks),
             store,
             hub,
             switchboards: switchboard_at.map(|bound| Switchboards::new(config, bound)),
@@ -133,7 +133,8 @@ impl Parts {
         Running {
             listeners: bound.addresses.clone(),
             admin_socket: None,
-            alerts: Alerts::new(store.clone(), hub.clone(), &self.config.alerts),
+            alerts: Alerts::new(store.clone(), hub.clone(), &self.config.alerts)
+                .measured(self.notification.metrics.news()),
             hub,
             store,
             admission: self.admission.clone(),

@@ -68,13 +68,9 @@ async fn allows(
     callee: &Address,
     caller: AccountId,
 ) -> Result<Result<(), NotRung>, Reject> {
-    let read = async {
-        let account = context.store.account(callee).await?;
-        context.store.sign_in(account.id).await
-    };
-    match read.await {
-        Ok(callee) if !callee.account.enabled => Ok(Err(NotRung::Unreachable)),
-        Ok(callee) if !callee.circle.allows(caller) => Ok(Err(NotRung::Refused)),
+    match context.store.callee(callee, caller).await {
+        Ok(callee) if !callee.enabled => Ok(Err(NotRung::Unreachable)),
+        Ok(callee) if !callee.allows => Ok(Err(NotRung::Refused)),
         Ok(_) => Ok(Ok(())),
         Err(StoreError::NotFound) => Ok(Err(NotRung::Unreachable)),
         Err(error) => {
