@@ -73,7 +73,7 @@ fn an_alert_says_all_that_it_was_given() {
 #[test]
 fn an_alert_to_all_reaches_those_who_may_sign_in() {
     let (server, door) = server(|_| {});
-    let carol = msnd::model::Address::parse(CAROL).unwrap();
+    let carol = Address::parse(CAROL).unwrap();
     server.block_on(server.store().set_enabled(&carol, false)).unwrap();
     let mut alice = Client::present(&server, "MSNP9", ALICE, "NLN");
     let answer = door.post("/api/v1/alerts", "{\"text\": \"To all\"}");
