@@ -105,8 +105,8 @@ impl Outbox {
         }
     }
 
-    /// Appends one line that [`Self::next_confirmed`] names by `number` once the peer has shown
-    /// that it is still there.
+    /// Appends one line. [`super::Role::on_confirmed`] is called with `number` once the peer has
+    /// sent something after it; of very many such lines, not for the oldest.
     pub fn send_with_receipt(&mut self, event: &Event<'_>, number: u64) {
         self.send(event);
         if self.receipts.len() == UNCONFIRMED_MAX {

@@ -110,12 +110,13 @@ async fn add_part(
     key: i64,
 ) -> Result<(Vec<AccountId>, Option<AccountId>), StoreError> {
     let after = read::key(after);
-    let (end, count): (Option<i64>, u32) = sqlx::query_as(sql::NEXT_PART)
+    let next: Option<i64> = sqlx::query_scalar(sql::END_OF_PART)
         .bind(after)
-        .bind(PART_ACCOUNTS)
-        .fetch_one(&mut *conn)
+        .bind(PART_ACCOUNTS - 1)
+        .fetch_optional(&mut *conn)
         .await?;
-    let Some(end) = end else { return Ok((Vec::new(), None)) };
+    // Those who are left are fewer.
+    let end = next.unwrap_or(i64::MAX);
     let full: Vec<i64> = sqlx::query_scalar(sql::FULL_IN_PART)
         .bind(after)
         .bind(end)
@@ -142,8 +143,7 @@ async fn add_part(
         }
     }
     recipients.sort_unstable();
-    let next = (count == PART_ACCOUNTS).then(|| read::account_id(end)).transpose()?;
-    Ok((recipients, next))
+    Ok((recipients, next.map(read::account_id).transpose()?))
 }
 
 /// These accounts need these alerts no more; what nobody needs goes.

@@ -284,9 +284,9 @@ pub(super) const WAITING_COUNT: &str = "
     FROM accounts AS a WHERE a.address = $1";
 pub(super) const ADD_RECIPIENT: &str =
     "INSERT INTO alert_recipients (account_id, alert_id) VALUES ($1, $2)";
-/// The next so many accounts behind one: the last of them, and how many there are.
-pub(super) const NEXT_PART: &str = "
-    SELECT MAX(id), COUNT(*) FROM (SELECT id FROM accounts WHERE id > $1 ORDER BY id LIMIT $2)";
+/// The account behind another one, past so many.
+pub(super) const END_OF_PART: &str =
+    "SELECT id FROM accounts WHERE id > $1 ORDER BY id LIMIT 1 OFFSET $2";
 /// Accounts behind one and up to another for which as many wait as usually may.
 pub(super) const FULL_IN_PART: &str = "
     SELECT a.id FROM accounts AS a
