@@ -25,7 +25,7 @@ pub(super) fn text(config: &Config, listeners: &[Listener]) -> String {
     let mut text = format!(
         "\nData is in {folder}. What next:\n  \
          1. make an account:  {program} user add{flag} alice@example.test\n  \
-         2. lead clients here: write into the hosts file of their machine, with the address of\n     \
+         2. point a client here: write into the hosts file of its machine, with the address of\n     \
          this one in place of 192.0.2.1:\n{}     \
          (a client in which one can enter a server looks for most other names all the same)\n",
         hosts_lines()

@@ -6,7 +6,6 @@ use super::{
     home,
     messenger::{ORIGINAL, visit_pages},
 };
-use openssl::nid::Nid;
 use rstest::rstest;
 
 #[rstest]
@@ -40,7 +39,8 @@ fn the_name_that_old_windows_looks_at_is_that_of_nexus_and_login_host() {
     computer.set_up();
     let stream = computer.encrypted("nexus.passport.com", Tls::Xp);
     let certificate = stream.ssl().peer_certificate().unwrap();
-    let name = certificate.subject_name().entries_by_nid(Nid::COMMONNAME).next().unwrap();
+    let name =
+        certificate.subject_name().entries_by_nid(openssl::nid::Nid::COMMONNAME).next().unwrap();
     assert_eq!(name.data().as_slice(), b"nexus.passport.com");
     let answer =
         computer.https("nexus.passport.com", Tls::Xp, &get("/rdr/pprdr.asp", "nexus.passport.com"));
