@@ -1,4 +1,4 @@
-//! `msnd kick`: ends somebody's session.
+//! `msnd kick`: ends somebody's session and conversations.
 
 use super::{Failure, admin::AdminArgs, backend::block_on, output};
 use crate::model::Address;
@@ -27,8 +27,12 @@ pub(super) struct KickArgs {
 pub(super) fn run(args: &KickArgs) -> Result<(), Failure> {
     let server = args.admin.server()?;
     let path = format!("/api/v1/users/{}/sessions", escaped(args.user.as_str()));
-    block_on(server.ask(Method::DELETE, &path, None))?;
-    output::print(&format!("{} is signed out\n", args.user))
+    let answer = block_on(server.ask(Method::DELETE, &path, None))?;
+    let what = match answer["ended"].as_u64() {
+        Some(0) => "was not signed in, and is out of all conversations",
+        _ => "is signed out",
+    };
+    output::print(&format!("{} {what}\n", args.user))
 }
 
 /// As one segment of a path.

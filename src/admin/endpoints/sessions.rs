@@ -3,7 +3,7 @@
 
 use crate::{
     admin::{Admin, Problem},
-    hub::{Listed, SessionId},
+    hub::{Kicked, Listed, SessionId},
     model::Address,
 };
 use axum::{
@@ -102,6 +102,7 @@ pub(in crate::admin) async fn list(
 
 #[derive(Debug, Serialize)]
 pub(in crate::admin) struct Ended {
+    /// Sessions. 0: there were only conversations, which have ended.
     ended: usize,
 }
 
@@ -112,9 +113,15 @@ pub(in crate::admin) async fn end(
     let Path(text) = path?;
     let user = Address::parse(&text)
         .map_err(|error| Problem::unfit(format!("no account has such an address: {error}")))?;
-    let Some(session) = admin.hub.kick(&user) else {
-        return Err(Problem::new(StatusCode::NOT_FOUND, format!("{user} is not online")));
-    };
-    tracing::info!(session.id = %session, %user, "an operator ends the session");
-    Ok(Json(Ended { ended: 1 }))
+    match admin.hub.kick(&user) {
+        Some(Kicked::Session(session)) => {
+            tracing::info!(session.id = %session, %user, "an operator ends the session");
+            Ok(Json(Ended { ended: 1 }))
+        }
+        Some(Kicked::Conversations) => {
+            tracing::info!(%user, "an operator ends conversations of somebody not signed in");
+            Ok(Json(Ended { ended: 0 }))
+        }
+        None => Err(Problem::new(StatusCode::NOT_FOUND, format!("{user} is not online"))),
+    }
 }

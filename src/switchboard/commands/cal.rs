@@ -4,28 +4,28 @@
 //! Direction: client to SB
 //! Replies: `CAL n RINGING session`; the callee's notification session gets `RNG`
 //! Errors: no address 208; oneself, a participant or somebody who is being called 215; too many
-//! calls refused lately, or the conversation full 713; not online, hidden, unknown, or wanting no
-//! conversations 217; not allowing the caller 217, or 216 by `switchboard.blocked_reply`; our side
-//! failed, or the server going down 280
+//! calls refused lately, too many waiting for the callee's answer, or the conversation full 713;
+//! not online, hidden, unknown, or wanting no conversations 217; not allowing the caller 217, or
+//! 216 by `switchboard.blocked_reply`; the conversation over, our side failed, or the server going
+//! down 280; the caller's account gone or disabled: close
 //! Source: reference `sb-commands.md` CAL, transcripts 08 and 16
 //! Quirks: `RINGING` is all there is; a callee who does not come says nothing.
 
 use crate::{
-    hub::NotRung,
+    hub::{NotRung, Person},
     model::{AccountId, Address},
     protocol::{ErrorCode, Event},
-    session::{Call, Outbox, Reject},
+    session::{Call, Outbox, Reason, Reject},
     store::StoreError,
     switchboard::{Context, Joined, counts::Refusal, room::Uninvited},
 };
-use tokio::time::Instant;
 
 pub(super) async fn handle(
     joined: &mut Joined,
     call: &Call,
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
-    let Joined { context, seat, .. } = joined;
+    let Joined { context, seat, over, .. } = joined;
     let refused = |refusal, code: ErrorCode| {
         context.counts.refused(refusal);
         Reject::from(code)
@@ -34,32 +34,51 @@ pub(super) async fn handle(
         return Err(refused(Refusal::Malformed, ErrorCode::MalformedHandle));
     };
     let caller = seat.person();
+    seat.drop_spent_calls(|callees| context.hub.still_rung(seat.room(), callees));
     // Its place is held from here on, so that nobody else rings at the same time.
     let invitation = seat.invite(&callee).map_err(|uninvited| match uninvited {
         Uninvited::AlreadyThere => refused(Refusal::AlreadyThere, ErrorCode::AlreadyThere),
         Uninvited::Full => refused(Refusal::NoRoom, ErrorCode::TooActive),
+        Uninvited::Out => refused(Refusal::Failed, ErrorCode::SwitchboardFailed),
     })?;
-    if context.refused_calls.lock().full(&caller.id, Instant::now()) {
+    let Some(attempt) = context.refused_calls.begin(caller.id) else {
         return Err(refused(Refusal::TooActive, ErrorCode::TooActive));
-    }
+    };
     if context.closing.is_cancelled() {
         return Err(refused(Refusal::Failed, ErrorCode::SwitchboardFailed));
     }
+    if !is_welcome(context, caller).await? {
+        return Err(Reason::SessionOver.into());
+    }
     let rung = match allows(context, &callee, caller.id).await? {
+        Ok(()) if over.is_cancelled() => return Err(Reason::SessionOver.into()),
         Ok(()) => context.hub.ring(&callee, caller, seat.room(), seat.server()),
         Err(not_rung) => Err(not_rung),
     };
     if let Err(not_rung) = rung {
-        context.refused_calls.lock().charge(&caller.id, Instant::now());
         return Err(match not_rung {
             NotRung::Unreachable => refused(Refusal::Unreachable, ErrorCode::NotReachable),
             NotRung::Refused => refused(Refusal::NotAllowed, blocked_reply(context)),
+            NotRung::TooMany => refused(Refusal::TooActive, ErrorCode::TooActive),
         });
     }
+    attempt.was_not_refused();
     invitation.rung();
     context.counts.rung();
     outbox.send(&Event::Cal { trid: call.trid, room: seat.room().0 });
     Ok(())
+}
+
+/// Whether the caller, who may have signed out long ago, still has an account.
+async fn is_welcome(context: &Context, caller: &Person) -> Result<bool, Reject> {
+    match context.store.account(&caller.address).await {
+        Ok(account) => Ok(account.enabled && account.id == caller.id),
+        Err(StoreError::NotFound) => Ok(false),
+        Err(error) => {
+            context.counts.refused(Refusal::Failed);
+            Err(Reject::Internal(ErrorCode::SwitchboardFailed, error.into()))
+        }
+    }
 }
 
 /// Whether the callee's lists, as stored, allow the caller: another process may have changed them.
