@@ -4,6 +4,7 @@
 use crate::{
     config::{self, ALERT_EXPIRY_SECS_MAX},
     hub::{Hub, MailEvent, MailNews, Memo, PostedAlert},
+    metrics::NewsMeters,
     model::{
         Address, Alert, AlertId, Mailbox,
         mail::{MailChange, MailMoved, NewMail},
@@ -24,6 +25,7 @@ pub struct Alerts {
     hub: Hub,
     expiry: Duration,
     waiting_max: u32,
+    meters: NewsMeters,
 }
 
 /// An alert that will be delivered to everybody it is for, unless it expires first.
@@ -40,7 +42,14 @@ impl Alerts {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, hub: Hub, limits: &config::Alerts) -> Self {
         let expiry = Duration::from_secs(limits.expiry_secs);
-        Self { store, hub, expiry, waiting_max: limits.waiting_per_account_max }
+        let meters = NewsMeters::default();
+        Self { store, hub, expiry, waiting_max: limits.waiting_per_account_max, meters }
+    }
+
+    /// Counts in `meters` from now on.
+    #[must_use]
+    pub fn measured(self, meters: &NewsMeters) -> Self {
+        Self { meters: meters.clone(), ..self }
     }
 
     /// Keeps an alert until it is delivered and tells who is online. When this returns, it is on
@@ -75,6 +84,9 @@ impl Alerts {
             hub.post_alert(&posted.recipients, Arc::new(event));
         });
         let posted = self.store.add_alert(new, publish).await?;
+        self.meters.alerts_accepted.inc();
+        self.meters.alert_recipients.inc_by(counted(posted.recipients.len()));
+        self.meters.alerts_expired.inc_by(counted(posted.expired));
         Ok(Accepted { id: posted.id, recipients: posted.recipients.len() })
     }
 
@@ -121,8 +133,15 @@ impl Alerts {
         let publish = Box::new(move |account, mailbox| {
             hub.tell_mail(account, Arc::new(MailNews { what, mailbox }));
         });
-        self.store.change_mail(address, change, publish).await
+        let is_new = matches!(change, MailChange::Arrived(_));
+        let mailbox = self.store.change_mail(address, change, publish).await?;
+        self.meters.mail(is_new);
+        Ok(mailbox)
     }
+}
+
+fn counted(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 /// Seconds since 1970.

@@ -13,6 +13,8 @@ mod doctor;
 mod failure;
 mod fixture_file;
 mod kick;
+mod mail;
+mod notify;
 mod online;
 mod options;
 mod output;
@@ -20,6 +22,7 @@ mod own_names;
 mod password;
 mod probe;
 mod protocol;
+mod rooms;
 mod run;
 mod sessions;
 mod user;
@@ -68,7 +71,10 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     Online(online::OnlineArgs),
     Sessions(sessions::SessionsArgs),
+    Rooms(rooms::RoomsArgs),
     Kick(kick::KickArgs),
+    Notify(notify::NotifyArgs),
+    Mail(mail::MailArgs),
     Announce(announce::AnnounceArgs),
     Protocol(protocol::ProtocolArgs),
     Completions(docs::CompletionsArgs),
@@ -104,7 +110,10 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Doctor(args) => doctor::run(&args),
         Command::Online(args) => online::run(&args),
         Command::Sessions(args) => sessions::run(&args),
+        Command::Rooms(args) => rooms::run(&args),
         Command::Kick(args) => kick::run(&args),
+        Command::Notify(args) => notify::run(&args),
+        Command::Mail(args) => mail::run(&args),
         Command::Announce(args) => announce::run(&args),
         Command::Protocol(args) => protocol::run(&args),
         Command::Completions(args) => docs::completions(&args),

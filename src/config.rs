@@ -13,6 +13,7 @@ mod show;
 mod tests;
 mod text;
 mod web;
+mod welcome;
 
 pub use bind::Bind;
 pub use check::{ALERT_EXPIRY_SECS_MAX, PAYLOAD_BYTES_MAX, SOCKET_PATH_BYTES_MAX, log_filter};
@@ -25,6 +26,7 @@ pub use names::{LOGIN_HOST_BYTES_MAX, SITE_URL_BYTES_MAX, login_host, site_url};
 use serde::{Deserialize, Serialize};
 use std::{fmt, path::PathBuf};
 pub use web::{Tab, Web};
+pub use welcome::Welcome;
 
 /// All options. Unknown keys are errors; missing ones take the default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
@@ -54,6 +56,8 @@ pub struct Config {
     pub net: Net,
     /// The HTTP gateway.
     pub gateway: Gateway,
+    /// The robot to talk to.
+    pub welcome: Welcome,
     /// Bounds on everything a peer can make us hold.
     pub limits: Limits,
     /// How long we wait for what.

@@ -29,6 +29,7 @@ pub mod passport;
 pub mod session;
 pub mod switchboard;
 pub mod web;
+pub mod welcome;
 
 pub mod cli;
 pub mod doctor;

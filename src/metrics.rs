@@ -6,10 +6,12 @@
 //! is made: counting then is one relaxed atomic addition.
 
 mod handles;
+mod news;
 
 pub use handles::{
     ConversationMeters, Held, HubMeters, PasswordMeters, RoleMeters, StoreMeters, TimedRead,
 };
+pub use news::NewsMeters;
 use parking_lot::RwLock;
 use prometheus_client::{
     encoding::text,
@@ -25,8 +27,19 @@ use std::{
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What a histogram of reads can be asked to time; the label `operation`.
-pub const READS: [&str; 8] =
-    ["account", "accounts", "export", "roster", "schema", "sign_in", "standing", "standings"];
+pub const READS: [&str; 11] = [
+    "account",
+    "accounts",
+    "callee",
+    "export",
+    "roster",
+    "schema",
+    "sign_in",
+    "standing",
+    "standings",
+    "takes_pages",
+    "waiting_alerts",
+];
 
 /// Label names and values; values come from tables, never from a peer.
 type Labels<const N: usize> = [(&'static str, &'static str); N];
@@ -48,7 +61,10 @@ pub struct Metrics {
     write_stalls: Counter,
     online: Gauge,
     watches: Gauge,
+    certificate_ends: Gauges<1>,
     conversations: Conversations,
+    news: NewsMeters,
+    admin_refusals: Counter,
     hub: HubMeters,
     store: StoreMeters,
     passwords: PasswordMeters,
@@ -77,6 +93,8 @@ pub struct Standing {
     pub watches: usize,
     /// Conversations.
     pub rooms: usize,
+    /// When the certificates end, Unix seconds: for clients that send a server name, for others.
+    pub certificate_ends: [Option<i64>; 2],
 }
 
 impl Metrics {
@@ -162,6 +180,17 @@ impl Metrics {
         &self.hub
     }
 
+    /// The handles of alerts, mail and pages.
+    #[must_use]
+    pub const fn news(&self) -> &NewsMeters {
+        &self.news
+    }
+
+    /// Somebody asked the admin API without its token, or with a wrong one.
+    pub fn admin_refused(&self) {
+        self.admin_refusals.inc();
+    }
+
     /// The store's handles.
     #[must_use]
     pub const fn store(&self) -> &StoreMeters {
@@ -182,6 +211,11 @@ impl Metrics {
         self.online.set(i64::try_from(standing.online).unwrap_or(i64::MAX));
         self.watches.set(i64::try_from(standing.watches).unwrap_or(i64::MAX));
         self.conversations.rooms.set(i64::try_from(standing.rooms).unwrap_or(i64::MAX));
+        for (clients, end) in ["modern", "legacy"].into_iter().zip(standing.certificate_ends) {
+            if let Some(end) = end {
+                self.certificate_ends.get_or_create(&[("clients", clients)]).set(end);
+            }
+        }
         let mut text = String::new();
         text::encode(&mut text, &self.registry.read())?;
         Ok(text)
@@ -204,7 +238,10 @@ impl Default for Metrics {
             write_stalls: Counter::default(),
             online: Gauge::default(),
             watches: Gauge::default(),
+            certificate_ends: Family::default(),
             conversations: Conversations::default(),
+            news: NewsMeters::default(),
+            admin_refusals: Counter::default(),
             hub: HubMeters::default(),
             store: StoreMeters::default(),
             passwords: PasswordMeters::default(),
@@ -249,6 +286,12 @@ impl Metrics {
             "Pairs of an online person and somebody on its forward list",
             self.watches.clone(),
         );
+        r.register_with_unit(
+            "msnd_certificate_end",
+            "When a certificate ends, Unix time, by the clients it is for",
+            Unit::Seconds,
+            self.certificate_ends.clone(),
+        );
         r.register(
             "msnd_sign_ins",
             "Sign-ins, by role (passport: password, notification: ticket) and result",
@@ -276,7 +319,13 @@ impl Metrics {
             "Sessions dropped because their inbox was full",
             self.hub.overflows.clone(),
         );
+        r.register(
+            "msnd_admin_refusals",
+            "Admin requests without the token or with a wrong one",
+            self.admin_refusals.clone(),
+        );
         self.name_conversations(r);
+        self.news.name_all(r);
         self.name_store(r);
     }
 
@@ -368,7 +417,7 @@ mod tests {
         meters.command(7);
         let counted = "msnd_commands_total{role=\"notification\",verb=\"CHG\"} 1\n";
         assert!(one.render(Standing::default()).unwrap().contains(counted));
-        let text = other.render(Standing { online: 3, watches: 9, rooms: 0 }).unwrap();
+        let text = other.render(Standing { online: 3, watches: 9, ..Standing::default() }).unwrap();
         assert!(!text.contains("CHG") && text.contains("msnd_accounts_online 3\n"), "{text}");
         assert!(text.ends_with("# EOF\n"));
     }

@@ -4,8 +4,10 @@
 mod bind;
 mod bound;
 mod door;
+mod handout;
 mod operators;
 mod parts;
+mod robot;
 mod standing;
 mod streams;
 
@@ -21,8 +23,10 @@ use crate::{
         tls::TlsServer,
     },
     store::{Store, password::PasswordHasher},
+    welcome::WelcomeError,
 };
 use bound::Bound;
+pub use handout::authority;
 use operators::Operators;
 use parts::Parts;
 use std::{
@@ -172,6 +176,9 @@ pub enum StartError {
     /// The admin token is not to be had.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// The welcome robot cannot sign in.
+    #[error("welcome.address: the robot cannot sign in: {0}")]
+    Welcome(#[from] WelcomeError),
 }
 
 /// A running server. Dropping it stops nothing: call [`Running::shut_down`].
@@ -193,7 +200,7 @@ pub struct Running {
 /// Binds all listeners, then starts to serve. When this returns, every listener accepts.
 ///
 /// # Errors
-/// [`StartError`] names the listener; nothing runs then.
+/// [`StartError`] names the listener or the option; nothing runs then.
 pub async fn start(options: Options) -> Result<Running, StartError> {
     let Options { config, store, hasher, metrics, tls, surroundings } = options;
     let config = Arc::new(config);
@@ -215,6 +222,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         }
     }
     let mut running = parts.running(&bound, tasks);
+    robot::start(&parts, &running, &hasher).await?;
     let operators = Operators::new(&parts, &running, &config, token);
     for (role, listener) in bound.listeners {
         match role {

@@ -1,23 +1,31 @@
-//! What operators and their programs ask of a running server: who is online, end a session, a word
-//! to everybody, health, metrics. HTTP with JSON on a Unix socket and, if wanted, on TCP.
+//! What operators and their programs ask of a running server: who is online and who talks, end a
+//! session, tell people something, health, metrics. HTTP with JSON on a Unix socket and, if wanted,
+//! on TCP.
 //!
 //! An endpoint is one file in `endpoints/`, one row in [`ENDPOINTS`] and its place in
 //! `openapi.json`. Knows no wire form of MSNP and no role.
 
 mod endpoints;
 mod problem;
+mod request;
 mod serve;
 mod socket;
 mod token;
 
-pub use endpoints::{announcements::MINUTES_MAX, sessions::PAGE_MAX};
+pub use endpoints::announcements::MINUTES_MAX;
 pub use problem::Problem;
+pub use request::PAGE_MAX;
 pub use serve::{CONNECTIONS_MAX, serve_tcp, serve_unix};
 pub use socket::{Socket, SocketError};
 pub use token::{TOKEN_CHARS_MIN, Token, TokenError};
 
 use crate::{
-    hub::Hub, metrics::Metrics, net::listener::Admission, store::Store, switchboard::rooms::Rooms,
+    alert::Alerts,
+    hub::Hub,
+    metrics::Metrics,
+    net::{listener::Admission, refusals::Refusals, tls::TlsServer},
+    store::Store,
+    switchboard::rooms::Rooms,
 };
 use axum::{
     Router,
@@ -25,17 +33,20 @@ use axum::{
     http::{StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
-    routing::{MethodRouter, delete, get, post},
+    routing::{MethodRouter, delete, get, post, put},
 };
-use endpoints::{announcements, health, metrics, online, openapi, sessions, status};
+use endpoints::{
+    alerts, announcements, health, mail, mailbox, metrics, online, openapi, rooms, sessions, status,
+};
+use serve::Peer;
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// The document that describes all endpoints (OpenAPI 3.1, JSON).
 pub const OPENAPI: &str = include_str!("openapi.json");
-/// Bytes of a request's body.
-pub const BODY_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of a request's body. The longest alert fits, also with every character written as `\u…`.
+pub const BODY_BYTES_MAX: usize = 48 * 1024;
 
 /// What the endpoints work on.
 #[derive(Debug)]
@@ -44,8 +55,14 @@ pub struct Admin {
     pub hub: Hub,
     /// Accounts, for readiness.
     pub store: Arc<dyn Store>,
+    /// What people can be told.
+    pub alerts: Alerts,
+    /// The language of alerts that name none (LCID).
+    pub lang: u16,
     /// Conversations, if the switchboard role runs.
     pub rooms: Option<Rooms>,
+    /// The certificates, if there are any.
+    pub tls: Option<Arc<TlsServer>>,
     /// All numbers.
     pub metrics: Arc<Metrics>,
     /// Connections held.
@@ -102,18 +119,31 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint::new("DELETE", "/api/v1/users/{address}/sessions", Access::Token, || {
         delete(sessions::end)
     }),
+    Endpoint::new("POST", "/api/v1/users/{address}/alerts", Access::Token, || post(alerts::to_one)),
+    Endpoint::new("POST", "/api/v1/alerts", Access::Token, || post(alerts::to_all)),
+    Endpoint::new("POST", "/api/v1/users/{address}/mail", Access::Token, || post(mail::arrived)),
+    Endpoint::new("POST", "/api/v1/users/{address}/mail/moves", Access::Token, || {
+        post(mail::moved)
+    }),
+    Endpoint::new("PUT", "/api/v1/users/{address}/mailbox", Access::Token, || put(mailbox::give)),
+    Endpoint::new("DELETE", "/api/v1/users/{address}/mailbox", Access::Token, || {
+        delete(mailbox::take)
+    }),
+    Endpoint::new("GET", "/api/v1/rooms", Access::Token, || get(rooms::handle)),
     Endpoint::new("POST", "/api/v1/announcements", Access::Token, || post(announcements::handle)),
 ];
 
 /// All endpoints. With a `token` those that are not open ask for it.
 pub fn router(admin: Arc<Admin>, token: Option<Token>) -> Router {
     let patience = admin.patience;
-    let token = token.map(Arc::new);
+    let guard = token.map(|token| {
+        Arc::new(Guard { token, metrics: admin.metrics.clone(), refusals: Refusals::default() })
+    });
     let mut router = Router::new();
     for endpoint in ENDPOINTS {
         let mut route = (endpoint.route)();
-        if let (Some(token), Access::Token) = (&token, endpoint.access) {
-            route = route.route_layer(middleware::from_fn_with_state(token.clone(), authorize));
+        if let (Some(guard), Access::Token) = (&guard, endpoint.access) {
+            route = route.route_layer(middleware::from_fn_with_state(guard.clone(), authorize));
         }
         router = router.route(endpoint.path, route);
     }
@@ -132,10 +162,24 @@ pub fn router(admin: Arc<Admin>, token: Option<Token>) -> Router {
         .with_state(admin)
 }
 
-async fn authorize(State(token): State<Arc<Token>>, request: Request, next: Next) -> Response {
+/// Stands before what wants a token.
+struct Guard {
+    token: Token,
+    metrics: Arc<Metrics>,
+    refusals: Refusals,
+}
+
+async fn authorize(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     let presented = request.headers().get(header::AUTHORIZATION);
-    if presented.is_some_and(|value| token.is_presented(value.as_bytes())) {
+    if presented.is_some_and(|value| guard.token.is_presented(value.as_bytes())) {
         return next.run(request).await;
+    }
+    guard.metrics.admin_refused();
+    if let Some(left_out) = guard.refusals.count(Instant::now()) {
+        let address =
+            request.extensions().get().map(|Peer(address)| tracing::field::display(address));
+        let reason = if presented.is_some() { "wrong_token" } else { "no_token" };
+        tracing::warn!(address, reason, left_out, "admin request refused");
     }
     let problem = Problem::new(
         StatusCode::UNAUTHORIZED,

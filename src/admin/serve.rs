@@ -4,6 +4,8 @@
 use super::{Admin, Socket, Token, router};
 use axum::Router;
 use hyper::{
+    Request,
+    body::Incoming,
     server::conn::http1,
     service::{Service as _, service_fn},
 };
@@ -11,7 +13,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use std::{future::poll_fn, io, sync::Arc, time::Duration};
+use std::{future::poll_fn, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
@@ -34,7 +36,7 @@ const CLOSE_WAIT: Duration = Duration::from_secs(1);
 /// How long a request may go on when the server goes down.
 const DRAIN_WAIT: Duration = Duration::from_millis(500);
 /// Bytes that are read and thrown away then, so that the close does not destroy the answer.
-const LEFTOVER_BYTES_MAX: usize = 64 * 1024;
+const LEFTOVER_BYTES_MAX: usize = 128 * 1024;
 
 /// Serves the Unix socket until `draining`, then removes it.
 pub async fn serve_unix(
@@ -57,26 +59,31 @@ pub async fn serve_tcp(
     serve(&listener, admin, Some(token), tasks, draining).await;
 }
 
+/// Where a request comes from, if it came over TCP.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) SocketAddr);
+
 /// What connections come from.
 trait Listen {
     type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    async fn next(&self) -> io::Result<Self::Io>;
+    async fn next(&self) -> io::Result<(Self::Io, Option<Peer>)>;
 }
 
 impl Listen for UnixListener {
     type Io = UnixStream;
 
-    async fn next(&self) -> io::Result<UnixStream> {
-        Ok(self.accept().await?.0)
+    async fn next(&self) -> io::Result<(UnixStream, Option<Peer>)> {
+        Ok((self.accept().await?.0, None))
     }
 }
 
 impl Listen for TcpListener {
     type Io = TcpStream;
 
-    async fn next(&self) -> io::Result<TcpStream> {
-        Ok(self.accept().await?.0)
+    async fn next(&self) -> io::Result<(TcpStream, Option<Peer>)> {
+        let (stream, address) = self.accept().await?;
+        Ok((stream, Some(Peer(address))))
     }
 }
 
@@ -99,9 +106,10 @@ async fn serve<L: Listen>(
             next = next => next,
         };
         match io {
-            Ok(io) => {
+            Ok((io, peer)) => {
                 let held = (seat, admin.metrics.connection("admin"));
-                let connection = connection(io, router.clone(), admin.patience, draining.clone());
+                let (router, draining) = (router.clone(), draining.clone());
+                let connection = connection(io, peer, router, admin.patience, draining);
                 tasks.spawn(async move {
                     connection.await;
                     drop(held);
@@ -122,12 +130,18 @@ async fn serve<L: Listen>(
 /// taking it.
 async fn connection<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     io: T,
+    peer: Option<Peer>,
     router: Router,
     patience: Duration,
     draining: CancellationToken,
 ) {
     let service = TowerToHyperService::new(router);
-    let service = service_fn(move |request| Box::pin(service.call(request)));
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
+        Box::pin(service.call(request))
+    });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(patience)

@@ -2,7 +2,7 @@
 //! token. Knows no endpoint.
 
 use super::{ConfigArgs, Failure};
-use crate::{admin::Token, config::Config};
+use crate::{admin::Token, config::Config, model::Address};
 use anyhow::{Context as _, anyhow};
 use axum::{
     body::{Body, to_bytes},
@@ -12,6 +12,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use std::{
+    fmt::Write as _,
     io::{self, ErrorKind},
     path::{Path, PathBuf},
     time::Duration,
@@ -179,6 +180,20 @@ impl Server {
     }
 }
 
+/// The path of something that belongs to `user`.
+pub(super) fn of_user(user: &Address, what: &str) -> String {
+    let mut path = "/api/v1/users/".to_owned();
+    for byte in user.as_str().bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~@".contains(&byte) {
+            path.push(byte.into());
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(path, "%{byte:02X}");
+        }
+    }
+    path + "/" + what
+}
+
 async fn exchange<T: AsyncRead + AsyncWrite + Unpin>(
     stream: T,
     request: Request<Body>,
@@ -218,6 +233,13 @@ fn unreachable(path: &Path, error: io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_in_an_address_leaves_its_segment() {
+        let user = Address::parse("a/../b?c#d@example.test").unwrap();
+        let path = of_user(&user, "mail");
+        assert_eq!(path, "/api/v1/users/a%2F..%2Fb%3Fc%23d@example.test/mail");
+    }
 
     #[test]
     fn addresses_of_servers_are_plain() {

@@ -3,8 +3,8 @@
 use super::{ConfigArgs, Failure, output, own_names};
 use crate::{
     config::{Config, login_host},
-    net::tls::{CA_NAME, CERTIFICATES_FOLDER, PairFiles, inspect::Certificate},
-    setup::{self, Authority, Item},
+    server,
+    setup::{self, Item},
 };
 use anyhow::{Context as _, anyhow};
 use clap::Args;
@@ -47,7 +47,14 @@ pub(super) struct ClientSetupArgs {
 /// Does it.
 pub(super) fn run(args: &ClientSetupArgs) -> Result<(), Failure> {
     let config = args.config.load()?.config;
-    let ca = authority(&config)?;
+    let ca = server::authority(&config.data.dir).map_err(anyhow::Error::new)?;
+    let ca = ca.ok_or_else(|| {
+        anyhow!(
+            "there is no certificate authority for users to install in {}; make one with `msnd cert \
+             init`",
+            config.data.dir.display()
+        )
+    })?;
     let (host, guessed) = match &args.host {
         Some(host) => (host.clone(), None),
         None => guess(&config)?,
@@ -69,29 +76,6 @@ pub(super) fn run(args: &ClientSetupArgs) -> Result<(), Failure> {
         text += "That is reached from this machine only.\n";
     }
     output::print(&format!("{text}Tell your users the fingerprint of the authority: {sha1}\n"))
-}
-
-/// The authority that `msnd cert init` made.
-fn authority(config: &Config) -> Result<Authority, Failure> {
-    let folder = config.data.dir.join(CERTIFICATES_FOLDER);
-    let file = PairFiles::named(&folder, CA_NAME).certificate;
-    if !file.exists() {
-        return Err(anyhow!(
-            "there is no certificate authority for users to install, {}; make one with `msnd cert \
-             init`",
-            file.display()
-        )
-        .into());
-    }
-    let certificate = Certificate::from_file(&file).map_err(anyhow::Error::new)?;
-    let facts = certificate.facts().with_context(|| file.display().to_string())?;
-    let name = facts.subject.rsplit_once("CN=").map_or("", |(_, name)| name);
-    Ok(Authority {
-        der: certificate.to_der().map_err(anyhow::Error::new)?,
-        name: name.to_owned(),
-        sha1: facts.sha1,
-        sha256: facts.sha256,
-    })
 }
 
 /// Where clients most likely reach this server, and why we think so.

@@ -108,7 +108,7 @@ fn options(args: &DoctorArgs) -> Result<Options, Failure> {
         host: args.host.clone().unwrap_or_else(|| "127.0.0.1".into()),
         dispatch_port: port(args.dispatch_port, dispatch, 1863),
         https_port: port(args.https_port, local.passport.https_bind, 443),
-        http_port: args.http_port.unwrap_or(80),
+        http_port: port(args.http_port, local.web.bind, 80),
         account,
         only: args.only.clone(),
     })

@@ -325,7 +325,9 @@ impl From<StartError> for Failure {
             }
             StartError::Socket(SocketError::Taken { .. }) => Self::Unavailable(error.to_string()),
             StartError::Token(error) => Self::AdminToken(error),
-            StartError::Bind { .. } | StartError::Socket(_) => Self::Other(error.into()),
+            StartError::Bind { .. } | StartError::Socket(_) | StartError::Welcome(_) => {
+                Self::Other(error.into())
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 mod switchboard;
 mod tls;
 mod web;
+mod welcome;
 
 use super::{
     Bind, Challenge, ChallengePolicy, Config, Log, Urls, Web,
@@ -52,6 +53,7 @@ pub(super) fn check(config: &Config) -> Vec<Complaint> {
     if !config.gateway.advertised.is_empty() {
         found.host("gateway.advertised", &config.gateway.advertised, Port::None);
     }
+    welcome::check(config, &mut found);
     numbers(config, &mut found);
     paths(config, &mut found);
     log(&config.log, &mut found);

@@ -21,6 +21,8 @@ const ANSWER_BYTES_MAX: usize = 8 * 1024;
 const OVERLAP_WAIT: Duration = Duration::from_secs(2);
 /// How long commands are given to bring about a reply that travels back with their own answer.
 const REPLY_WAIT: Duration = Duration::from_millis(250);
+/// How long a request over another connection waits to hear whether the answer before it arrived.
+const VERDICT_WAIT: Duration = Duration::from_millis(250);
 /// How long an answer is kept that may not have arrived, and commands count as repeated.
 const REPEAT_WINDOW: Duration = Duration::from_secs(10);
 
@@ -51,6 +53,8 @@ pub(super) struct Session {
     state: Mutex<State>,
     /// Another request wants its turn.
     impatience: Notify,
+    /// It is known what became of the last answer.
+    verdict: Notify,
     /// The clock has something new to look at.
     rearm: Notify,
     /// The client knows that the session is over.
@@ -115,6 +119,7 @@ impl Session {
             turn: Arc::default(),
             state: Mutex::new(state),
             impatience: Notify::new(),
+            verdict: Notify::new(),
             rearm: Notify::new(),
             told: CancellationToken::new(),
             idle,
@@ -138,12 +143,14 @@ impl Session {
         if self.told.is_cancelled() {
             return Err(Refused::Over);
         }
+        // Hearing nothing means that the answer lies on a connection that is still open.
+        let _ = timeout(VERDICT_WAIT, self.verdict()).await;
         let digest = match ask {
             Ask::Data(body) if !body.is_empty() => Some(Sha256::digest(body).into()),
             Ask::Data(_) | Ask::Poll(_) => None,
         };
         let is_repeated = self.settle(digest);
-        // From here on commands count as carried out, so this is kept however the request ends.
+        // From here on commands count as carried out, so this stands however the request ends.
         let mut answer = Answer {
             session: self.clone(),
             output: Bytes::new(),
@@ -233,6 +240,17 @@ impl Session {
         Some(state.sent.as_ref().map_or(idle_at, |sent| idle_at.min(sent.at + REPEAT_WINDOW)))
     }
 
+    /// Waits until it is known what became of the last answer.
+    async fn verdict(&self) {
+        loop {
+            let verdict = self.verdict.notified();
+            if self.state.lock().sent.is_none() {
+                return;
+            }
+            verdict.await;
+        }
+    }
+
     /// Waits until another request wants its turn.
     async fn until_wanted(&self) {
         loop {
@@ -277,7 +295,8 @@ impl Receipt for Answer {
     fn settled(self: Box<Self>, has_arrived: bool) {
         let mut state = self.session.state.lock();
         let this = state.sent.take_if(|sent| Some(sent.number) == self.written);
-        // Without it another request has asked on meanwhile, which says the same.
+        self.session.verdict.notify_waiters();
+        // Without it another request has asked on meanwhile.
         if let Some(sent) = this.filter(|_| !has_arrived) {
             self.session.mouth.put_back(&sent.output);
             state.lost = sent.digest.map(|digest| (digest, Instant::now()));

@@ -75,7 +75,13 @@ pub async fn serve<T, S>(
             };
             let Ok(begun) = begun else { return };
             if let Some(receipt) = receipt.take() {
-                receipt.settled(begun != Err(ReadError::Reset));
+                receipt.settled(match begun {
+                    Ok(()) => true,
+                    // Who left before the answer came seems to have closed in order too. But the
+                    // system knows that what we wrote found nobody, and tells who writes again.
+                    Err(ReadError::Gone) => io.write(&[]).await.is_ok(),
+                    Err(_) => false,
+                });
             }
             if begun.is_err() {
                 return;

@@ -89,9 +89,11 @@ pub enum AlertField {
     Html,
 }
 
-impl fmt::Display for AlertField {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl AlertField {
+    /// The name, as in [`AlertParts`].
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::SiteUrl => "site_url",
             Self::ActionUrl => "action_url",
             Self::SubscribeUrl => "subscribe_url",
@@ -100,7 +102,13 @@ impl fmt::Display for AlertField {
             Self::Priority => "priority",
             Self::Text => "text",
             Self::Html => "html",
-        })
+        }
+    }
+}
+
+impl fmt::Display for AlertField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -122,6 +130,20 @@ pub enum AlertError {
     /// A number out of range.
     #[error("{0}: must be from 1 to {1}")]
     Range(AlertField, u16),
+}
+
+impl AlertError {
+    /// The field that breaks a rule.
+    #[must_use]
+    pub const fn field(&self) -> AlertField {
+        match self {
+            Self::Empty(field)
+            | Self::TooLong(field, _)
+            | Self::Character(field)
+            | Self::Address(field)
+            | Self::Range(field, _) => *field,
+        }
+    }
 }
 
 /// An alert that can be written down.

@@ -81,6 +81,30 @@ pub enum MailError {
     Range(&'static str),
 }
 
+impl MailError {
+    /// The field that breaks a rule.
+    #[must_use]
+    pub const fn field(&self) -> &'static str {
+        match self {
+            Self::TooLong(field, _)
+            | Self::Control(field)
+            | Self::Word(field)
+            | Self::Range(field) => field,
+        }
+    }
+
+    /// The same about a field by another name, where there are two of a kind.
+    #[must_use]
+    pub const fn named(self, field: &'static str) -> Self {
+        match self {
+            Self::TooLong(_, limit) => Self::TooLong(field, limit),
+            Self::Control(_) => Self::Control(field),
+            Self::Word(_) => Self::Word(field),
+            Self::Range(_) => Self::Range(field),
+        }
+    }
+}
+
 /// A folder by the name that clients know: `ACTIVE` is the inbox, `trAsH` or `.!!trAsH` the waste
 /// basket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,7 +168,7 @@ impl NewMail {
             reference => word(reference, "reference", MAIL_REFERENCE_BYTES_MAX)?,
         };
         Ok(Self {
-            from_name: one_line(from_name, "from_name", MAIL_NAME_CHARS_MAX)?,
+            from_name: one_line(from_name, "from", MAIL_NAME_CHARS_MAX)?,
             from,
             subject: one_line(subject, "subject", MAIL_SUBJECT_CHARS_MAX)?,
             reference,
@@ -288,7 +312,7 @@ mod tests {
             NewMail::new(name, from.clone(), subject, reference, Folder::inbox())
         };
         assert_eq!(mail("", "", "").unwrap().from_name(), "bob@example.test");
-        assert_eq!(mail("Bob\r\nid: 9", "", ""), Err(MailError::Control("from_name")));
+        assert_eq!(mail("Bob\r\nid: 9", "", ""), Err(MailError::Control("from")));
         assert_eq!(mail("", "a\u{85}b", ""), Err(MailError::Control("subject")));
         assert_eq!(mail("", &"é".repeat(257), ""), Err(MailError::TooLong("subject", 256)));
         assert_eq!(mail("", "", "a b"), Err(MailError::Word("reference")));

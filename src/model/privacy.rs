@@ -1,6 +1,6 @@
 //! Who may see and reach whom (reference `presence-rules.md` §2).
 
-use super::AccountId;
+use super::{AccountId, ListBits};
 
 /// How people on neither the allow nor the block list are treated (`BLP`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,6 +30,13 @@ impl Privacy {
             b"BL" => Some(Self::BlockOthers),
             _ => None,
         }
+    }
+
+    /// Whether somebody who is on these of the owner's lists may see and reach it.
+    #[must_use]
+    pub const fn allows(self, lists: ListBits) -> bool {
+        !lists.has(ListBits::BLOCK)
+            && (matches!(self, Self::AllowOthers) || lists.has(ListBits::ALLOW))
     }
 }
 
@@ -97,5 +104,18 @@ mod tests {
         assert!(circle.allows(alice) && !circle.allows(bob) && circle.allows(carol));
         circle.privacy = Privacy::BlockOthers;
         assert!(circle.allows(alice) && !circle.allows(bob) && !circle.allows(carol));
+    }
+
+    #[test]
+    fn the_rule_is_the_same_by_list_bits() {
+        let (watcher, lists) = (AccountId(1), [ListBits::ALLOW, ListBits::BLOCK]);
+        for privacy in [Privacy::AllowOthers, Privacy::BlockOthers] {
+            for bits in (0..16).map(ListBits).filter(|bits| !lists.iter().all(|on| bits.has(*on))) {
+                let on = |list| if bits.has(list) { vec![watcher] } else { Vec::new() };
+                let (allow, block) = (on(ListBits::ALLOW), on(ListBits::BLOCK));
+                let circle = Circle { allow, block, privacy, ..Circle::default() };
+                assert_eq!(privacy.allows(bits), circle.allows(watcher), "{privacy:?} {bits:?}");
+            }
+        }
     }
 }

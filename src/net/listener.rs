@@ -121,6 +121,12 @@ impl Admission {
         })
     }
 
+    /// The number of the next connection, for a session that has none.
+    #[must_use]
+    pub fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// Connections held now.
     #[must_use]
     pub fn connections(&self) -> usize {
@@ -151,10 +157,6 @@ impl Admission {
         }
         counts.all += 1;
         Ok(Permit { admission: self.clone(), address: None })
-    }
-
-    fn next_id(&self) -> u64 {
-        self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
     fn tell(&self, peer: SocketAddr, refusal: Refusal) {

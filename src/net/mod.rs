@@ -2,5 +2,5 @@
 
 pub mod listener;
 pub mod proxy;
-mod refusals;
+pub mod refusals;
 pub mod tls;

@@ -1,5 +1,5 @@
-//! Tells of refused connections without letting a flood of them fill the disk: a line now and then,
-//! with how many went untold. Knows no listener.
+//! Tells of refusals without letting a flood of them fill the disk: a line now and then, with how
+//! many went untold. Knows no listener.
 
 use parking_lot::Mutex;
 use std::{net::SocketAddr, time::Duration};
@@ -8,9 +8,9 @@ use tokio::time::Instant;
 /// Least time between two lines about the same limit.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The refusals of one limit.
+/// The refusals for one reason.
 #[derive(Debug, Default)]
-pub(super) struct Refusals(Mutex<Told>);
+pub struct Refusals(Mutex<Told>);
 
 #[derive(Debug, Default)]
 struct Told {
@@ -26,8 +26,8 @@ impl Refusals {
         }
     }
 
-    /// How many were counted and not told before this one, if this one is to be told.
-    fn count(&self, now: Instant) -> Option<u64> {
+    /// Counts one. How many were counted and not told before this one, if this one is to be told.
+    pub fn count(&self, now: Instant) -> Option<u64> {
         let mut told = self.0.lock();
         if told.at.is_some_and(|at| now < at + LINE_INTERVAL) {
             told.left_out += 1;

@@ -2,6 +2,7 @@
 //! the store, so that no session waits for the disk. Knows no session.
 
 use crate::{
+    metrics::NewsMeters,
     model::{AccountId, AlertId},
     store::Store,
 };
@@ -28,27 +29,42 @@ pub struct Deliveries {
     queue: mpsc::Sender<Delivery>,
     /// Handed over, but perhaps still in the store: a session that reads there must pass over them.
     under_way: Arc<Mutex<BTreeSet<Delivery>>>,
+    meters: NewsMeters,
 }
 
 impl Deliveries {
     /// Starts the task.
     #[must_use]
-    pub fn start(store: Arc<dyn Store>, tasks: &TaskTracker) -> Self {
+    pub fn start(store: Arc<dyn Store>, meters: &NewsMeters, tasks: &TaskTracker) -> Self {
         let (queue, deliveries) = mpsc::channel(DELIVERIES_WAITING_MAX);
         let under_way = Arc::<Mutex<BTreeSet<Delivery>>>::default();
-        tasks.spawn(settle(store, deliveries, under_way.clone()));
-        Self { queue, under_way }
+        tasks.spawn(settle(store, deliveries, under_way.clone(), meters.clone()));
+        Self { queue, under_way, meters: meters.clone() }
     }
 
-    /// `account` has received `alert`, or it has expired.
-    pub(super) fn settle(&self, account: AccountId, alert: AlertId) {
+    /// `account` has received `alert`.
+    pub(super) fn delivered(&self, account: AccountId, alert: AlertId) {
+        self.meters.alerts_delivered.inc();
+        self.settle(account, alert);
+    }
+
+    /// `alert` has expired before `account` could receive it.
+    pub(super) fn expired(&self, account: AccountId, alert: AlertId) {
+        self.meters.alerts_expired.inc();
+        self.settle(account, alert);
+    }
+
+    fn settle(&self, account: AccountId, alert: AlertId) {
         match self.queue.try_reserve() {
             Ok(place) => {
                 // First, so that the task cannot be done with it before.
                 self.under_way.lock().insert((account, alert));
                 place.send((account, alert));
             }
-            Err(_) => tracing::debug!(%account, %alert, "the alert will be delivered again"),
+            Err(_) => {
+                self.meters.removals_failed.inc();
+                tracing::debug!(%account, %alert, "the alert will be delivered again");
+            }
         }
     }
 
@@ -64,17 +80,22 @@ async fn settle(
     store: Arc<dyn Store>,
     mut queue: mpsc::Receiver<Delivery>,
     under_way: Arc<Mutex<BTreeSet<Delivery>>>,
+    meters: NewsMeters,
 ) {
     let mut batch = Vec::new();
     while queue.recv_many(&mut batch, DELIVERIES_PER_JOB).await > 0 {
         let done = std::mem::take(&mut batch);
-        if let Err(error) = store.settle_alerts(done.clone()).await {
-            let count = done.len();
-            tracing::warn!(count, "delivered alerts will be delivered again: {error:#}");
+        let settled = store.settle_alerts(done.clone()).await;
+        {
+            let mut under_way = under_way.lock();
+            for delivery in &done {
+                under_way.remove(delivery);
+            }
         }
-        let mut under_way = under_way.lock();
-        for delivery in &done {
-            under_way.remove(delivery);
+        if let Err(error) = settled {
+            let count = done.len();
+            meters.removals_failed.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
+            tracing::warn!(count, "delivered alerts will be delivered again: {error:#}");
         }
     }
 }

@@ -39,7 +39,7 @@ impl SignedIn {
         // Who has been replaced meanwhile leaves them to the new session.
         self.end_if_parted(outbox)?;
         for id in waiting.expired {
-            self.context.deliveries.settle(self.account, id);
+            self.context.deliveries.expired(self.account, id);
         }
         for (id, alert) in waiting.alerts {
             if !under_way.contains(&id) {
@@ -76,7 +76,7 @@ impl SignedIn {
         };
         let (context, account) = (self.context.clone(), self.account);
         // Not before it is on its way: the connection may end first.
-        let done = move || context.deliveries.settle(account, id);
+        let done = move || context.deliveries.delivered(account, id);
         outbox.send_with_receipt(&Event::Not { head: &head, body: &body }, done);
     }
 

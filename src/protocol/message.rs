@@ -1,4 +1,4 @@
-//! MIME-like payloads of `MSG` from the server: the profile and the system message.
+//! MIME-like payloads of `MSG` from the server: the profile, the system message, and text.
 
 use std::{fmt::Write as _, net::Ipv4Addr};
 
@@ -86,6 +86,19 @@ pub fn shutdown_notice(minutes: u64) -> String {
          Arg1: {minutes}\r\n\
          \r\n"
     )
+}
+
+/// What stands above every text of [`text`].
+pub const TEXT_HEADERS: &str = "MIME-Version: 1.0\r\n\
+    Content-Type: text/plain; charset=UTF-8\r\n\
+    X-MMS-IM-Format: FN=MS%20Shell%20Dlg; EF=; CO=0; CS=0; PF=0\r\n\
+    \r\n";
+
+/// A message of a conversation, in the font that clients use if nobody chose one. `body` has CRLF
+/// between its lines.
+#[must_use]
+pub fn text(body: &str) -> String {
+    [TEXT_HEADERS, body].concat()
 }
 
 #[cfg(test)]

@@ -36,7 +36,11 @@ impl Operators {
         let admin = Admin {
             hub: running.hub.clone(),
             store: running.store.clone(),
+            alerts: running.alerts.clone(),
+            // A checked configuration names no other.
+            lang: u16::try_from(config.notification.lcid).unwrap_or(u16::MAX),
             rooms: parts.switchboard.as_ref().map(|context| context.rooms().clone()),
+            tls: parts.tls.clone(),
             metrics: parts.notification.metrics.clone(),
             admission: running.admission.clone(),
             closing: running.closing.clone(),

@@ -1,6 +1,6 @@
 //! What connections are made of, and how one is served. Knows all roles.
 
-use super::{Admission, Bound, Role, Running, streams::Streams};
+use super::{Admission, Bound, Role, Running, handout::Handout, streams::Streams};
 use crate::{
     account::Accounts,
     alert::Alerts,
@@ -36,7 +36,7 @@ pub(super) struct Parts {
     pub(super) switchboard: Option<Arc<switchboard::Context>>,
     passport: Arc<Passport>,
     web: Arc<Web>,
-    tls: Option<Arc<TlsServer>>,
+    pub(super) tls: Option<Arc<TlsServer>>,
     /// Cancelled when the server no longer lets anybody in.
     closing: CancellationToken,
     limits: SessionLimits,
@@ -80,7 +80,7 @@ impl Parts {
         let notification = Arc::new(notification::Context {
             closing: closing.clone(),
             config: config.clone(),
-            deliveries: Deliveries::start(store.clone(), tasks),
+            deliveries: Deliveries::start(store.clone(), metrics.news(), tasks),
             store,
             hub,
             switchboards: switchboard_at.map(|bound| Switchboards::new(config, bound)),
@@ -98,7 +98,8 @@ impl Parts {
             metrics.clone(),
         );
         let limits = SessionLimits::from(&**config);
-        let mut web = Web::new(config, tickets);
+        let web = Web::new(config, tickets);
+        let mut web = web.with(Handout::is_for, Arc::new(Handout::new(config)));
         if config.passport_is_on_web() {
             web = web.with(Passport::is_for, passport.clone());
         }
@@ -135,7 +136,8 @@ impl Parts {
         Running {
             listeners: bound.addresses.clone(),
             admin_socket: None,
-            alerts: Alerts::new(store.clone(), hub.clone(), &self.config.alerts),
+            alerts: Alerts::new(store.clone(), hub.clone(), &self.config.alerts)
+                .measured(self.notification.metrics.news()),
             hub,
             store,
             admission: self.admission.clone(),

@@ -50,6 +50,19 @@ pub struct SignIn {
     pub has_alerts: bool,
 }
 
+/// An account as somebody who calls it needs to know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Callee {
+    /// Its number.
+    pub id: AccountId,
+    /// Whether it may sign in.
+    pub enabled: bool,
+    /// Whether its lists let the caller reach it.
+    pub allows: bool,
+    /// Whether the caller still has an account and may sign in.
+    pub caller_enabled: bool,
+}
+
 /// An account to be made, with everything it starts with.
 #[derive(Debug, Clone)]
 pub struct NewAccount {
@@ -233,6 +246,12 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// # Errors
     /// [`StoreError::NotFound`].
     async fn sign_in(&self, id: AccountId) -> Result<SignIn, StoreError>;
+
+    /// Whether `callee` lets `caller` see and reach it, by its lists as of now.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if there is no such callee.
+    async fn callee(&self, callee: &Address, caller: AccountId) -> Result<Callee, StoreError>;
 
     /// The whole roster as of one moment.
     ///

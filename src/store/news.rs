@@ -33,6 +33,8 @@ pub struct Posted {
     pub id: AlertId,
     /// Who is to receive it, by number.
     pub recipients: Vec<AccountId>,
+    /// How many alerts, one for each recipient, were forgotten because they had expired.
+    pub expired: usize,
 }
 
 /// The alerts that wait for an account.

@@ -14,7 +14,7 @@ mod sql;
 mod writer;
 
 use super::{
-    Account, EditError, NewAccount, NewAlert, PasswordHash, Posted, Publish, PublishAlert,
+    Account, Callee, EditError, NewAccount, NewAlert, PasswordHash, Posted, Publish, PublishAlert,
     PublishMail, SchemaStatus, SignIn, Store, StoreError, Waiting,
 };
 use crate::{
@@ -248,6 +248,13 @@ impl Store for SqliteStore {
         reader.settle(outcome)
     }
 
+    async fn callee(&self, callee: &Address, caller: AccountId) -> Result<Callee, StoreError> {
+        let _timed = self.meters.read("callee");
+        let mut reader = self.readers.take().await?;
+        let outcome = read::callee(reader.conn(), callee, caller).await;
+        reader.settle(outcome)
+    }
+
     async fn roster(&self, id: AccountId) -> Result<Roster, StoreError> {
         let _timed = self.meters.read("roster");
         let mut reader = self.readers.take().await?;
@@ -273,6 +280,7 @@ impl Store for SqliteStore {
     }
 
     async fn waiting_alerts(&self, id: AccountId, now_secs: i64) -> Result<Waiting, StoreError> {
+        let _timed = self.meters.read("waiting_alerts");
         let mut reader = self.readers.take().await?;
         let outcome = alerts::waiting(reader.conn(), id, now_secs).await;
         reader.settle(outcome)
@@ -296,6 +304,7 @@ impl Store for SqliteStore {
     }
 
     async fn takes_pages(&self, address: &Address) -> Result<(AccountId, bool), StoreError> {
+        let _timed = self.meters.read("takes_pages");
         let mut reader = self.readers.take().await?;
         let outcome = mailboxes::takes_pages(reader.conn(), address).await;
         reader.settle(outcome)

@@ -63,7 +63,8 @@ impl Counts {
         self.0.opened.inc();
     }
 
-    pub(super) fn joined(&self) {
+    /// A call was answered.
+    pub fn joined(&self) {
         self.0.joined.inc();
     }
 
@@ -81,7 +82,7 @@ impl Counts {
     }
 
     /// A message of so many bytes, and what became of it.
-    pub(super) fn said(&self, kind: Kind, bytes: usize, is_delivered: bool, overflows: usize) {
+    pub fn said(&self, kind: Kind, bytes: usize, is_delivered: bool, overflows: usize) {
         self.0.said(kind.index(), bytes as u64);
         if !is_delivered {
             self.0.undelivered.inc();

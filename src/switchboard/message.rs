@@ -7,8 +7,8 @@ use crate::protocol::{Event, TrId};
 pub const MESSAGE_BYTES_MAX: usize = 1664;
 /// What only a `D` message may contain.
 const P2P: &[u8] = b"application/x-msnmsgrp2p";
-/// What a `D` message may not contain.
-const TEXT: &[u8] = b"text/plain";
+/// What a `D` message may not contain, and what people write.
+pub const TEXT: &[u8] = b"text/plain";
 
 /// What the sender wants to hear of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,8 +95,9 @@ impl Kind {
     }
 }
 
-/// The media type, without parameters.
-fn content_type(headers: &[u8]) -> Option<&[u8]> {
+/// The media type that these headers name, without parameters.
+#[must_use]
+pub fn content_type(headers: &[u8]) -> Option<&[u8]> {
     headers.split(|byte| *byte == b'\n').find_map(|line| {
         let colon = line.iter().position(|byte| *byte == b':')?;
         let (name, value) = line.split_at(colon);

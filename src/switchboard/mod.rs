@@ -58,7 +58,7 @@ pub struct Context {
     store: Arc<dyn Store>,
     hub: Hub,
     rooms: Rooms,
-    counts: Counts,
+    counts: Arc<Counts>,
     metrics: Arc<Metrics>,
     meters: RoleMeters,
     /// Cancelled when nobody is let in any more.
@@ -105,7 +105,7 @@ impl Context {
             store,
             hub,
             rooms,
-            counts: Counts::new(metrics),
+            counts: Arc::new(Counts::new(metrics)),
             meters: session::meters::<Switchboard>(metrics, NAME),
             metrics: metrics.clone(),
             closing,
@@ -119,6 +119,12 @@ impl Context {
     #[must_use]
     pub const fn rooms(&self) -> &Rooms {
         &self.rooms
+    }
+
+    /// Where it is counted what happens in them.
+    #[must_use]
+    pub const fn counts(&self) -> &Arc<Counts> {
+        &self.counts
     }
 }
 

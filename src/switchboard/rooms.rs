@@ -14,6 +14,7 @@ use bytes::BytesMut;
 use parking_lot::Mutex;
 use std::{
     collections::{BTreeMap, HashMap},
+    ops::Bound,
     sync::Arc,
     time::Duration,
 };
@@ -173,10 +174,14 @@ impl Rooms {
         self.0.budget.bytes()
     }
 
-    /// Up to `limit` rooms, by number.
+    /// Up to `limit` rooms with higher numbers than `after`, by number.
     #[must_use]
-    pub fn list(&self, limit: usize) -> Vec<RoomInfo> {
-        let rooms: Vec<_> = self.0.registry.lock().rooms.values().take(limit).cloned().collect();
+    pub fn list(&self, after: RoomId, limit: usize) -> Vec<RoomInfo> {
+        let later = (Bound::Excluded(after), Bound::Unbounded);
+        let registry = self.0.registry.lock();
+        let rooms: Vec<_> =
+            registry.rooms.range(later).take(limit).map(|(_, r)| r.clone()).collect();
+        drop(registry);
         let now = Instant::now();
         let info = |room: Arc<Room>| {
             let (members, opened_at, said_at) = room.look();

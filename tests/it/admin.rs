@@ -6,9 +6,11 @@ mod commands;
 mod document;
 mod endpoints;
 mod hostile;
-mod http;
+pub(crate) mod http;
 mod metrics;
 mod process;
+mod rooms;
+mod telling;
 
 use crate::support::{TestServer, server::new_account};
 use http::Door;

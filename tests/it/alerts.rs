@@ -2,6 +2,7 @@
 
 mod cut;
 mod killed;
+mod process;
 mod told;
 
 use crate::support::{Client, TestServer, server::new_account};

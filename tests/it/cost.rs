@@ -10,6 +10,7 @@ use msnd::{
     metrics::Metrics,
     model::{Address, Group, GroupId, GroupSet, ListBits, Name, PropertyKey, roster::RosterLimits},
     notification::{Context, Deliveries, Notification},
+    server::Role,
     session::{self, SessionLimits},
     store::{
         NewAccount, NewContact, Store,
@@ -53,7 +54,7 @@ async fn the_longest_list_is_one_read_and_one_write(#[case] dialect: &str) {
     let metrics = Arc::new(Metrics::default());
     let context = Context {
         config: config.clone(),
-        deliveries: Deliveries::start(store.clone(), &TaskTracker::new()),
+        deliveries: Deliveries::start(store.clone(), metrics.news(), &TaskTracker::new()),
         meters: Notification::meters(&metrics),
         metrics,
         switchboards: None,
@@ -120,6 +121,30 @@ fn what_concerns_presence_alone_asks_no_store() {
     carol.expect("FLN bob@example.test");
     alice.ask("PNG", "QNG 60");
     assert_eq!(store.calls(), [""; 0]);
+}
+
+/// However long the callee's lists are.
+#[test]
+fn a_call_and_its_answer_read_one_row_each() {
+    let (server, store) = server();
+    let mut alice = Client::present(&server, "MSNP9", ALICE, "NLN 0");
+    let mut bob = Client::present(&server, "MSNP9", BOB, "NLN 0");
+    store.forget();
+    alice.send("XFR 9 SB");
+    let referral = alice.line_but_challenge();
+    let mut host = Client::connect(server.address(Role::Switchboard));
+    host.send(&format!("USR 1 {ALICE} {}", referral.rsplit(' ').next().unwrap()));
+    assert!(host.line().starts_with("USR 1 OK "));
+    assert_eq!(store.calls(), [""; 0]);
+    host.send(&format!("CAL 2 {BOB}"));
+    let room = host.line().rsplit(' ').next().unwrap().to_owned();
+    assert_eq!(store.calls(), ["callee"]);
+    let ring = bob.line_but_challenge();
+    let mut guest = Client::connect(server.address(Role::Switchboard));
+    guest.send(&format!("ANS 1 {BOB} {} {room}", ring.split(' ').nth(4).unwrap()));
+    assert!(guest.line().starts_with("IRO 1 1 1 "));
+    guest.expect("ANS 1 OK");
+    assert_eq!(store.calls(), ["callee", "callee"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::{
     cli::Ran,
-    process::child::{Home, Server},
+    process::child::{Home, Server, exchange},
 };
 use openssl::{
     asn1::Asn1Time,
@@ -26,7 +26,7 @@ const PAST_SECS: i64 = 1_767_225_600;
 /// The doctor on the ports of `server`, with `more` arguments.
 fn examine(home: &Home, server: &Server, more: &[&str], stdin: &str) -> Ran {
     let port = |role: &str| server.address(role).port().to_string();
-    let (dispatch, https, http) = (port("dispatch"), port("passport-https"), port("passport-http"));
+    let (dispatch, https, http) = (port("dispatch"), port("passport-https"), port("http"));
     let mut arguments = vec!["doctor", "127.0.0.1", "--dispatch-port", &dispatch];
     arguments.extend(["--https-port", &https, "--http-port", &http]);
     arguments.extend(more);
@@ -79,10 +79,10 @@ fn now_secs() -> i64 {
 fn a_sound_server_passes() {
     let home = Home::new();
     let server = home.ephemeral(PEOPLE, &[]);
-    let user = ["--user", "alice@example.test", "--only", "1,3,4,5,8,10"];
+    let user = ["--user", "alice@example.test", "--only", "1,3,4,5,6,7,8,10"];
     let ran = examine(&home, &server, &user, "secret\n");
     assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
-    assert_eq!(ran.out.matches("  pass  ").count(), 6, "{ran:?}");
+    assert_eq!(ran.out.matches("  pass  ").count(), 8, "{ran:?}");
     assert!(ran.out.contains("gives a ticket that is good once"), "{ran:?}");
 
     let file = home.give("password", "secret\n");
@@ -201,6 +201,48 @@ fn old_windows_is_served_or_told_why_not() {
     let (result, detail, remedy) = point(&ran, 2);
     assert_eq!((ran.code, result.as_str()), (1, "fail"), "{ran:?}");
     assert!(detail.contains("no TLS 1.0") && remedy.contains("passport.tls_floor"), "{ran:?}");
+}
+
+/// From a server without an authority to one whose users can get it, without a restart.
+#[test]
+fn an_authority_made_beside_the_server_is_handed_out() {
+    let home = Home::new();
+    let mut server = home.keeping(&[]);
+    let get = |server: &Server, path: &str| {
+        let stream = TcpStream::connect(server.address("http")).unwrap();
+        exchange(stream, &format!("GET {path} HTTP/1.1\r\nHost: g.msn.com\r\n\r\n"))
+    };
+    let ran = examine(&home, &server, &["--only", "9", "--json"], "");
+    let (result, detail, remedy) = point(&ran, 9);
+    assert_eq!((ran.code, result.as_str()), (1, "fail"), "{ran:?}");
+    assert!(detail.contains("404") && remedy.contains("msnd cert init"), "{ran:?}");
+
+    home.manage("cert init", "");
+    let hosts = get(&server, "/setup/hosts.txt");
+    assert!(hosts.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"), "{hosts}");
+    assert!(hosts.contains("\r\n127.0.0.1\tnexus.passport.com\t#msnd-setup\r\n"), "{hosts}");
+    assert!(get(&server, "/setup").contains("\r\nLocation: /setup/\r\n"));
+    assert!(get(&server, "/setup/").contains("<H1>MSN Messenger at 127.0.0.1</H1>\r\n"));
+    assert!(get(&server, "/setup/ca.key").starts_with("HTTP/1.1 404 "));
+    let ran = examine(&home, &server, &["--only", "9", "--json"], "");
+    assert!(point(&ran, 9).1.contains("were not issued by the authority"), "{ran:?}");
+
+    server.signal("HUP");
+    server.await_log("certificates read again");
+    let ran = examine(&home, &server, &["--only", "3,6,8,9", "--json"], "");
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
+}
+
+#[test]
+fn the_handout_names_the_advertised_address() {
+    let home = Home::new();
+    home.manage("cert init", "");
+    let server = home.keeping(&["notification.advertised=192.0.2.7:1864"]);
+    let stream = TcpStream::connect(server.address("http")).unwrap();
+    let asked = "GET /setup/hosts.txt HTTP/1.1\r\nHost: chat.example.test\r\n\r\n";
+    let hosts = exchange(stream, asked);
+    assert!(hosts.contains("begins: MSN Messenger at chat.example.test\r\n"), "{hosts}");
+    assert!(hosts.contains("\r\n192.0.2.7\tmessenger.hotmail.com\t"), "{hosts}");
 }
 
 #[test]

@@ -6,7 +6,6 @@ mod vectors;
 use crate::support::{Client, TestServer, server::new_account};
 use client::{Gated, Http, commands};
 use msnd::{config::Config, model::subnet::Subnet, server::Role};
-use std::thread;
 
 /// What begins a message between people.
 const HEADER: &str = "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=UTF-8\r\n\r\n";
@@ -161,6 +160,7 @@ fn news_for_a_poll_whose_client_hung_up_waits_for_the_next() {
     let mut alice = Gated::present(&server, "alice@example.test");
     alice.send("ADD 9 FL bob@example.test Bob 0\r\nPNG");
     while !alice.line().starts_with("QNG ") {}
+    bob.drain();
     for (trid, status) in [(20, "BSY"), (21, "IDL"), (22, "AWY"), (23, "LUN")] {
         let mut gone = Http::connect(server.address(Role::Http));
         gone.send(&format!("Action=poll&SessionID={}&Lifespan=20", alice.id), "");
@@ -182,17 +182,15 @@ fn a_second_sign_in_ends_the_session_with_a_word() {
 }
 
 #[test]
-fn whoever_waits_hears_of_a_shutdown() {
-    let mut server = alice_and_bob();
-    let mut gated = Gated::present(&server, "alice@example.test");
-    let poll = format!("Action=poll&SessionID={}&Lifespan=30", gated.id);
-    while !gated.poll().body.is_empty() {}
-    gated.http.send(&poll, "");
-    let waiting = thread::spawn(move || gated.http.read());
-    assert!(server.shut_down());
-    let reply = waiting.join().unwrap();
-    let said = commands(&reply.body).concat();
-    assert!(said.contains("application/x-msmsgssystemmessage"), "{said}");
+fn whoever_polls_hears_of_a_shutdown() {
+    let mut server = TestServer::start_with(|config| config.timers.shutdown_notice_minutes = 1);
+    server.add(vec![new_account("alice@example.test")]);
+    let mut alice = Gated::present(&server, "alice@example.test");
+    server.announce_shutdown(
+        || {
+            while !alice.line().contains("application/x-msmsgssystemmessage") {}
+        },
+    );
 }
 
 #[test]

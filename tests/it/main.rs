@@ -30,3 +30,4 @@ mod tidy;
 mod tls;
 mod transcripts;
 mod web;
+mod welcome;

@@ -7,3 +7,4 @@ mod conversation;
 mod lifecycle;
 mod roles;
 mod secrets;
+mod welcome;

@@ -202,7 +202,7 @@ impl Bench {
                 assert!(seat.idle_check_at() > Instant::now(), "it would be asked without end");
             }
         }
-        let listed = self.rooms.list(usize::MAX).into_iter().map(|room| {
+        let listed = self.rooms.list(RoomId(0), usize::MAX).into_iter().map(|room| {
             (room.id.0, room.members.iter().map(|member| member.as_str().to_owned()).collect())
         });
         assert_eq!(listed.collect::<Vec<_>>(), self.model.rooms());

@@ -16,7 +16,11 @@ type Text = ([(HeaderName, &'static str); 1], String);
 pub(in crate::admin) async fn handle(State(admin): State<Arc<Admin>>) -> Result<Text, Problem> {
     let counts = admin.hub.counts();
     let rooms = admin.rooms.as_ref().map_or(0, Rooms::len);
-    let standing = Standing { online: counts.sessions, watches: counts.watches, rooms };
+    let certificates = admin.tls.as_ref().and_then(|tls| tls.certificates().ok());
+    let mut ends = certificates.iter().flatten().map(|certificate| certificate.expires_at_secs);
+    let certificate_ends = [ends.next(), ends.next()];
+    let (online, watches) = (counts.sessions, counts.watches);
+    let standing = Standing { online, watches, rooms, certificate_ends };
     match admin.metrics.render(standing) {
         Ok(text) => Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text)),
         Err(error) => {

@@ -1,7 +1,7 @@
 //! `GET /api/v1/users/online`: who is online, and how.
 
-use super::sessions::{Page, status};
-use crate::admin::{Admin, Problem};
+use super::sessions::{listed, status};
+use crate::admin::{Admin, Problem, request::Page};
 use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
@@ -26,7 +26,7 @@ pub(in crate::admin) async fn handle(
     State(admin): State<Arc<Admin>>,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<Online>, Problem> {
-    let (listed, next) = page?.of(&admin)?;
+    let (listed, next) = listed(&admin, &page?.0)?;
     let users = listed
         .into_iter()
         .map(|listed| User {

@@ -2,9 +2,11 @@
 //! connection, and an end to it.
 
 use crate::{
-    admin::{Admin, Problem},
+    admin::{
+        Admin, Problem,
+        request::{Page, address},
+    },
     hub::{Kicked, Listed, SessionId},
-    model::Address,
 };
 use axum::{
     Json,
@@ -15,36 +17,8 @@ use axum::{
     http::StatusCode,
 };
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::sync::Arc;
-
-/// Entries of one answer; more come with the next page.
-pub const PAGE_MAX: usize = 1000;
-
-/// Which part of a long list.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(in crate::admin) struct Page {
-    /// The `next` of the page before.
-    #[serde(default)]
-    after: u64,
-    limit: Option<usize>,
-}
-
-impl Page {
-    /// The entries, and where the next page starts if there is one.
-    pub(super) fn of(&self, admin: &Admin) -> Result<(Vec<Listed>, Option<u64>), Problem> {
-        let limit = self.limit.unwrap_or(PAGE_MAX);
-        if !(1..=PAGE_MAX).contains(&limit) {
-            return Err(Problem::unfit(format!("limit must be from 1 to {PAGE_MAX}")));
-        }
-        let mut listed = admin.hub.sessions(SessionId(self.after), limit + 1);
-        let has_more = listed.len() > limit;
-        listed.truncate(limit);
-        let next = listed.last().filter(|_| has_more).map(|last| last.session.0);
-        Ok((listed, next))
-    }
-}
 
 #[derive(Debug, Serialize)]
 pub(in crate::admin) struct Sessions {
@@ -92,11 +66,17 @@ pub(super) fn status(card: Option<&crate::hub::Card>) -> Option<&'static str> {
     card.map(|card| card.presence.status.code())
 }
 
+/// Sessions, by number.
+pub(super) fn listed(admin: &Admin, page: &Page) -> Result<(Vec<Listed>, Option<u64>), Problem> {
+    let read = |after, limit| admin.hub.sessions(SessionId(after), limit);
+    page.of(read, |last| last.session.0)
+}
+
 pub(in crate::admin) async fn list(
     State(admin): State<Arc<Admin>>,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<Sessions>, Problem> {
-    let (listed, next) = page?.of(&admin)?;
+    let (listed, next) = listed(&admin, &page?.0)?;
     Ok(Json(Sessions { sessions: listed.into_iter().map(Session::from).collect(), next }))
 }
 
@@ -110,9 +90,7 @@ pub(in crate::admin) async fn end(
     State(admin): State<Arc<Admin>>,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Ended>, Problem> {
-    let Path(text) = path?;
-    let user = Address::parse(&text)
-        .map_err(|error| Problem::unfit(format!("no account has such an address: {error}")))?;
+    let user = address(path)?;
     match admin.hub.kick(&user) {
         Some(Kicked::Session(session)) => {
             tracing::info!(session.id = %session, %user, "an operator ends the session");

@@ -267,3 +267,26 @@ fn the_admin_api_needs_a_token_for_tcp_and_a_short_path_for_its_socket() {
     };
     assert!(complaints(without).is_empty());
 }
+
+#[test]
+fn the_robot_needs_an_address_words_and_somewhere_to_be() {
+    let on = |c: &mut Config| c.welcome.address = "welcome@example.test".into();
+    assert!(complaints(on).is_empty());
+    let address = ["welcome.address"];
+    assert_eq!(complaints(|c| c.welcome.address = "welcome".into()), address);
+    let nowhere_to_talk = |c: &mut Config| {
+        on(c);
+        c.switchboard.bind = Bind::Off;
+    };
+    assert_eq!(complaints(nowhere_to_talk), address);
+    assert_eq!(complaints(|c| c.welcome.name = "a\nb".into()), ["welcome.name"]);
+    assert!(complaints(|c| c.welcome.name = String::new()).is_empty());
+    for (text, works) in [("One\r\n\ttwo", true), ("a\u{7}", false), (&"x".repeat(8193), false)] {
+        let expected = |key| if works { Vec::new() } else { vec![key] };
+        assert_eq!(complaints(|c| c.welcome.greeting = text.into()), expected("welcome.greeting"));
+        assert_eq!(complaints(|c| c.welcome.help = text.into()), expected("welcome.help"));
+    }
+    assert!(complaints(|c| c.welcome.greeting = String::new()).is_empty());
+    assert_eq!(complaints(|c| c.welcome.help = " \n".into()), ["welcome.help"]);
+    assert_eq!(complaints(|c| c.welcome.return_secs = 0), ["welcome.return_secs"]);
+}

@@ -49,13 +49,11 @@ pub(super) async fn handle(
         })?;
     session.end_if_parted(outbox)?;
     let hub = session.member.hub();
-    if takes_pages
+    let is_delivered = takes_pages
         && device == Device::Phone
-        && hub.page(session.account, recipient, Arc::new(page))
-    {
-        return Ok(());
-    }
-    Err(ErrorCode::TooFast.into())
+        && hub.page(session.account, recipient, Arc::new(page));
+    session.context.metrics.news().paged(is_delivered);
+    if is_delivered { Ok(()) } else { Err(ErrorCode::TooFast.into()) }
 }
 
 /// What can be paged.

@@ -11,7 +11,9 @@ use std::collections::BTreeSet;
 
 /// Keeps an alert, and forgets those that had expired when it was made.
 pub(super) async fn add(conn: &mut SqliteConnection, new: &NewAlert) -> Result<Posted, StoreError> {
-    sqlx::query(sql::PURGE_ALERTS).bind(new.created_at_secs).execute(&mut *conn).await?;
+    let now_secs = new.created_at_secs;
+    let purged = sqlx::query(sql::PURGE_RECIPIENTS).bind(now_secs).execute(&mut *conn).await?;
+    sqlx::query(sql::PURGE_ALERTS).bind(now_secs).execute(&mut *conn).await?;
     let parts = new.alert.parts();
     let key: i64 = sqlx::query_scalar(sql::ADD_ALERT)
         .bind(new.created_at_secs)
@@ -55,7 +57,8 @@ pub(super) async fn add(conn: &mut SqliteConnection, new: &NewAlert) -> Result<P
         return Err(StoreError::Conflict(why.to_owned()));
     }
     let recipients = recipients.into_iter().map(read::account_id).collect::<Result<_, _>>()?;
-    Ok(Posted { id: alert_id(key)?, recipients })
+    let expired = usize::try_from(purged.rows_affected()).unwrap_or(usize::MAX);
+    Ok(Posted { id: alert_id(key)?, recipients, expired })
 }
 
 /// These accounts need these alerts no more; what nobody needs goes.

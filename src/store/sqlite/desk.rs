@@ -137,9 +137,7 @@ impl<'c> Desk<'c> {
     pub(super) async fn bump_watchers(&mut self) -> Result<Vec<(AccountId, u32)>, StoreError> {
         let mut told = self.bumped(sql::BUMP_WATCHERS, self.me.privacy.code()).await?;
         let me = self.entry(self.owner, self.owner).await?;
-        let allowed = !me.lists.has(ListBits::BLOCK)
-            && (self.me.privacy == Privacy::AllowOthers || me.lists.has(ListBits::ALLOW));
-        if me.lists.has(ListBits::FORWARD) && allowed {
+        if me.lists.has(ListBits::FORWARD) && self.me.privacy.allows(me.lists) {
             told.push((read::account_id(self.owner)?, self.next_version()));
         }
         told.sort_unstable();

@@ -6,7 +6,7 @@ use crate::{
         AccountId, Address, Circle, Contact, Group, GroupId, GroupSet, ListBits, Mailbox, Name,
         Privacy, Prompt, Properties, PropertyKey, Roster,
     },
-    store::{Account, PasswordHash, SignIn, StoreError},
+    store::{Account, Callee, PasswordHash, SignIn, StoreError},
 };
 use anyhow::{Context, anyhow};
 use sqlx::{Connection, SqliteConnection};
@@ -68,6 +68,22 @@ pub(super) async fn sign_in(
     circle.allow.sort_unstable();
     circle.block.sort_unstable();
     Ok(SignIn { account: row.account()?, circle, has_alerts })
+}
+
+/// An account as far as it concerns a caller: one row.
+pub(super) async fn callee(
+    conn: &mut SqliteConnection,
+    callee: &Address,
+    caller: AccountId,
+) -> Result<Callee, StoreError> {
+    let row: Option<(i64, bool, String, u8, bool)> = sqlx::query_as(sql::CALLEE)
+        .bind(callee.as_str())
+        .bind(key(caller))
+        .fetch_optional(conn)
+        .await?;
+    let (id, enabled, code, bits, caller_enabled) = row.ok_or(StoreError::NotFound)?;
+    let allows = stored_privacy(&code)?.allows(ListBits(bits));
+    Ok(Callee { id: account_id(id)?, enabled, allows, caller_enabled })
 }
 
 /// Everything on an account's lists.

@@ -56,8 +56,10 @@ pub(super) async fn handle(
 
 /// The hub has judged by the lists it knows; another process may have changed them since the call.
 async fn still_allows(role: &Switchboard, answer: &Answer) -> Result<bool, Reject> {
-    match role.context.store.sign_in(answer.admitted.person.id).await {
-        Ok(callee) => Ok(callee.account.enabled && callee.circle.allows(answer.caller)),
+    let own = &answer.admitted.person;
+    match role.context.store.callee(&own.address, answer.caller).await {
+        // Another account may have the address by now.
+        Ok(callee) => Ok(callee.id == own.id && callee.enabled && callee.allows),
         Err(StoreError::NotFound) => Ok(false),
         Err(error) => {
             tracing::error!("a call could not be answered: {error:#}");

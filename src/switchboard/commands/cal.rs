@@ -12,7 +12,7 @@
 //! Quirks: `RINGING` is all there is; a callee who does not come says nothing.
 
 use crate::{
-    hub::{NotRung, Person},
+    hub::NotRung,
     model::{AccountId, Address},
     protocol::{ErrorCode, Event},
     session::{Call, Outbox, Reason, Reject},
@@ -47,9 +47,6 @@ pub(super) async fn handle(
     if context.closing.is_cancelled() {
         return Err(refused(Refusal::Failed, ErrorCode::SwitchboardFailed));
     }
-    if !is_welcome(context, caller).await? {
-        return Err(Reason::SessionOver.into());
-    }
     let rung = match allows(context, &callee, caller.id).await? {
         Ok(()) if over.is_cancelled() => return Err(Reason::SessionOver.into()),
         Ok(()) => context.hub.ring(&callee, caller, seat.room(), seat.server()),
@@ -69,31 +66,17 @@ pub(super) async fn handle(
     Ok(())
 }
 
-/// Whether the caller, who may have signed out long ago, still has an account.
-async fn is_welcome(context: &Context, caller: &Person) -> Result<bool, Reject> {
-    match context.store.account(&caller.address).await {
-        Ok(account) => Ok(account.enabled && account.id == caller.id),
-        Err(StoreError::NotFound) => Ok(false),
-        Err(error) => {
-            context.counts.refused(Refusal::Failed);
-            Err(Reject::Internal(ErrorCode::SwitchboardFailed, error.into()))
-        }
-    }
-}
-
 /// Whether the callee's lists, as stored, allow the caller: another process may have changed them.
 async fn allows(
     context: &Context,
     callee: &Address,
     caller: AccountId,
 ) -> Result<Result<(), NotRung>, Reject> {
-    let read = async {
-        let account = context.store.account(callee).await?;
-        context.store.sign_in(account.id).await
-    };
-    match read.await {
-        Ok(callee) if !callee.account.enabled => Ok(Err(NotRung::Unreachable)),
-        Ok(callee) if !callee.circle.allows(caller) => Ok(Err(NotRung::Refused)),
+    match context.store.callee(callee, caller).await {
+        // It may have signed out long ago, and be gone since.
+        Ok(callee) if !callee.caller_enabled => Err(Reason::SessionOver.into()),
+        Ok(callee) if !callee.enabled => Ok(Err(NotRung::Unreachable)),
+        Ok(callee) if !callee.allows => Ok(Err(NotRung::Refused)),
         Ok(_) => Ok(Ok(())),
         Err(StoreError::NotFound) => Ok(Err(NotRung::Unreachable)),
         Err(error) => {

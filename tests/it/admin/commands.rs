@@ -57,6 +57,49 @@ fn kick_and_announce_reach_the_client() {
 }
 
 #[test]
+fn notify_and_mail_say_what_became_of_it() {
+    let (server, _) = server(|_| {});
+    let (home, to) = (Home::new(), to(&server));
+    let failing = |line: &str| {
+        let ran = home.run(&format!("{line} {to}"));
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{line}: {ran:?}");
+        ran.err
+    };
+    let mut alice = Client::present(&server, "MSNP9", ALICE, "NLN");
+    let whole = "--html <b>x</b> --action-url /a --subscribe-url /s --icon /i.png --expiry 2d \
+                 --site-url http://a.example.test --site-id 7 --lang 1031 --priority 2";
+    let said = home.ok(&format!("notify {ALICE} --text x {whole} {to}"), "");
+    assert_eq!(said, "alert 1 is accepted for 1 account\n");
+    assert!(alice.message().1.contains("http://a.example.test"));
+    let said = home.ok(&format!("notify --all --text - {to}"), "one\ntwo\n");
+    assert_eq!(said, "alert 2 is accepted for 3 accounts\n");
+    assert!(alice.message().1.contains("<TEXT>one\ntwo</TEXT>"));
+    let nobody = failing("notify nobody@example.test --text x");
+    assert_eq!(nobody, "msnd: there is no account nobody@example.test\n");
+    assert_eq!(failing("notify --all --text -"), "msnd: text: must not be empty\n");
+    assert!(failing("notify --all --text x --icon ftp:x").starts_with("msnd: icon: "));
+    assert!(failing("notify --all --text x --expiry 366d").starts_with("msnd: expiry_secs: "));
+
+    assert!(failing(&format!("mail {ALICE} --from {BOB}")).contains("msnd user mailbox alice@"));
+    let mailbox = server
+        .block_on(server.alerts().set_mailbox(&msnd::model::Address::parse(ALICE).unwrap(), true));
+    mailbox.unwrap();
+    for (flags, inbox, elsewhere) in [
+        (format!("--from Bob --from-address {BOB} --subject Saturday?"), 1, 0),
+        (format!("--from {BOB} --folder Work --reference msg=7"), 1, 1),
+        ("--moved 1 --folder Work --to ACTIVE".into(), 2, 0),
+        ("--read 2".into(), 0, 0),
+    ] {
+        let said = home.ok(&format!("mail {ALICE} {flags} {to}"), "");
+        let unread = format!("{inbox} unread in the inbox, {elsewhere} elsewhere");
+        assert_eq!(said, format!("{ALICE}: {unread}\n"), "{flags}");
+    }
+    assert!(failing(&format!("mail {ALICE} --from Bob")).contains("--from-address"));
+    assert!(failing(&format!("mail {ALICE} --read 0")).starts_with("msnd: count: "));
+    assert!(failing("mail nobody@example.test --read 1").contains("no account nobody@"));
+}
+
+#[test]
 fn over_http_the_token_decides() {
     let (server, _, _folder) = server_over_tcp(|_| {});
     let (home, own) = (Home::new(), tempfile::tempdir().unwrap());
@@ -82,7 +125,15 @@ fn over_http_the_token_decides() {
 #[test]
 fn who_finds_no_server_is_told_what_to_do() {
     let home = Home::new();
-    for command in ["online", "sessions", "kick alice@example.test", "announce --minutes 1"] {
+    for command in [
+        "online",
+        "sessions",
+        "rooms",
+        "kick alice@example.test",
+        "announce --minutes 1",
+        "notify --all --text x",
+        "mail alice@example.test --from bob@example.test",
+    ] {
         let ran = home.run(command);
         assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{ran:?}");
         for part in ["msnd-data/admin.socket", "msnd run", "--data-dir"] {
@@ -98,6 +149,20 @@ fn who_finds_no_server_is_told_what_to_do() {
         "kick alice",
         "announce --minutes 0",
         "online --token-file x",
+        "notify --text x",
+        "notify alice@example.test",
+        "notify alice@example.test --all --text x",
+        "notify --all --text x --expiry 7",
+        "notify --all --text x --lang 70000",
+        "mail alice@example.test",
+        "mail --from bob@example.test",
+        "mail alice@example.test --subject x",
+        "mail alice@example.test --from bob@example.test --read 1",
+        "mail alice@example.test --moved 1",
+        "mail alice@example.test --read 1 --to trAsH",
+        "mail alice@example.test --from bob@example.test --to trAsH",
+        "mail alice@example.test --moved 1 --to trAsH --subject x",
+        "mail alice@example.test --read 1 --from-address bob@example.test",
     ] {
         assert_eq!(home.run(line).code, 2, "{line}");
     }

@@ -38,11 +38,11 @@ fn what_cannot_be_read_is_refused_with_a_problem() {
 #[test]
 fn a_large_body_is_refused_and_the_answer_arrives() {
     let (_server, door) = server(|_| {});
-    let body = format!("{{\"minutes\": 5{}}}", " ".repeat(32 * 1024));
+    let body = format!("{{\"minutes\": 5{}}}", " ".repeat(64 * 1024));
     for _ in 0..10 {
         assert_eq!(door.announce(&body).status, 413);
     }
-    let chunk = format!("8000\r\n{}\r\n", " ".repeat(0x8000));
+    let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
     let request = format!(
         "POST /api/v1/announcements HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
          Transfer-Encoding: chunked\r\n\r\n{chunk}0\r\n\r\n"

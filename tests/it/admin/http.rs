@@ -82,10 +82,14 @@ impl Door {
         answer.json()
     }
 
+    /// `POST` of a JSON body.
+    pub(crate) fn post(&self, path: &str, body: &str) -> Answer {
+        self.request("POST", path, &["Content-Type: application/json"], body)
+    }
+
     /// Announces, with this body.
     pub(crate) fn announce(&self, body: &str) -> Answer {
-        let headers = ["Content-Type: application/json"];
-        self.request("POST", "/api/v1/announcements", &headers, body)
+        self.post("/api/v1/announcements", body)
     }
 
     pub(crate) fn kick(&self, user: &str) -> Answer {

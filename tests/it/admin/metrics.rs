@@ -1,8 +1,11 @@
 //! The metrics: their form, and that they count what happens, each server its own.
 
-use super::{ALICE, BOB, CAROL, server};
-use crate::support::Client;
-use msnd::server::Role;
+use super::{ALICE, BOB, CAROL, http::Door, server};
+use crate::support::{Client, TestServer};
+use msnd::{
+    net::tls::{KeyKind, TlsServer},
+    server::Role,
+};
 use std::{collections::BTreeSet, net::TcpStream};
 
 #[test]
@@ -181,4 +184,17 @@ fn until(mut is_so: impl FnMut() -> bool) {
         assert!(start.elapsed() < patience, "it never came");
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn the_end_of_the_certificate_is_told() {
+    let names = ["login.example.test".into()];
+    let tls = TlsServer::in_memory(&names, KeyKind::P256).unwrap();
+    let end = tls.certificates().unwrap()[0].expires_at_secs;
+    let server = TestServer::start_with_tls(Some(tls), |config| {
+        config.passport.https_bind = config.passport.http_bind;
+    });
+    let door = Door::Socket(server.running().admin_socket().unwrap().to_path_buf());
+    assert_eq!(door.metric("msnd_certificate_end_seconds{clients=\"modern\"}"), end as f64);
+    assert!(!door.get("/metrics").body.contains("clients=\"legacy\""));
 }

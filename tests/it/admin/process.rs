@@ -78,12 +78,20 @@ fn the_token_is_in_no_log_and_no_listing() {
             assert!(!answer.body.contains(token) && !answer.head.contains(token));
         }
     }
+    let counted = format!("Authorization: Bearer {TOKEN}");
+    let metrics = door.request("GET", "/metrics", &[&counted], "").body;
+    assert!(metrics.contains("msnd_admin_refusals_total 3\n"), "{metrics}");
     let checked = home.run(&["config", "check", "--set", options[0], "--set", options[1]], "");
     let checked = String::from_utf8(checked.stdout).unwrap();
     assert!(checked.contains("token_file = ") && !checked.contains(TOKEN), "{checked}");
     server.signal("TERM");
     let log = server.wait().log();
     assert!(!log.contains(TOKEN) && !log.contains(wrong), "{log}");
+    // Three in a row are one line: a flood of them must not fill the disk.
+    let refused: Vec<_> =
+        log.lines().filter(|line| line.contains("admin request refused")).collect();
+    assert_eq!(refused.len(), 1, "{log}");
+    assert!(refused[0].contains("wrong_token") && refused[0].contains("127.0.0.1:"), "{log}");
 }
 
 #[test]

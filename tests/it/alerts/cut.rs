@@ -63,10 +63,10 @@ impl Role {
         let context = Context {
             config,
             meters: Notification::meters(&metrics),
+            deliveries: Deliveries::start(store.clone(), metrics.news(), &tasks),
             metrics,
             switchboards: None,
             web_port: 80,
-            deliveries: Deliveries::start(store.clone(), &tasks),
             store,
             hub,
             tickets: Arc::new(Tickets::new(Duration::from_secs(60), 8)),

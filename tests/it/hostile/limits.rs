@@ -3,7 +3,10 @@
 //! The timers are set to one second. No test measures time: each waits for what the timer does.
 
 use super::{ALICE, BOB};
-use crate::support::{Client, TestServer, client::PATIENCE, server::new_account};
+use crate::{
+    admin::http::Door,
+    support::{Client, TestServer, client::PATIENCE, server::new_account},
+};
 use msnd::{
     config::{ChallengePolicy, Config},
     dispatch::{Context, Dispatch, referral::Referral},
@@ -140,6 +143,8 @@ fn a_flood_without_a_reader_ends_and_nobody_else_notices() {
     let requests = b"CVR 2\r\n".repeat(1000);
     while flood.can_send_bytes(&requests) {}
     bob.expect_silence();
+    let door = Door::Socket(server.running().admin_socket().unwrap().to_path_buf());
+    assert_eq!(door.metric("msnd_write_stalls_total"), 1.0);
 }
 
 /// Over a pipe and with a paused clock, which moves on only when nobody can do anything any more.

@@ -11,8 +11,8 @@ use msnd::{
     net::tls::{KeyKind, TlsServer},
     passport::Passport,
     store::{
-        Account, EditError, NewAccount, NewAlert, PasswordHash, Posted, Publish, PublishAlert,
-        PublishMail, SchemaStatus, SignIn, Store, StoreError, Waiting,
+        Account, Callee, EditError, NewAccount, NewAlert, PasswordHash, Posted, Publish,
+        PublishAlert, PublishMail, SchemaStatus, SignIn, Store, StoreError, Waiting,
         password::{Cost, PasswordHasher},
     },
 };
@@ -173,6 +173,10 @@ impl Store for MemoryStore {
         _: MailChange,
         _: PublishMail,
     ) -> Result<Mailbox, StoreError> {
+        unavailable()
+    }
+
+    async fn callee(&self, _: &Address, _: AccountId) -> Result<Callee, StoreError> {
         unavailable()
     }
 

@@ -1,12 +1,12 @@
 //! Making, reading, changing and removing accounts.
 
-use super::{add, address, benches, group, name, new_account, new_contact, own_name};
+use super::{add, address, benches, group, name, new_account, new_contact, own_name, remove};
 use msnd::{
     model::{
         AccountId, Circle, Edit, Group, GroupId, GroupSet, List, ListBits, Name, Privacy, Prompt,
         Properties, PropertyKey, Roster, roster::first_groups,
     },
-    store::{NewAccount, NewContact, PasswordHash, StoreError},
+    store::{Callee, NewAccount, NewContact, PasswordHash, StoreError},
 };
 use secrecy::ExposeSecret;
 
@@ -316,5 +316,38 @@ async fn names_of_any_script_survive() {
         assert_eq!(bench.entry(bob, alice).await.unwrap().name, to);
         assert_eq!(bench.entry(alice, bob).await.unwrap().name, to);
         assert_eq!(bench.roster(alice).await.groups[1].name, name("小さい"));
+    }
+}
+
+#[tokio::test]
+async fn a_callee_is_judged_by_its_lists_as_they_are() {
+    for bench in benches().await {
+        let [alice, bob, carol] = bench.trio().await;
+        let ask = async |caller| bench.store.callee(&address("alice"), caller).await.unwrap();
+        let callee = Callee { id: alice, enabled: true, allows: true, caller_enabled: true };
+        assert_eq!(ask(bob).await, callee);
+        bench.done(alice, add(List::Block, "bob")).await;
+        assert_eq!(ask(bob).await, Callee { allows: false, ..callee });
+        assert_eq!(ask(carol).await, callee, "somebody on no list");
+        bench.done(alice, Edit::SetPrivacy(Privacy::BlockOthers)).await;
+        assert!(!ask(carol).await.allows);
+        bench.done(alice, add(List::Allow, "carol")).await;
+        assert!(ask(carol).await.allows);
+        // On her forward list alone, and having her on one's own, is not enough.
+        bench.done(alice, remove(List::Block, "bob")).await;
+        bench.done(alice, add(List::Forward, "bob")).await;
+        bench.done(bob, add(List::Allow, "alice")).await;
+        assert!(!ask(bob).await.allows);
+        let nobody = ask(AccountId(u64::MAX)).await;
+        assert!(!nobody.allows && !nobody.caller_enabled);
+        bench.store.set_enabled(&address("bob"), false).await.unwrap();
+        assert!(!ask(bob).await.caller_enabled);
+        bench.store.set_enabled(&address("alice"), false).await.unwrap();
+        assert_eq!(ask(carol).await, Callee { enabled: false, ..callee });
+        bench.store.remove_account(&address("alice")).await.unwrap();
+        let gone = bench.store.callee(&address("alice"), carol).await;
+        assert!(matches!(gone, Err(StoreError::NotFound)), "{gone:?}");
+        bench.store.create_accounts(vec![new_account("alice")]).await.unwrap();
+        assert!(ask(carol).await.id > alice, "another account of this address");
     }
 }

@@ -127,7 +127,8 @@ async fn what_has_expired_is_told_apart_and_goes_when_another_one_comes() {
             waiting_max: 1,
             ..new_alert(to("alice"), "new")
         };
-        bench.add_alert(later).await.unwrap();
+        let posted = bench.add_alert(later).await.unwrap();
+        assert_eq!(posted.expired, 1, "one for each recipient");
         assert_eq!(bench.waiting(alice).await, ["new"]);
         assert_eq!(at(150).await.expired, []);
     }

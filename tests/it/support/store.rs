@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use msnd::{
     model::{AccountId, Address, AlertId, Applied, Edit, Mailbox, Roster, mail::MailChange},
     store::{
-        Account, EditError, NewAccount, NewAlert, PasswordHash, Posted, Publish, PublishAlert,
-        PublishMail, SchemaStatus, SignIn, Store, StoreError, Waiting,
+        Account, Callee, EditError, NewAccount, NewAlert, PasswordHash, Posted, Publish,
+        PublishAlert, PublishMail, SchemaStatus, SignIn, Store, StoreError, Waiting,
     },
 };
 use parking_lot::{Condvar, Mutex};
@@ -27,6 +27,7 @@ pub(crate) struct Observed {
     calls: Mutex<Vec<&'static str>>,
     called: Condvar,
     fails: AtomicBool,
+    fails_from: Mutex<Option<&'static str>>,
 }
 
 impl Observed {
@@ -36,6 +37,7 @@ impl Observed {
             calls: Mutex::default(),
             called: Condvar::new(),
             fails: AtomicBool::new(false),
+            fails_from: Mutex::default(),
         }
     }
 
@@ -63,9 +65,17 @@ impl Observed {
         self.fails.store(fails, Ordering::SeqCst);
     }
 
+    /// From the next call of this method on everything fails.
+    pub(crate) fn fail_from(&self, name: &'static str) {
+        *self.fails_from.lock() = Some(name);
+    }
+
     fn note(&self, name: &'static str) -> Result<&dyn Store, StoreError> {
         self.calls.lock().push(name);
         self.called.notify_all();
+        if self.fails_from.lock().take_if(|from| *from == name).is_some() {
+            self.set_failing(true);
+        }
         if self.fails.load(Ordering::SeqCst) {
             return Err(StoreError::Unavailable(anyhow::anyhow!("told to fail")));
         }
@@ -150,6 +160,10 @@ impl Store for Observed {
 
     async fn sign_in(&self, id: AccountId) -> Result<SignIn, StoreError> {
         self.note("sign_in")?.sign_in(id).await
+    }
+
+    async fn callee(&self, callee: &Address, caller: AccountId) -> Result<Callee, StoreError> {
+        self.note("callee")?.callee(callee, caller).await
     }
 
     async fn roster(&self, id: AccountId) -> Result<Roster, StoreError> {

@@ -20,7 +20,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("store", &["config", "metrics", "model"]),
     ("fixture", &["model", "store"]),
     ("account", &["config", "model", "store"]),
-    ("alert", &["config", "hub", "model", "store"]),
+    ("alert", &["config", "hub", "metrics", "model", "store"]),
     ("session", &["config", "hub", "metrics", "model", "protocol"]),
     ("dispatch", &["config", "hub", "metrics", "model", "protocol", "session"]),
     ("notification", &["config", "hub", "metrics", "model", "protocol", "session", "store"]),
@@ -28,7 +28,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("passport", &["account", "config", "http1", "hub", "metrics", "model"]),
     ("web", &["config", "http1", "hub"]),
     ("gateway", &["config", "http1", "model", "protocol"]),
-    ("admin", &["config", "hub", "metrics", "model", "net", "store", "switchboard"]),
+    ("admin", &["alert", "config", "hub", "metrics", "model", "net", "store", "switchboard"]),
+    ("welcome", &["config", "hub", "model", "protocol", "store", "switchboard"]),
     (
         "server",
         &[
@@ -46,9 +47,11 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "notification",
             "passport",
             "session",
+            "setup",
             "store",
             "switchboard",
             "web",
+            "welcome",
         ],
     ),
     (

@@ -149,7 +149,15 @@ impl Stage {
                 }
             }
             Step::Database { works } => self.store.set_failing(!works),
-            Step::Shutdown => drop(self.server.begin_shutdown()),
+            Step::Shutdown => {
+                // Who has connected must be inside: those still at the door would be turned away.
+                let open = self.connections.values().filter(|one| one.is_open).count();
+                let open = open + self.offstage.len();
+                while self.server.running().connections() != open {
+                    std::thread::yield_now();
+                }
+                drop(self.server.begin_shutdown());
+            }
             Step::Closed { name, by_server } => {
                 let name = name.as_ref().unwrap_or(&self.current);
                 let connection = self.connections.get_mut(name).unwrap();
