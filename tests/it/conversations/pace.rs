@@ -19,8 +19,8 @@ fn people() -> People {
     })
 }
 
-/// Alice, and Bob on a connection that takes little at once.
-fn pair(people: &mut People) -> (Client, Client) {
+/// Alice, and Bob on a connection whose kernel takes little for him.
+fn narrow_pair(people: &mut People) -> (Client, Client) {
     let mut alice = people.open();
     let bob = narrow(people.server.address(Role::Switchboard));
     let bob = people.come(&mut [&mut alice], BOB, bob);
@@ -51,7 +51,7 @@ fn receive(client: &mut Client, from: &str, receipts: usize, mut rest: impl FnMu
 #[test]
 fn many_queues_full_reach_a_slow_reader_whole_and_in_order() {
     let mut people = people();
-    let (alice, mut bob) = pair(&mut people);
+    let (alice, mut bob) = people.pair();
     let mut alice_sends = alice.second_hand();
     let mut carol = people.carol;
     thread::scope(|scope| {
@@ -68,7 +68,7 @@ fn many_queues_full_reach_a_slow_reader_whole_and_in_order() {
 #[test]
 fn two_who_send_more_than_fits_at_once_do_not_wait_for_ever() {
     let mut people = people();
-    let (mut alice, mut bob) = pair(&mut people);
+    let (mut alice, mut bob) = people.pair();
     let (mut alice_sends, mut bob_sends) = (alice.second_hand(), bob.second_hand());
     thread::scope(|scope| {
         scope.spawn(move || alice_sends.send_bytes(&burst()));
@@ -93,7 +93,7 @@ fn send_until(client: &mut Client, is_done: &AtomicBool) {
 #[test]
 fn who_has_stopped_reading_is_out_after_a_while_and_the_sender_goes_on() {
     let mut people = people();
-    let (mut alice, mut bob) = pair(&mut people);
+    let (mut alice, mut bob) = narrow_pair(&mut people);
     let (mut alice_sends, is_done) = (alice.second_hand(), AtomicBool::new(false));
     thread::scope(|scope| {
         scope.spawn(|| send_until(&mut alice_sends, &is_done));
