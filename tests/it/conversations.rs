@@ -1,6 +1,7 @@
 //! Conversations over real sockets: bursts, slow readers, last words, lists that change in between,
 //! guessed cookies, the shutdown.
 
+mod clocked;
 mod pace;
 mod standing;
 
