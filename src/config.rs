@@ -313,6 +313,9 @@ pub struct Limits {
     pub room_members_max: usize,
     /// Bytes waiting for one participant of a conversation; more end its part in it.
     pub room_queue_bytes_max: usize,
+    /// Bytes waiting for all participants of all conversations; beyond it whoever has more than a
+    /// small share waiting is out.
+    pub room_queues_bytes_max: usize,
     /// People on a forward list.
     pub forward_list_max: u32,
     /// People on an allow and a block list together.

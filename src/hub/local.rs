@@ -11,6 +11,7 @@ use super::{
     cookie::Cookies,
     event::Memo,
     inbox::Sender,
+    stays::Stays,
     watch::WatchIndex,
 };
 use crate::{
@@ -25,7 +26,6 @@ use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
 };
-use tokio_util::sync::CancellationToken;
 
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -35,6 +35,7 @@ pub(super) struct State {
     pub(super) arrivals: Arrivals,
     watch: WatchIndex,
     pub(super) cookies: Cookies,
+    pub(super) stays: Stays,
     /// The announced shutdown, for whoever signs in after the announcement.
     shutdown_in_minutes: Option<u32>,
     /// Members whose inbox was full; removed before the current transition ends.
@@ -49,8 +50,6 @@ pub(super) struct Member {
     pub(super) person: Arc<Person>,
     /// Whether it wants conversations.
     pub(super) takes_calls: bool,
-    /// Ends its conversations; made with the first cookie that is redeemed.
-    pub(super) over: Option<CancellationToken>,
     /// `None` until the first `CHG`.
     presence: Option<Arc<Card>>,
     pub(super) circle: Circle,
@@ -90,7 +89,9 @@ impl State {
         inbox: Sender,
     ) -> Result<Missed, Stale> {
         self.arrivals.check(id, sign_in.version)?;
-        self.end(id, Event::Replaced);
+        if self.members.contains_key(&id) {
+            self.end(id, Event::Replaced);
+        }
         let address = &sign_in.person.address;
         if let Some(namesake) = self.by_address.get(address).copied() {
             // An account of this handle was removed, and another one made since.
@@ -105,7 +106,6 @@ impl State {
             session: sign_in.session,
             person: sign_in.person,
             takes_calls: true,
-            over: None,
             presence: None,
             circle: sign_in.circle,
             circle_version: sign_in.version,
@@ -294,14 +294,13 @@ impl State {
         visible
     }
 
-    /// Ends a session from our side, telling it why.
-    fn end(&mut self, id: AccountId, why: Event) {
+    /// Ends an account's conversations and session from our side, telling the session why. Returns
+    /// whether there were conversations.
+    fn end(&mut self, id: AccountId, why: Event) -> bool {
         if let Some(member) = self.remove(id) {
-            if let Some(over) = &member.over {
-                over.cancel();
-            }
             member.inbox.farewell(why);
         }
+        self.stays.end(id)
     }
 
     /// Ends a session in whatever state it is: watchers lose sight, its own watching ends.

@@ -13,14 +13,15 @@ pub mod event;
 mod inbox;
 mod ledger;
 mod local;
+mod stays;
 pub mod ticket;
 mod watch;
 
 pub use arrivals::Missed;
-pub use cookie::{Admitted, Answer, NotRung, Opening, Ring, RoomId};
+pub use cookie::{Admitted, Answer, NotRung, Opening, Ring, RoomId, Unanswered};
 pub use event::{Card, Event, ListEvent, MailEvent, MailNews, Memo, Person, PostedAlert};
 pub use inbox::Inbox;
-pub use local::roll::{Facts, Listed};
+pub use local::roll::{Facts, Kicked, Listed};
 
 use crate::{
     metrics::HubMeters,
@@ -119,13 +120,14 @@ impl Hub {
         Arrival { hub: self.clone(), account }
     }
 
-    /// Ends the session of an account that is no longer welcome, if it has one; it is told
-    /// [`Event::Expelled`].
+    /// Ends the session of an account that is no longer welcome, if it has one, which is told
+    /// [`Event::Expelled`]; and all its conversations, with or without a session.
     pub fn expel(&self, account: AccountId) {
         self.state.lock().expel(account);
     }
 
-    /// The account is gone for good: nobody watches it any more, and its session ends.
+    /// The account is gone for good: nobody watches it any more, and its session and its
+    /// conversations end.
     pub fn forget(&self, account: AccountId) {
         self.state.lock().forget(account);
     }
@@ -149,6 +151,12 @@ impl Hub {
     #[must_use]
     pub fn online(&self) -> Vec<AccountId> {
         self.state.lock().online()
+    }
+
+    /// The accounts that are in conversations, with or without a session.
+    #[must_use]
+    pub fn conversing(&self) -> Vec<AccountId> {
+        self.state.lock().stays.accounts()
     }
 
     /// The accounts somebody online watches, online themselves or not.
@@ -177,9 +185,22 @@ impl Hub {
 
     /// Takes a cookie of `RNG` back, as [`Self::redeem_opening`] does. It is worthless too if the
     /// callee no longer allows the caller.
-    #[must_use]
-    pub fn redeem_answer(&self, presented: &[u8], address: Option<&Address>) -> Option<Answer> {
+    ///
+    /// # Errors
+    /// [`Unanswered`].
+    pub fn redeem_answer(
+        &self,
+        presented: &[u8],
+        address: Option<&Address>,
+    ) -> Result<Answer, Unanswered> {
         self.state.lock().redeem_answer(presented, address, Instant::now())
+    }
+
+    /// Those of `callees` who have been called into `room` and can still answer: whose cookie has
+    /// neither been presented nor expired nor ended with their session.
+    #[must_use]
+    pub fn still_rung(&self, room: RoomId, callees: &[Address]) -> Vec<Address> {
+        self.state.lock().still_rung(room, callees, Instant::now())
     }
 
     /// Tells the callee's session that `caller` wants it in `room`, with a fresh cookie. `server`
@@ -205,8 +226,9 @@ impl Hub {
         self.state.lock().announce(minutes)
     }
 
-    /// Ends somebody's session, which is told [`Event::Kicked`]; `None` if there is none.
-    pub fn kick(&self, address: &Address) -> Option<SessionId> {
+    /// Ends somebody's session, which is told [`Event::Kicked`], and all conversations; `None` if
+    /// there is neither.
+    pub fn kick(&self, address: &Address) -> Option<Kicked> {
         self.state.lock().kick(address)
     }
 

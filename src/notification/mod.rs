@@ -101,6 +101,14 @@ impl Notification {
         Self { context, session, peer, local, greeting, client_version, state }
     }
 
+    /// The connection has been there, waiting for its first word, since this moment.
+    #[must_use]
+    pub fn since(mut self, accepted_at: Instant) -> Self {
+        let login = Duration::from_secs(self.context.config.timers.login_secs);
+        self.state = State::Handshake(Handshake::new(accepted_at + login));
+        self
+    }
+
     /// Handles for [`Context::meters`].
     #[must_use]
     pub fn meters(metrics: &Metrics) -> RoleMeters {

@@ -59,6 +59,8 @@ pub struct Callee {
     pub enabled: bool,
     /// Whether its lists let the caller reach it.
     pub allows: bool,
+    /// Whether the caller still has an account and may sign in.
+    pub caller_enabled: bool,
 }
 
 /// An account to be made, with everything it starts with.

@@ -36,10 +36,12 @@ pub(super) const CHANGE_STANDINGS: &str =
 pub(super) const CIRCLE: &str = "
     SELECT contact_id, list_bits FROM contacts
     WHERE owner_id = $1 AND list_bits & 7 <> 0 ORDER BY id";
-/// `$2` is the caller, who may be on none of the lists.
+/// `$2` is the caller, who may be on none of the lists, or gone.
 pub(super) const CALLEE: &str = "
-    SELECT a.id, a.enabled, a.privacy, COALESCE(c.list_bits, 0)
-    FROM accounts AS a LEFT JOIN contacts AS c ON c.owner_id = a.id AND c.contact_id = $2
+    SELECT a.id, a.enabled, a.privacy, COALESCE(c.list_bits, 0), COALESCE(b.enabled, 0)
+    FROM accounts AS a
+    LEFT JOIN contacts AS c ON c.owner_id = a.id AND c.contact_id = $2
+    LEFT JOIN accounts AS b ON b.id = $2
     WHERE a.address = $1";
 pub(super) const GROUPS: &str =
     "SELECT group_id, name FROM contact_groups WHERE account_id = $1 ORDER BY group_id";
@@ -391,7 +393,8 @@ mod tests {
         }
     }
 
-    /// Calls are frequent and lists long: one row of the callee's, found by both its columns.
+    /// Calls are frequent and lists long: one row of the callee's, found by both its columns, and
+    /// one of the caller.
     #[tokio::test]
     async fn a_callee_is_looked_up_without_its_lists() {
         let mut conn = SqliteConnection::connect("sqlite::memory:").await.unwrap();
@@ -400,9 +403,10 @@ mod tests {
         let plan: Vec<(i64, i64, i64, String)> =
             sqlx::query_as(explained).fetch_all(&mut conn).await.unwrap();
         let steps: Vec<_> = plan.into_iter().map(|(.., step)| step).collect();
-        assert_eq!(steps.len(), 2, "{steps:?}");
+        assert_eq!(steps.len(), 3, "{steps:?}");
         assert!(steps[0].ends_with("(address=?)"), "{steps:?}");
         assert!(steps[1].contains("(owner_id=? AND contact_id=?)"), "{steps:?}");
+        assert!(steps[2].contains("(rowid=?)"), "{steps:?}");
     }
 
     #[tokio::test]
