@@ -8,13 +8,13 @@ mod tunnel;
 
 use crate::{
     config,
-    http1::{Ends, Request, Response, Service},
+    http1::{Ends, Receipt, Request, Response, Service},
     model::{failures::network, subnet::Subnet},
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use request::Action;
-use session::{Ask, Session};
+use session::{Answer, Ask, Session};
 use std::{
     collections::HashMap,
     fmt,
@@ -152,7 +152,7 @@ impl Gateway {
             .header("X-MSN-Messenger", &format!("SessionID={id}; GW-IP={gateway}{end}"))
             .body(answer.output())
             .keep_alive()
-            .receipt(answer)
+            .receipt(Delivery { id, answer })
     }
 
     /// The client's address. Port 0 tells it that nobody can connect to it.
@@ -237,6 +237,30 @@ impl Service for Gateway {
 
     async fn answer(&self, request: Request, body: Zeroizing<Vec<u8>>, ends: Ends) -> Response {
         self.respond(&request, &body, ends).await
+    }
+}
+
+/// An answer on its way.
+struct Delivery {
+    id: String,
+    answer: Answer,
+}
+
+impl Receipt for Delivery {
+    fn written(&mut self) {
+        self.answer.written();
+    }
+
+    /// A request of another session comes from another client behind the same proxy.
+    fn is_proved_by(&self, next: &Request) -> bool {
+        matches!(
+            request::parse(&next.query),
+            Some(Action::Data(id) | Action::Poll(id, _)) if id == self.id
+        )
+    }
+
+    fn settled(self: Box<Self>, has_arrived: bool) {
+        self.answer.settled(has_arrived);
     }
 }
 
