@@ -16,6 +16,7 @@ use crate::{
     alert::Alerts,
     config::{Bind, Config},
     dispatch::referral,
+    gateway,
     hub::Hub,
     metrics::Metrics,
     net::{
@@ -217,7 +218,13 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
             dispatch: bound.address(Role::Dispatch),
             notification: bound.address(Role::Notification),
         };
-        for warning in referral::warnings(&config, roles, surroundings == Surroundings::Container) {
+        let in_container = surroundings == Surroundings::Container;
+        for warning in referral::warnings(&config, roles, in_container) {
+            tracing::warn!("{warning}");
+        }
+        if bound.address(Role::Http).is_some()
+            && let Some(warning) = gateway::warning(&config, in_container)
+        {
             tracing::warn!("{warning}");
         }
     }

@@ -62,7 +62,7 @@ async fn referred(options: &Options) -> Result<(Option<String>, IpAddr), Fault> 
 }
 
 /// Why clients that reach `target` will not reach `address`.
-fn unreachable_from(address: Ipv4Addr, target: IpAddr) -> Option<&'static str> {
+pub(super) fn unreachable_from(address: Ipv4Addr, target: IpAddr) -> Option<&'static str> {
     let IpAddr::V4(target) = target.to_canonical() else { return None };
     let inside = |address: Ipv4Addr| address.is_private() || address.is_link_local();
     if address.is_unspecified() {

@@ -2,7 +2,10 @@
 //! more than it was told to.
 
 use super::{Fault, wrong};
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+};
 use tokio::{
     io::{
         AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _,
@@ -75,6 +78,8 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
     /// Whether the server closed the connection behind it.
     pub(super) closed: bool,
+    /// Who gave it, where that was asked for.
+    pub(super) peer: Option<IpAddr>,
 }
 
 impl Answer {

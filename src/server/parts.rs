@@ -11,7 +11,7 @@ use crate::{
     hub::{Hub, SessionId, ticket::Tickets},
     metrics::Metrics,
     model::Address,
-    net::{listener::Accepted, tls::TlsServer},
+    net::{listener::Accepted, refusals::Refusals, tls::TlsServer},
     notification::{self, Deliveries, Notification, Switchboards},
     passport::Passport,
     session::{SessionLimits, run},
@@ -108,6 +108,7 @@ impl Parts {
                 limits,
                 admission: admission.clone(),
                 draining: draining.clone(),
+                refusals: Refusals::default(),
             };
             let gateway = Gateway::new(config, streams, tasks.clone(), draining.clone());
             web = web.with(Gateway::is_for, Arc::new(gateway));

@@ -142,6 +142,24 @@ fn a_referral_into_the_void_fails() {
 }
 
 #[test]
+fn a_gateway_that_sends_clients_elsewhere_fails() {
+    let home = Home::new();
+    for (option, says) in [
+        ("gateway.advertised=nowhere.invalid", "cannot connect to nowhere.invalid"),
+        ("notification.advertised=0.0.0.0:1864", "no address"),
+    ] {
+        let server = home.ephemeral(PEOPLE, &[option]);
+        let ran = examine(&home, &server, &["--only", "7", "--json"], "");
+        let (result, detail, remedy) = point(&ran, 7);
+        assert_eq!((ran.code, result.as_str()), (1, "fail"), "{ran:?}");
+        assert!(detail.contains(says) && remedy.contains("gateway.advertised"), "{ran:?}");
+    }
+    let server = home.ephemeral(PEOPLE, &["notification.advertised=localhost:1864"]);
+    let ran = examine(&home, &server, &["--only", "7"], "");
+    assert!(ran.out.contains("polled at localhost"), "{ran:?}");
+}
+
+#[test]
 fn a_certificate_must_be_for_today_and_for_the_nexus() {
     let home = Home::new();
     for (name, from, says) in [

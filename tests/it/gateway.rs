@@ -300,4 +300,10 @@ fn the_gateway_can_be_off_and_names_what_it_was_told() {
     let reply = http.ask("Action=open&Server=NS", "");
     assert_eq!(reply.session()[1..], ["GW-IP=gateway.example.test"]);
     http.ask("Action=open&Server=SB", "").expect_refused();
+    let server = TestServer::start_with(|config| {
+        config.notification.advertised = "chat.example.test:1864".into();
+    });
+    let mut http = Http::connect(server.address(Role::Http));
+    let reply = http.ask("Action=open&Server=NS", "");
+    assert_eq!(reply.session()[1..], ["GW-IP=chat.example.test"]);
 }
