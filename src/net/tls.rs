@@ -94,6 +94,11 @@ impl TlsServer {
         }
         let stamp = source.stamp();
         let read = source.read(*policy).and_then(|pairs| {
+            // Clients that trust the authority would be locked out.
+            match (self.pairs().issued_in.clone(), &pairs.issued_in) {
+                (Some(folder), None) => return Err(TlsError::Withdrawn(folder)),
+                (None | Some(_), _) => {}
+            }
             Ok((context::build(*policy, &pairs.modern, pairs.legacy.as_ref())?, pairs))
         });
         let mut current = current.lock();

@@ -10,6 +10,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use std::{
+    io::ErrorKind,
     net::{IpAddr, Ipv4Addr},
     path::{Path, PathBuf},
 };
@@ -89,10 +90,12 @@ impl Service for Handout {
 /// [`TlsError`] names the file.
 pub fn authority(data: &Path) -> Result<Option<Authority>, TlsError> {
     let file = PairFiles::named(&data.join(CERTIFICATES_FOLDER), CA_NAME).certificate;
-    if !file.exists() {
-        return Ok(None);
-    }
-    let certificate = Certificate::from_file(&file)?;
+    let certificate = match Certificate::from_file(&file) {
+        Err(TlsError::Read { source, .. }) if source.kind() == ErrorKind::NotFound => {
+            return Ok(None);
+        }
+        certificate => certificate?,
+    };
     let facts = certificate.facts()?;
     let name = facts.subject.rsplit_once("CN=").map_or("", |(_, name)| name).to_owned();
     let der = certificate.to_der()?;

@@ -99,6 +99,30 @@ pub enum AuthorityError {
         /// What the system says.
         source: io::Error,
     },
+    /// The new files would not be the server's to read.
+    #[error(
+        "{} belongs to another user, to whom the certificates cannot be given: {source}; run this \
+         as that user",
+        folder.display()
+    )]
+    Owner {
+        /// The data folder.
+        folder: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The new set is in its place, and something behind that failed.
+    #[error(
+        "the new certificates are in their place; but {}: {source}; what else lay in their folder \
+         is there now",
+        kept.display()
+    )]
+    AfterExchange {
+        /// Where the rest is.
+        kept: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// A certificate that cannot be read.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -111,10 +135,10 @@ pub enum AuthorityError {
 /// exist: the modern one signed with SHA-256, the legacy one with SHA-1, which Windows 98 to XP SP2
 /// can verify. The authority may vouch for `names` and `permitted` domains, each with everything
 /// below it, and for nothing else. `replace` puts the new set in the place of an old one. All files
-/// appear at once or none does.
+/// appear at once or none does, and belong to whom `data` belongs to.
 ///
 /// # Errors
-/// [`AuthorityError`]; nothing has changed then.
+/// [`AuthorityError`]; nothing has changed then, but for [`AuthorityError::AfterExchange`].
 pub fn init(
     data: &Path,
     names: &Names,
@@ -142,9 +166,11 @@ pub fn init(
                     if source.kind() == io::ErrorKind::AlreadyExists);
                 return Err(if is_there { AuthorityError::KeyExists(file.clone()) } else { error });
             }
-            return new.put_in_place(&folder).inspect_err(|_| {
-                // Of no use to anybody. If it cannot be removed, the error tells of worse.
-                let _ = fs::remove_file(file);
+            return new.put_in_place(&folder).inspect_err(|error| {
+                if !matches!(error, AuthorityError::AfterExchange { .. }) {
+                    // Of no use to anybody. If it cannot be removed, the error tells of worse.
+                    let _ = fs::remove_file(file);
+                }
             });
         }
     }
@@ -156,7 +182,7 @@ pub fn init(
 /// key is, if not in the folder. Returns the names.
 ///
 /// # Errors
-/// [`AuthorityError`]; nothing has changed then.
+/// [`AuthorityError`]; nothing has changed then, but for [`AuthorityError::AfterExchange`].
 pub fn renew(data: &Path, added: &Names, ca_key: Option<&Path>) -> Result<Names, AuthorityError> {
     let folder = data.join(CERTIFICATES_FOLDER);
     let PairFiles { certificate: ca_file, key: kept_key } = PairFiles::named(&folder, CA_NAME);
@@ -262,30 +288,80 @@ impl Draft {
 
     /// Makes the draft the set. What else lies in the folder stays there.
     fn put_in_place(self, folder: &Path) -> Result<(), AuthorityError> {
-        let old = private_folder(&self.data, ".certificates-old-").map_err(at(&self.data))?;
-        let aside = old.path().join("set");
-        let had_one = folder.exists();
-        if had_one {
-            fs::rename(folder, &aside).map_err(at(folder))?;
+        self.hand_over()?;
+        let Self { folder: draft, data } = self;
+        if !folder.exists() {
+            fs::rename(draft.path(), folder).map_err(at(folder))?;
+            return sync_folder(&data).map_err(|error| {
+                // Back into what is gone with the draft.
+                let _ = fs::rename(folder, draft.path());
+                at(&data)(error)
+            });
         }
-        if let Err(error) = fs::rename(self.folder.path(), folder) {
-            if had_one {
-                fs::rename(&aside, folder).map_err(at(folder))?;
-            }
-            return Err(at(folder)(error));
+        exchange(draft.path(), folder).map_err(at(folder))?;
+        // The draft is the old set now, and gone when dropped.
+        if let Err(source) = keep_others(draft.path(), folder).and_then(|()| sync_folder(&data)) {
+            return Err(AuthorityError::AfterExchange { kept: draft.keep(), source });
         }
-        if had_one {
-            let ours =
-                [CA_NAME, LEGACY_NAME, MODERN_NAME].map(|name| PairFiles::named(&aside, name));
-            for entry in fs::read_dir(&aside).map_err(at(&aside))?.flatten() {
-                let (name, path) = (entry.file_name(), entry.path());
-                if !ours.iter().any(|pair| pair.certificate == path || pair.key == path) {
-                    fs::rename(entry.path(), folder.join(&name)).map_err(at(&entry.path()))?;
-                }
-            }
-        }
-        sync_folder(&self.data).map_err(at(&self.data))
+        Ok(())
     }
+
+    /// Gives the files to whom the data folder belongs: somebody else, if this is root and the
+    /// server is not.
+    #[cfg(unix)]
+    fn hand_over(&self) -> Result<(), AuthorityError> {
+        use std::os::unix::fs::{MetadataExt as _, chown};
+        let draft = self.folder.path();
+        let to = fs::metadata(&self.data).map_err(at(&self.data))?;
+        if to.uid() == fs::metadata(draft).map_err(at(draft))?.uid() {
+            return Ok(());
+        }
+        let give = || {
+            for entry in fs::read_dir(draft)? {
+                chown(entry?.path(), Some(to.uid()), Some(to.gid()))?;
+            }
+            chown(draft, Some(to.uid()), Some(to.gid()))
+        };
+        give().map_err(|source| AuthorityError::Owner { folder: self.data.clone(), source })
+    }
+
+    #[cfg(not(unix))]
+    fn hand_over(&self) -> Result<(), AuthorityError> {
+        Ok(())
+    }
+}
+
+/// Moves what is no part of a set from the folder `old` to `new`.
+fn keep_others(old: &Path, new: &Path) -> io::Result<()> {
+    let ours = [CA_NAME, LEGACY_NAME, MODERN_NAME].map(|name| PairFiles::named(old, name));
+    for entry in fs::read_dir(old)? {
+        let entry = entry?;
+        let path = entry.path();
+        if !ours.iter().any(|pair| pair.certificate == path || pair.key == path) {
+            fs::rename(&path, new.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Each of the two folders gets the name of the other, at one moment where the file system can.
+fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        match renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE) {
+            // Not on this file system, or a kernel of before 2014.
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {}
+            done => return Ok(done?),
+        }
+    }
+    let aside = one.with_extension("old");
+    fs::rename(other, &aside)?;
+    if let Err(error) = fs::rename(one, other) {
+        fs::rename(&aside, other)?;
+        return Err(error);
+    }
+    fs::rename(&aside, one)
 }
 
 fn key_pem(key: &PKey<Private>) -> Result<Zeroizing<Vec<u8>>, AuthorityError> {

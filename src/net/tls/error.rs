@@ -70,6 +70,13 @@ pub enum TlsError {
         /// What OpenSSL says.
         reason: String,
     },
+    /// The set of a private CA that is in use is not there any more.
+    #[error(
+        "{} holds no certificates any more, and users trust no others; put them back, or start the \
+         server again to have it use self-signed ones",
+        .0.display()
+    )]
+    Withdrawn(PathBuf),
     /// SSL 3 knows no other keys.
     #[error(
         "{0} has no RSA key, and SSL 3 works with no other; give those clients an RSA pair of \

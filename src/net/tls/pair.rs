@@ -57,9 +57,11 @@ impl PairFiles {
     }
 
     /// Whether both are there.
-    #[must_use]
-    pub fn exist(&self) -> bool {
-        self.certificate.exists() && self.key.exists()
+    ///
+    /// # Errors
+    /// [`TlsError::Read`]: nobody knows, since the system does not let us look.
+    pub fn exist(&self) -> Result<bool, TlsError> {
+        Ok(exists(&self.certificate)? && exists(&self.key)?)
     }
 
     /// What can be told of the certificate, whether it is in use or not.
@@ -141,6 +143,10 @@ impl Pair {
             None
         }
     }
+}
+
+fn exists(file: &Path) -> Result<bool, TlsError> {
+    file.try_exists().map_err(|source| TlsError::Read { file: file.into(), source })
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, TlsError> {

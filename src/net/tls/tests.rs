@@ -279,6 +279,38 @@ fn pairs_of_a_private_ca_come_before_self_signed_ones() {
 }
 
 #[test]
+fn a_set_that_cannot_be_looked_at_is_not_taken_for_none() {
+    let folder = tempfile::tempdir().unwrap();
+    // Not what a service user meets in a folder of root's, but the same to us: no answer.
+    fs::write(folder.path().join(CERTIFICATES_FOLDER), "").unwrap();
+    let refused = TlsServer::open(folder_source(folder.path()), WEAK).unwrap_err();
+    assert!(matches!(&refused, TlsError::Read { file, .. } if file.ends_with("modern.pem")));
+    assert!(refused.to_string().contains("who may read it"), "{refused}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is made");
+}
+
+#[test]
+fn a_set_that_is_gone_is_not_replaced_by_what_nobody_trusts() {
+    let folder = tempfile::tempdir().unwrap();
+    let issued = folder.path().join(CERTIFICATES_FOLDER);
+    copy(&legacy(), &PairFiles::named(&issued, LEGACY_NAME));
+    for name in [CERTIFICATE_FILE, KEY_FILE, LEGACY_CERTIFICATE_FILE, LEGACY_KEY_FILE] {
+        fs::copy(MADE.path().join(name), folder.path().join(name)).unwrap();
+    }
+    let tls = TlsServer::open(folder_source(folder.path()), WEAK).unwrap();
+    fs::remove_dir_all(&issued).unwrap();
+    let refused = tls.reload().unwrap_err();
+    assert!(matches!(&refused, TlsError::Withdrawn(folder) if *folder == issued), "{refused}");
+    assert_eq!(origins(&tls), [issued.join("legacy.pem")]);
+    let again = TlsServer::open(folder_source(folder.path()), WEAK).unwrap();
+    assert_eq!(
+        origins(&again),
+        [modern().certificate, legacy().certificate]
+            .map(|file| { folder.path().join(file.file_name().unwrap()) })
+    );
+}
+
+#[test]
 fn what_old_clients_need_is_tried_out_before_they_come() {
     let folder = tempfile::tempdir().unwrap();
     let files = |modern| Source::Files { modern, legacy: None };
