@@ -205,7 +205,8 @@ pub struct Running {
 pub async fn start(options: Options) -> Result<Running, StartError> {
     let Options { config, store, hasher, metrics, tls, surroundings } = options;
     let config = Arc::new(config);
-    let bound = Bound::bind(&config, tls.is_some())?;
+    let in_container = surroundings == Surroundings::Container;
+    let bound = Bound::bind(&config, tls.is_some(), in_container)?;
     let socket = config.admin_socket().map(|path| Socket::bind(&path)).transpose()?;
     let token = match config.admin.bind {
         Bind::At(_) => Some(Token::read(&config.admin.token_file)?),
@@ -218,7 +219,6 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
             dispatch: bound.address(Role::Dispatch),
             notification: bound.address(Role::Notification),
         };
-        let in_container = surroundings == Surroundings::Container;
         for warning in referral::warnings(&config, roles, in_container) {
             tracing::warn!("{warning}");
         }

@@ -9,11 +9,17 @@ use tokio::net::TcpListener;
 pub(super) struct Bound {
     pub(super) listeners: Vec<(Role, TcpListener)>,
     pub(super) addresses: Vec<Listener>,
+    /// The addresses are a container's, at which nobody outside can reach it.
+    pub(super) in_container: bool,
 }
 
 impl Bound {
-    pub(super) fn bind(config: &Config, has_certificate: bool) -> Result<Self, StartError> {
-        let mut bound = Self { listeners: Vec::new(), addresses: Vec::new() };
+    pub(super) fn bind(
+        config: &Config,
+        has_certificate: bool,
+        in_container: bool,
+    ) -> Result<Self, StartError> {
+        let mut bound = Self { listeners: Vec::new(), addresses: Vec::new(), in_container };
         for role in [
             Role::Notification,
             Role::Switchboard,

@@ -96,7 +96,7 @@ impl Parts {
         );
         let limits = SessionLimits::from(&**config);
         let web = Web::new(config, tickets);
-        let mut web = web.with(Handout::is_for, Arc::new(Handout::new(config)));
+        let mut web = web.with(Handout::is_for, Arc::new(Handout::new(config, bound.in_container)));
         if config.passport_is_on_web() {
             web = web.with(Passport::is_for, passport.clone());
         }

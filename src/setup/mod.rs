@@ -132,11 +132,7 @@ pub fn bundle(facts: &Facts) -> Vec<Item> {
     let mut items = vec![
         text(INDEX, HTML, guide::index(facts)),
         text("hosts.txt", "text/plain", hosts::block(facts)),
-        Item {
-            name: CA_CERTIFICATE,
-            content_type: "application/x-x509-ca-cert",
-            bytes: facts.ca.der.clone(),
-        },
+        certificate(&facts.ca),
         text(registry::FILE, DOWNLOAD, registry::file()),
         text(batch::FILE, DOWNLOAD, batch::file(facts)),
     ];
@@ -144,6 +140,12 @@ pub fn bundle(facts: &Facts) -> Vec<Item> {
         guide::GENERATIONS.iter().map(|windows| text(windows.file, HTML, windows.page(facts))),
     );
     items
+}
+
+/// The authority's certificate, which is the same wherever clients reach us.
+#[must_use]
+pub fn certificate(ca: &Authority) -> Item {
+    Item { name: CA_CERTIFICATE, content_type: "application/x-x509-ca-cert", bytes: ca.der.clone() }
 }
 
 /// Line ends of Windows. What is not ASCII, of which there is nothing, would become `?`.

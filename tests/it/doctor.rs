@@ -264,6 +264,21 @@ fn the_handout_names_the_advertised_address() {
 }
 
 #[test]
+fn without_authority_or_address_the_handout_says_what_is_missing() {
+    let home = Home::new();
+    let server = home.keeping(&["notification.advertised=localhost:1864"]);
+    let get = |path: &str| {
+        let stream = TcpStream::connect(server.address("http")).unwrap();
+        exchange(stream, &format!("GET /setup/{path} HTTP/1.1\r\nHost: G.MSN.COM\r\n\r\n"))
+    };
+    let page = get("");
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\n") && page.contains("msnd cert init"), "{page}");
+    home.manage("cert init", "");
+    assert!(get("hosts.txt").contains("begins: MSN Messenger at 127.0.0.1\r\n"));
+    assert!(get("setup.exe").starts_with("HTTP/1.1 404 "));
+}
+
+#[test]
 fn closed_ports_fail_with_the_option_to_look_at() {
     let home = Home::new();
     let closed = {
