@@ -123,7 +123,7 @@ pub(super) async fn nexus_without_version(options: &Options) -> Finding {
 }
 
 /// Host and path of the login service.
-fn login_place(nexus: &Answer) -> Option<(String, String)> {
+pub(super) fn login_place(nexus: &Answer) -> Option<(String, String)> {
     let urls = nexus.header("PassportURLs")?.strip_prefix("DARealm=Passport.Net,DALogin=")?;
     let (login, _) = urls.split_once(",DAReg=")?;
     let (host, path) = login.split_once('/')?;

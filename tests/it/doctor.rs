@@ -182,6 +182,31 @@ fn a_certificate_must_be_for_today_and_for_the_nexus() {
 }
 
 #[test]
+fn a_certificate_must_be_for_the_login_host_too() {
+    let home = Home::new();
+    let pair = certificate(&home, "nexus.passport.com", now_secs() - 86_400);
+    let options = [pair[0].as_str(), pair[1].as_str(), "passport.login_host=login.example.test"];
+    let mut server = home.keeping(&options);
+    server.await_log("the certificate is not for login.example.test");
+    let points = if cfg!(feature = "legacy-tls") { &[2, 3][..] } else { &[3] };
+    let ran = examine(&home, &server, &["--only", "2,3", "--json"], "");
+    for number in points {
+        let (result, detail, remedy) = point(&ran, *number);
+        assert_eq!(result, "fail", "{ran:?}");
+        assert!(detail.contains("sent to login.example.test"), "{ran:?}");
+        assert!(remedy.contains("msnd cert renew --name login.example.test"), "{ran:?}");
+    }
+    drop(server);
+
+    home.manage("cert init --name nowhere.invalid", "");
+    let server = home.keeping(&["passport.login_host=nowhere.invalid"]);
+    let ran = examine(&home, &server, &["--only", "3", "--json"], "");
+    let (result, detail, _) = point(&ran, 3);
+    assert_eq!((ran.code, result.as_str()), (1, "fail"), "{ran:?}");
+    assert!(detail.contains("no address is found for nowhere.invalid"), "{ran:?}");
+}
+
+#[test]
 fn a_client_that_trusts_the_authority_believes_the_server() {
     let home = Home::new();
     home.manage("cert init --name chat.example.test", "");

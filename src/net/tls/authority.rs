@@ -5,7 +5,7 @@ mod issue;
 
 use super::{
     CA_NAME, CERTIFICATES_FOLDER, LEGACY_NAME, MODERN_NAME, PairFiles, TlsError,
-    inspect::Certificate,
+    inspect::Certificate, self_signed::now_secs,
 };
 use issue::{Digest, Issuer};
 use openssl::{
@@ -20,6 +20,10 @@ use std::{
 };
 use tempfile::TempDir;
 use zeroize::Zeroizing;
+
+/// Days before the end of an authority from which on that is worth a warning: users need time.
+const END_WARNING_DAYS: i64 = 180;
+const DAY_SECS: i64 = 86_400;
 
 /// What a certificate is good for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -222,6 +226,24 @@ pub fn renew(data: &Path, added: &Names, ca_key: Option<&Path>) -> Result<Names,
     })?;
     new.put_in_place(&folder)?;
     Ok(names)
+}
+
+/// That the authority in `folder` ends, if that is near, for people, with the remedy.
+pub(super) fn warning(folder: &Path) -> Option<String> {
+    warning_at(folder, now_secs())
+}
+
+fn warning_at(folder: &Path, now_secs: i64) -> Option<String> {
+    let file = PairFiles::named(folder, CA_NAME).certificate;
+    let until_secs = Certificate::from_file(&file).ok()?.facts().ok()?.until_secs;
+    let days = (until_secs - now_secs).div_euclid(DAY_SECS);
+    (days < END_WARNING_DAYS).then(|| {
+        format!(
+            "{}: the authority ends in {days} days, and with it all it issued; make a new one with \
+             `msnd cert init --force`, which every user has to install anew",
+            file.display()
+        )
+    })
 }
 
 impl Names {

@@ -1,6 +1,6 @@
 //! A certificate with its issuers and its key, from PEM files, and what people want to know of it.
 
-use super::TlsError;
+use super::{TlsError, inspect::Certificate};
 use openssl::{
     asn1::Asn1Time,
     hash::MessageDigest,
@@ -108,6 +108,17 @@ impl Pair {
 
     pub(super) fn issuers(&self) -> &[X509] {
         &self.chain[1..]
+    }
+
+    /// Whether it was read from there.
+    pub(super) fn is_of(&self, files: &PairFiles) -> bool {
+        self.origin == files.certificate.display().to_string()
+    }
+
+    /// Which of `names` clients will not find in it; `None` if it cannot be read.
+    pub(super) fn missing(&self, names: &[String]) -> Option<Vec<String>> {
+        let facts = Certificate::new(self.leaf().to_owned()).facts().ok()?;
+        Some(names.iter().filter(|name| !facts.is_for(name)).cloned().collect())
     }
 
     pub(super) fn is_rsa(&self) -> bool {

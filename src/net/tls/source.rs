@@ -11,7 +11,7 @@ use std::{
 /// Folder in the data folder with the certificates of a private CA. Where it holds a pair named
 /// [`MODERN_NAME`] or [`LEGACY_NAME`], no self-signed one is used.
 pub const CERTIFICATES_FOLDER: &str = "certificates";
-/// The CA itself: `ca.pem`, `ca.key`. Never read by a server.
+/// The CA itself: `ca.pem`, and `ca.key`, which is never read by a server.
 pub const CA_NAME: &str = "ca";
 /// For clients that send a server name: `modern.pem`, `modern.key`.
 pub const MODERN_NAME: &str = "modern";

@@ -311,6 +311,25 @@ fn a_set_that_is_gone_is_not_replaced_by_what_nobody_trusts() {
 }
 
 #[test]
+fn a_name_that_a_certificate_lacks_is_told_with_the_remedy() {
+    let tls = TlsServer::open(folder_source(MADE.path()), WEAK).unwrap();
+    assert_eq!(tls.name_warnings(&names(&["LOGIN.example.test"])), [""; 0]);
+    let new = names(&["login.example.test", "new.example.test"]);
+    let told = tls.name_warnings(&new);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[1].contains("not for new.example.test") && told[1].contains("delete it"));
+
+    let folder = tempfile::tempdir().unwrap();
+    copy(&legacy(), &PairFiles::named(&folder.path().join(CERTIFICATES_FOLDER), LEGACY_NAME));
+    let source = |legacy| Source::Folder { folder: folder.path().into(), names: vec![], legacy };
+    let tls = TlsServer::open(source(None), WEAK).unwrap();
+    let told = tls.name_warnings(&new).concat();
+    assert!(told.contains("`msnd cert renew --name new.example.test`"), "{told}");
+    let tls = TlsServer::open(source(Some(modern())), WEAK).unwrap();
+    assert!(tls.name_warnings(&new)[1].contains("passport.login_host"));
+}
+
+#[test]
 fn what_old_clients_need_is_tried_out_before_they_come() {
     let folder = tempfile::tempdir().unwrap();
     let files = |modern| Source::Files { modern, legacy: None };

@@ -266,6 +266,16 @@ fn renewing_keeps_the_authority_and_adds_names() {
 }
 
 #[test]
+fn the_end_of_an_authority_is_told_in_time() {
+    let data = made();
+    let folder = data.path().join(CERTIFICATES_FOLDER);
+    assert_eq!(warning(&folder), None);
+    let told = warning_at(&folder, CA_UNTIL_SECS - 179 * DAY_SECS).unwrap();
+    assert!(told.contains("ends in 179 days") && told.contains("cert init --force"), "{told}");
+    assert_eq!(warning_at(data.path(), CA_UNTIL_SECS), None, "no authority, no end");
+}
+
+#[test]
 fn the_key_may_live_elsewhere() {
     let data = tempfile::tempdir().unwrap();
     let away = tempfile::tempdir().unwrap();
