@@ -158,18 +158,29 @@ async fn post_gateway(
     ask_at(at, options, &request).await
 }
 
-/// Every name of the services is answered within a second.
+/// Every name of the services is answered within a second, and leads nowhere else.
 pub(super) async fn every_name(options: &Options) -> Finding {
-    let mut silent = Vec::new();
+    let (mut silent, mut strange) = (Vec::new(), Vec::new());
     for name in SERVICE_NAMES {
         let request = format!("GET / HTTP/1.1\r\nHost: {name}\r\n\r\n");
         let answered: Result<Result<Answer, _>, Elapsed> =
             timeout(NAME_TIMEOUT, ask(options, &request)).await;
         match answered {
-            Ok(Ok(answer)) if answer.status().starts_with("HTTP/1.") => {}
+            Ok(Ok(answer)) if stays(&answer, &options.host) => {}
+            Ok(Ok(answer)) => {
+                let leads = answer.header("Location").map(|to| format!(", to {}", shown(to)));
+                strange.push(format!("{name} (`{}`{})", said(&answer), leads.unwrap_or_default()));
+            }
             Ok(Err(fault)) if silent.is_empty() => return Err(fault),
             _ => silent.push(name),
         }
+    }
+    if !strange.is_empty() {
+        return Err(wrong(
+            format!("no page of our own under {}", strange.join(", ")),
+            "another program answers there: let the web services of msnd listen on port 80 \
+             (web.bind), with no web server in front that redirects",
+        ));
     }
     if silent.is_empty() {
         return Ok(format!("all {} names", SERVICE_NAMES.len()));
@@ -178,6 +189,29 @@ pub(super) async fn every_name(options: &Options) -> Finding {
         format!("no answer within a second under {}", silent.join(", ")),
         "clients hang on a silent name: let the web services answer for all of them (web.bind)",
     ))
+}
+
+/// Whether an answer is a page, or leads to one that a browser without TLS reaches under the names
+/// that lead to us.
+fn stays(answer: &Answer, host: &str) -> bool {
+    let code = answer.status().strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1));
+    match code {
+        Some("200") => true,
+        Some("301" | "302" | "303" | "307") => {
+            let Some(to) = answer.header("Location") else { return false };
+            let ours =
+                |name: &str| name == host || SERVICE_NAMES.iter().any(|known| *known == name);
+            match to.split_once("://") {
+                Some(("http", rest)) => {
+                    let end = rest.find(['/', ':', '?']).unwrap_or(rest.len());
+                    rest.get(..end).is_some_and(ours)
+                }
+                Some(_) => false,
+                None => to.starts_with('/') && !to.starts_with("//"),
+            }
+        }
+        _ => false,
+    }
 }
 
 /// The authority can be fetched without TLS, its fingerprint is on the page before it, and it
@@ -196,6 +230,12 @@ pub(super) async fn authority(options: &Options, seen: &Seen) -> Finding {
     let page = ask(options, &get("/")).await?.text();
     if !page.contains(&facts.sha1) {
         return Err(wrong(format!("{PATH} does not show the fingerprint {}", facts.sha1), REMEDY));
+    }
+    if seen.certificates.is_empty() {
+        return Err(Fault::Skipped(format!(
+            "{} can be fetched, but no certificate in use was seen that it could have issued",
+            facts.subject
+        )));
     }
     if !seen.certificates.iter().all(|leaf| leaf.is_issued_by(&certificate)) {
         return Err(wrong(
@@ -233,6 +273,28 @@ fn said(answer: &Answer) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_of_ours_leads_nowhere_else() {
+        for (status, location, good) in [
+            ("HTTP/1.1 200 OK", None, true),
+            ("HTTP/1.1 302 Found", Some("/today"), true),
+            ("HTTP/1.0 301 Moved", Some("http://g.msn.com/1"), true),
+            ("HTTP/1.1 302 Found", Some("http://192.0.2.7:80/"), true),
+            ("HTTP/1.1 302 Found", Some("http://g.msn.com.evil.test/"), false),
+            ("HTTP/1.1 302 Found", Some("http://g.msn.com@evil.test/"), false),
+            ("HTTP/1.1 302 Found", Some("https://g.msn.com/"), false),
+            ("HTTP/1.1 302 Found", Some("//evil.test/"), false),
+            ("HTTP/1.1 302 Found", None, false),
+            ("HTTP/1.1 404 Not Found", None, false),
+            ("SSH-2.0 200", None, false),
+        ] {
+            let location = location.map(|to| format!("Location: {to}\r\n")).unwrap_or_default();
+            let answer =
+                Answer { head: format!("{status}\r\n{location}\r\n"), ..Answer::default() };
+            assert_eq!(stays(&answer, "192.0.2.7"), good, "{status} {location}");
+        }
+    }
 
     #[test]
     fn a_session_id_is_what_gaim_survives() {
