@@ -28,7 +28,7 @@ const NOT_THERE: &str = "let Passport listen where clients look for it (passport
 
 /// TLS 1.0, 3DES, no server name: Windows XP. The nexus must answer through it.
 pub(super) async fn old(options: &Options, seen: &mut Seen) -> Finding {
-    let stream = wire::connect(&options.host, options.https_port, NOT_THERE).await?;
+    let stream = wire::connect(options, &options.host, options.https_port, NOT_THERE).await?;
     let (mut stream, hello) = match probe::hello(stream, Hello::Old).await {
         Ok(met) => met,
         Err(error @ ProbeError::Unable) => return Err(Fault::Skipped(error.to_string())),
@@ -129,7 +129,7 @@ pub(super) async fn connect(
     options: &Options,
     name: &str,
 ) -> Result<(TlsStream<TcpStream>, probe::Seen), Fault> {
-    let stream = wire::connect(&options.host, options.https_port, NOT_THERE).await?;
+    let stream = wire::connect(options, &options.host, options.https_port, NOT_THERE).await?;
     probe::hello(stream, Hello::Modern(name)).await.map_err(|error| {
         wrong(
             format!("no TLS 1.2: {error}"),

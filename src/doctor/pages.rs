@@ -256,7 +256,7 @@ async fn ask(options: &Options, request: &str) -> Result<Answer, Fault> {
 async fn ask_at(host: &str, options: &Options, request: &str) -> Result<Answer, Fault> {
     let port = options.http_port;
     let failed = |error: io::Error| wrong(format!("port {port}: {error}"), NO_HTTP);
-    let mut stream: TcpStream = wire::connect(host, port, NO_HTTP).await?;
+    let mut stream: TcpStream = wire::connect(options, host, port, NO_HTTP).await?;
     let mut answer = wire::request(&mut stream, request, false).await.map_err(failed)?;
     answer.peer = stream.peer_addr().ok().map(|peer| peer.ip());
     Ok(answer)

@@ -108,6 +108,23 @@ fn without_an_address_the_options_say_where() {
 }
 
 #[test]
+fn who_counts_as_a_proxy_says_so() {
+    let home = Home::new();
+    let behind = "net.proxy_protocol_from=[\"127.0.0.1\"]";
+    let options = ["dispatch.bind=notification", "passport.https_bind=127.0.0.1:0", behind];
+    let server = home.ephemeral(PEOPLE, &options);
+    let notification = format!("notification.bind={}", server.address("notification"));
+    let https = format!("passport.https_bind={}", server.address("passport-https"));
+    let sets = ["--set", options[0], "--set", &notification, "--set", &https, "--set", behind];
+    for command in [&["doctor", "--only", "1,3,4"][..], &["probe"]] {
+        let output = home.run(&[command, &sets].concat(), "");
+        assert!(output.status.success(), "{output:?}");
+    }
+    let output = home.run(&[&["probe"], &sets[..6]].concat(), "");
+    assert!(!output.status.success(), "{output:?}");
+}
+
+#[test]
 fn a_wrong_password_is_told_and_never_shown() {
     let home = Home::new();
     let server = home.ephemeral(PEOPLE, &[]);
