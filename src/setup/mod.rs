@@ -44,6 +44,8 @@ pub const CERTIFIED_NAMES: usize = 9;
 /// Longest name that is put into a hosts file, bytes: the batch file must stay within the lines
 /// that Windows 98 can read.
 const NAME_BYTES_MAX: usize = 80;
+/// The same for the name of the authority; X.509 has room for no more either.
+const CA_NAME_BYTES_MAX: usize = 64;
 /// Names beside those of the services.
 const NAMES_MAX: usize = 32;
 
@@ -108,7 +110,11 @@ impl Facts {
         }
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b" -._".contains(&byte);
         let hex = |byte: u8| byte.is_ascii_hexdigit() || byte == b':';
-        if !ca.name.bytes().all(plain) || !(ca.sha1.bytes().chain(ca.sha256.bytes()).all(hex)) {
+        let is_short = ca.name.len() <= CA_NAME_BYTES_MAX;
+        if !is_short
+            || !ca.name.bytes().all(plain)
+            || !(ca.sha1.bytes().chain(ca.sha256.bytes()).all(hex))
+        {
             return Err("the certificate has a name that Windows 98 cannot show".into());
         }
         let mut all: Vec<String> = SERVICE_NAMES.map(String::from).into();
