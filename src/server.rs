@@ -162,14 +162,14 @@ pub enum StartError {
         address: SocketAddr,
     },
     /// The system does not let us listen there.
-    #[error("{role}: cannot listen on {address}: {source}")]
+    #[error("{role}: cannot listen on {address}: {error}")]
     Bind {
         /// The listener.
         role: Role,
         /// Its address.
         address: SocketAddr,
         /// What the system says.
-        source: io::Error,
+        error: io::Error,
     },
     /// The admin socket is not to be had.
     #[error(transparent)]
@@ -179,7 +179,14 @@ pub enum StartError {
     Token(#[from] TokenError),
     /// The welcome robot cannot sign in.
     #[error("welcome.address: the robot cannot sign in: {0}")]
-    Welcome(#[from] WelcomeError),
+    Welcome(WelcomeError),
+}
+
+// Not `#[from]`, which would make it the source too, and people would read it twice.
+impl From<WelcomeError> for StartError {
+    fn from(error: WelcomeError) -> Self {
+        Self::Welcome(error)
+    }
 }
 
 /// A running server. Dropping it stops nothing: call [`Running::shut_down`].

@@ -49,11 +49,8 @@ impl Bound {
             }
             let is_shared = role == Role::Http && config.passport_is_on_web();
             let Some(listener) = bind(role, address, !is_shared)? else { continue };
-            let address = listener.local_addr().map_err(|source| StartError::Bind {
-                role,
-                address,
-                source,
-            })?;
+            let address =
+                listener.local_addr().map_err(|error| StartError::Bind { role, address, error })?;
             bound.addresses.push(Listener { role, address });
             bound.listeners.push((role, listener));
         }

@@ -127,7 +127,7 @@ impl Service for Handout {
 pub fn authority(data: &Path) -> Result<Option<Authority>, TlsError> {
     let file = PairFiles::named(&data.join(CERTIFICATES_FOLDER), CA_NAME).certificate;
     let certificate = match Certificate::from_file(&file) {
-        Err(TlsError::Read { source, .. }) if source.kind() == ErrorKind::NotFound => {
+        Err(TlsError::Read { error, .. }) if error.kind() == ErrorKind::NotFound => {
             return Ok(None);
         }
         certificate => certificate?,

@@ -1,17 +1,16 @@
 //! A certificate authority of the operator's own and the two certificates it issues for the login
 //! service: made, renewed, and put in place as a whole. Knows no option and no command.
 
+mod error;
 mod issue;
 
 use super::{
-    CA_NAME, CERTIFICATES_FOLDER, LEGACY_NAME, MODERN_NAME, PairFiles, TlsError,
-    inspect::Certificate, self_signed::now_secs,
+    CA_NAME, CERTIFICATES_FOLDER, LEGACY_NAME, MODERN_NAME, PairFiles, inspect::Certificate,
+    self_signed::now_secs,
 };
+pub use error::AuthorityError;
 use issue::{Digest, Issuer};
-use openssl::{
-    error::ErrorStack,
-    pkey::{PKey, Private},
-};
+use openssl::pkey::{PKey, Private};
 use std::{
     fs,
     io::{self, Write as _},
@@ -45,96 +44,6 @@ pub enum CaKey {
     Discard,
 }
 
-/// Why there are no certificates. Names the file and the remedy.
-#[derive(Debug, thiserror::Error)]
-pub enum AuthorityError {
-    /// There is a set already.
-    #[error(
-        "{} holds certificates already; `msnd cert renew` gives them new dates. --force makes a \
-         new authority, which every user has to install anew",
-        .0.display()
-    )]
-    Exists(PathBuf),
-    /// A file must not be overwritten.
-    #[error("{} exists already; name a new file for the key", .0.display())]
-    KeyExists(PathBuf),
-    /// There is nothing to renew.
-    #[error("there are no certificates in {}; `msnd cert init` makes them", .0.display())]
-    Missing(PathBuf),
-    /// The authority's key is somewhere else.
-    #[error("the key of the authority is not in {}; name its file with --ca-key", .0.display())]
-    NoKey(PathBuf),
-    /// A key that belongs to another authority.
-    #[error("the key in {} is not that of the authority in {}", key.display(), ca.display())]
-    ForeignKey {
-        /// The key.
-        key: PathBuf,
-        /// The authority's certificate.
-        ca: PathBuf,
-    },
-    /// The file holds something else.
-    #[error("{} contains no {what} in PEM", file.display())]
-    NotPem {
-        /// The file.
-        file: PathBuf,
-        /// What was looked for.
-        what: &'static str,
-    },
-    /// The authority may not vouch for a name.
-    #[error(
-        "this authority was made for other names and cannot vouch for {0}; leave that out, or make \
-         a new one with `msnd cert init --force`, which every user has to install anew"
-    )]
-    NotPermitted(String),
-    /// A name that no certificate can hold.
-    #[error("a certificate cannot name `{0}`")]
-    Name(String),
-    /// The authority ends too soon to issue anything.
-    #[error(
-        "the authority ends within {0} days; make a new one with `msnd cert init --force`, which \
-         every user has to install anew"
-    )]
-    Ending(i64),
-    /// The disk.
-    #[error("{}: {source}; check that the folder exists and who may use it", file.display())]
-    File {
-        /// Which file or folder.
-        file: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The new files would not be the server's to read.
-    #[error(
-        "{} belongs to another user, to whom the certificates cannot be given: {source}; run this \
-         as that user",
-        folder.display()
-    )]
-    Owner {
-        /// The data folder.
-        folder: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The new set is in its place, and something behind that failed.
-    #[error(
-        "the new certificates are in their place; but {}: {source}; what else lay in their folder \
-         is there now",
-        kept.display()
-    )]
-    AfterExchange {
-        /// Where the rest is.
-        kept: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// A certificate that cannot be read.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// OpenSSL refused something else.
-    #[error("the certificates cannot be made: {0}")]
-    OpenSsl(#[from] ErrorStack),
-}
-
 /// Makes an authority and both certificates in [`CERTIFICATES_FOLDER`] below `data`, which must
 /// exist: the modern one signed with SHA-256, the legacy one with SHA-1, which Windows 98 to XP SP2
 /// can verify. The authority may vouch for `names` and `permitted` domains, each with everything
@@ -166,8 +75,8 @@ pub fn init(
             // Not in the folder, so it comes first: no set is ever there without its key.
             let written = key_pem(&issuer.key).and_then(|pem| write_new(file, &pem, 0o600));
             if let Err(error) = written {
-                let is_there = matches!(&error, AuthorityError::File { source, .. }
-                    if source.kind() == io::ErrorKind::AlreadyExists);
+                let is_there = matches!(&error, AuthorityError::File { error, .. }
+                    if error.kind() == io::ErrorKind::AlreadyExists);
                 return Err(if is_there { AuthorityError::KeyExists(file.clone()) } else { error });
             }
             return new.put_in_place(&folder).inspect_err(|error| {
@@ -322,8 +231,8 @@ impl Draft {
         }
         exchange(draft.path(), folder).map_err(at(folder))?;
         // The draft is the old set now, and gone when dropped.
-        if let Err(source) = keep_others(draft.path(), folder).and_then(|()| sync_folder(&data)) {
-            return Err(AuthorityError::AfterExchange { kept: draft.keep(), source });
+        if let Err(error) = keep_others(draft.path(), folder).and_then(|()| sync_folder(&data)) {
+            return Err(AuthorityError::AfterExchange { kept: draft.keep(), error });
         }
         Ok(())
     }
@@ -344,7 +253,7 @@ impl Draft {
             }
             chown(draft, Some(to.uid()), Some(to.gid()))
         };
-        give().map_err(|source| AuthorityError::Owner { folder: self.data.clone(), source })
+        give().map_err(|error| AuthorityError::Owner { folder: self.data.clone(), error })
     }
 
     #[cfg(not(unix))]
@@ -442,7 +351,7 @@ fn sync_folder(_folder: &Path) -> io::Result<()> {
 
 fn at(file: &Path) -> impl FnOnce(io::Error) -> AuthorityError + use<> {
     let file = file.to_owned();
-    |source| AuthorityError::File { file, source }
+    |error| AuthorityError::File { file, error }
 }
 
 #[cfg(test)]

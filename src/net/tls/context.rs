@@ -64,7 +64,7 @@ fn context(policy: Policy, pair: &Pair) -> Result<SslContextBuilder, TlsError> {
     builder.set_min_proto_version(Some(policy.lowest()))?;
     // Before the certificate, which is measured by the level at the list's end.
     builder.set_cipher_list(policy.ciphers())?;
-    let refused = |source| TlsError::Refused { origin: pair.origin.clone(), source };
+    let refused = |error| TlsError::Refused { origin: pair.origin.clone(), error };
     builder.set_certificate(pair.leaf()).map_err(refused)?;
     for issuer in pair.issuers() {
         builder.add_extra_chain_cert(issuer.clone())?;

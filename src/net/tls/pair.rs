@@ -157,11 +157,11 @@ impl Pair {
 }
 
 fn exists(file: &Path) -> Result<bool, TlsError> {
-    file.try_exists().map_err(|source| TlsError::Read { file: file.into(), source })
+    file.try_exists().map_err(|error| TlsError::Read { file: file.into(), error })
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(file).map_err(|source| TlsError::Read { file: file.into(), source })
+    fs::read(file).map_err(|error| TlsError::Read { file: file.into(), error })
 }
 
 /// Writes a whole file or none, under its final name only when it is on disk.
@@ -173,7 +173,7 @@ fn write(folder: &Path, file: &Path, content: &[u8], mode: u32) -> Result<(), Tl
         temporary.persist(file)?;
         Ok(())
     };
-    attempt().map_err(|source| TlsError::Write { file: file.into(), source })
+    attempt().map_err(|error| TlsError::Write { file: file.into(), error })
 }
 
 #[cfg(unix)]
