@@ -199,8 +199,7 @@ fn stays(answer: &Answer, host: &str) -> bool {
         Some("200") => true,
         Some("301" | "302" | "303" | "307") => {
             let Some(to) = answer.header("Location") else { return false };
-            let ours =
-                |name: &str| name == host || SERVICE_NAMES.iter().any(|known| *known == name);
+            let ours = |name: &str| name == host || SERVICE_NAMES.contains(&name);
             match to.split_once("://") {
                 Some(("http", rest)) => {
                     let end = rest.find(['/', ':', '?']).unwrap_or(rest.len());

@@ -98,9 +98,8 @@ impl TlsServer {
         let stamp = source.stamp();
         let read = source.read(*policy).and_then(|pairs| {
             // Clients that trust the authority would be locked out.
-            match (self.pairs().issued_in.clone(), &pairs.issued_in) {
-                (Some(folder), None) => return Err(TlsError::Withdrawn(folder)),
-                (None | Some(_), _) => {}
+            if let (Some(folder), None) = (&self.pairs().issued_in, &pairs.issued_in) {
+                return Err(TlsError::Withdrawn(folder.clone()));
             }
             Ok((context::build(*policy, &pairs.modern, pairs.legacy.as_ref())?, pairs))
         });
