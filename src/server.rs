@@ -16,6 +16,7 @@ use crate::{
     alert::Alerts,
     config::{Bind, Config},
     dispatch::referral,
+    gateway,
     hub::Hub,
     metrics::Metrics,
     net::{
@@ -161,14 +162,14 @@ pub enum StartError {
         address: SocketAddr,
     },
     /// The system does not let us listen there.
-    #[error("{role}: cannot listen on {address}: {source}")]
+    #[error("{role}: cannot listen on {address}: {error}")]
     Bind {
         /// The listener.
         role: Role,
         /// Its address.
         address: SocketAddr,
         /// What the system says.
-        source: io::Error,
+        error: io::Error,
     },
     /// The admin socket is not to be had.
     #[error(transparent)]
@@ -178,7 +179,14 @@ pub enum StartError {
     Token(#[from] TokenError),
     /// The welcome robot cannot sign in.
     #[error("welcome.address: the robot cannot sign in: {0}")]
-    Welcome(#[from] WelcomeError),
+    Welcome(WelcomeError),
+}
+
+// Not `#[from]`, which would make it the source too, and people would read it twice.
+impl From<WelcomeError> for StartError {
+    fn from(error: WelcomeError) -> Self {
+        Self::Welcome(error)
+    }
 }
 
 /// A running server. Dropping it stops nothing: call [`Running::shut_down`].
@@ -204,7 +212,8 @@ pub struct Running {
 pub async fn start(options: Options) -> Result<Running, StartError> {
     let Options { config, store, hasher, metrics, tls, surroundings } = options;
     let config = Arc::new(config);
-    let bound = Bound::bind(&config, tls.is_some())?;
+    let in_container = surroundings == Surroundings::Container;
+    let bound = Bound::bind(&config, tls.is_some(), in_container)?;
     let socket = config.admin_socket().map(|path| Socket::bind(&path)).transpose()?;
     let token = match config.admin.bind {
         Bind::At(_) => Some(Token::read(&config.admin.token_file)?),
@@ -217,7 +226,12 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
             dispatch: bound.address(Role::Dispatch),
             notification: bound.address(Role::Notification),
         };
-        for warning in referral::warnings(&config, roles, surroundings == Surroundings::Container) {
+        for warning in referral::warnings(&config, roles, in_container) {
+            tracing::warn!("{warning}");
+        }
+        if bound.address(Role::Http).is_some()
+            && let Some(warning) = gateway::warning(&config, in_container)
+        {
             tracing::warn!("{warning}");
         }
     }

@@ -21,7 +21,7 @@ const EXAMPLES: &str = "\
 `init` makes, in the folder `certificates` of the data folder:
   ca.pem      what users install as a trusted root: `msnd client-setup` hands it to them
   ca.key      its key: best kept off this machine, see --ca-key
-  legacy.pem  for clients that send no server name (Windows 98 to XP); signed with SHA-1
+  legacy.pem  for clients without server name and TLS 1.2 (Windows 98 to XP); signed with SHA-1
   modern.pem  for all others; signed with SHA-256
 The authority may vouch for the names of the Passport and Messenger services, for the names in the
 options (passport.login_host, *.advertised) and for those given here, and for nothing else.
@@ -49,7 +49,7 @@ enum Action {
         #[command(flatten)]
         names: NameArgs,
         /// Let the authority vouch for DOMAIN and all below it later; can be given more than once
-        #[arg(long, value_name = "DOMAIN", value_parser = host)]
+        #[arg(long, value_name = "DOMAIN", value_parser = domain)]
         permit: Vec<String>,
         /// Write the authority's key to this new file, such as one on a removable disk
         #[arg(long, value_name = "FILE", conflicts_with = "discard_ca_key")]
@@ -189,4 +189,15 @@ impl NameArgs {
 
 fn host(text: &str) -> Result<String, String> {
     login_host(text).map(|()| text.to_ascii_lowercase())
+}
+
+/// A domain that somebody can own.
+fn domain(text: &str) -> Result<String, String> {
+    if text.parse::<IpAddr>().is_ok() {
+        return Err("that is an address; name addresses with --address".into());
+    }
+    if !text.trim_end_matches('.').contains('.') {
+        return Err("a whole top-level domain is nobody's; write it like example.org".into());
+    }
+    host(text)
 }

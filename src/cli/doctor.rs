@@ -110,6 +110,7 @@ fn options(args: &DoctorArgs) -> Result<Options, Failure> {
         https_port: port(args.https_port, local.passport.https_bind, 443),
         http_port: port(args.http_port, local.web.bind, 80),
         account,
+        proxies: local.net.proxy_protocol_from,
         only: args.only.clone(),
     })
 }

@@ -1,7 +1,11 @@
 //! `msnd probe`: asks a running server whether it speaks. The container's health check.
 
 use super::{ConfigArgs, Failure, backend::block_on, output};
-use crate::config::{Bind, Config};
+use crate::{
+    config::{Bind, Config},
+    model::subnet::Subnet,
+    net::proxy::OWN_CONNECTION,
+};
 use anyhow::{Context as _, anyhow};
 use clap::Args;
 use std::{
@@ -32,12 +36,13 @@ pub(super) struct ProbeArgs {
 
 /// Does it.
 pub(super) fn run(args: &ProbeArgs) -> Result<(), Failure> {
+    let config = args.config.load()?.config;
     let address = match args.address {
         Some(address) => address,
-        None => configured(&args.config.load()?.config)?,
+        None => configured(&config)?,
     };
     block_on(async {
-        match timeout(PROBE_TIMEOUT, ask(address)).await {
+        match timeout(PROBE_TIMEOUT, ask(address, &config.net.proxy_protocol_from)).await {
             Ok(answer) => Ok(answer.with_context(|| format!("{address} is not well"))?),
             Err(_) => Err(anyhow!("{address} did not answer within {PROBE_TIMEOUT:?}").into()),
         }
@@ -67,8 +72,13 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-async fn ask(address: SocketAddr) -> anyhow::Result<()> {
+/// Asks the server at `address`, which takes connections from `proxies` only with a header.
+async fn ask(address: SocketAddr, proxies: &[Subnet]) -> anyhow::Result<()> {
     let mut stream = TcpStream::connect(address).await.context("cannot connect")?;
+    let own = stream.local_addr().context("cannot connect")?.ip();
+    if proxies.iter().any(|range| range.contains(own)) {
+        stream.write_all(OWN_CONNECTION).await.context("cannot send")?;
+    }
     stream.write_all(QUESTION).await.context("cannot send")?;
     let (reader, mut writer) = stream.split();
     let mut line = Vec::new();
@@ -103,7 +113,7 @@ mod tests {
             }
             drop(stream);
         };
-        let (answer, ()) = tokio::join!(ask(address), serve);
+        let (answer, ()) = tokio::join!(ask(address, &[]), serve);
         answer.map_err(|error| format!("{error:#}"))
     }
 

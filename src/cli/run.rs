@@ -121,6 +121,8 @@ struct Started {
     store: Arc<dyn Store>,
     tls: Option<TlsServer>,
     next_steps: Option<String>,
+    /// Names that the certificates must have.
+    names: Vec<String>,
     _lock: Option<File>,
 }
 
@@ -128,16 +130,17 @@ async fn start(loaded: Loaded) -> Result<Started, Failure> {
     let (options, lock) = build(loaded).await?;
     let (store, tls) = (options.store.clone(), options.tls.clone());
     let config = options.config.clone();
+    let names = certificate::needed(&config);
     let running = server::start(options).await?;
     let next_steps = Some(next_steps::text(&config, running.listeners()));
-    Ok(Started { running, store, tls, next_steps, _lock: lock })
+    Ok(Started { running, store, tls, next_steps, names, _lock: lock })
 }
 
 async fn start_ephemeral(config: Config, args: &RunArgs) -> Result<Started, Failure> {
     let options = ephemeral::build(&config, args.fixture.as_deref()).await?;
     let (store, tls) = (options.store.clone(), options.tls.clone());
     let running = server::start(options).await?;
-    Ok(Started { running, store, tls, next_steps: None, _lock: None })
+    Ok(Started { running, store, tls, next_steps: None, names: Vec::new(), _lock: None })
 }
 
 /// Starts and serves until the first signal, then drains; a second signal ends everything at once,
@@ -159,7 +162,7 @@ async fn serve(
     let signal = loop {
         match signals.next().await {
             Asked::End(signal) => break signal,
-            Asked::Reload => reload(started.tls.as_ref()),
+            Asked::Reload => reload(started.tls.as_ref(), &started.names),
         }
     };
     tracing::info!(signal, "shutting down; a second signal ends at once");
@@ -179,14 +182,15 @@ async fn serve(
 }
 
 /// What SIGHUP asks for.
-fn reload(tls: Option<&TlsServer>) {
+fn reload(tls: Option<&TlsServer>, names: &[String]) {
     let Some(tls) = tls else {
         return tracing::info!("SIGHUP: there are no certificates to read again");
     };
     match tls.reload() {
         Ok(()) => {
             tracing::info!("SIGHUP: certificates read again");
-            tls.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
+            let warnings = [tls.warnings(), tls.name_warnings(names)].concat();
+            warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         }
         Err(error) => tracing::error!("SIGHUP: the certificates from before stay: {error}"),
     }
@@ -207,7 +211,8 @@ async fn build(loaded: Loaded) -> Result<(server::Options, Option<File>), Failur
     };
     if let Some(tls) = &tls {
         let risks = certificate::risks(&config).into_iter().map(String::from);
-        for warning in tls.warnings().into_iter().chain(risks) {
+        let names = tls.name_warnings(&certificate::needed(&config));
+        for warning in tls.warnings().into_iter().chain(names).chain(risks) {
             tracing::warn!("{warning}");
         }
     }

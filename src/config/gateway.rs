@@ -20,8 +20,8 @@ pub struct Net {
 pub struct Gateway {
     /// Whether clients may reach the notification and the switchboard role through HTTP.
     pub enabled: bool,
-    /// The host clients send their further requests to, at port 80. Empty: the address at which
-    /// the client reached us.
+    /// The host clients send their further requests to, at port 80. Empty: the host of
+    /// `notification.advertised`; without that, the address at which the client reached us.
     pub advertised: String,
     /// Seconds without a request after which a client is gone.
     pub idle_secs: u64,

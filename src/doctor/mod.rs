@@ -6,7 +6,7 @@ mod pages;
 mod sign_in;
 mod wire;
 
-use crate::net::tls::inspect::Certificate;
+use crate::{model::subnet::Subnet, net::tls::inspect::Certificate};
 use std::time::Duration;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
@@ -39,6 +39,9 @@ pub struct Options {
     pub http_port: u16,
     /// Whose right password to try. An older session of this account is signed out by that.
     pub account: Option<Account>,
+    /// Who, seen from the server, is a proxy: if we are among them, each connection begins with a
+    /// PROXY header.
+    pub proxies: Vec<Subnet>,
     /// The points to look at, from 1; all if empty.
     pub only: Vec<u8>,
 }

@@ -2,7 +2,8 @@
 //! redirected name, and the certificate authority.
 
 use super::{
-    Finding, Options, Seen,
+    Fault, Finding, Options, Seen,
+    sign_in::unreachable_from,
     wire::{self, Answer, shown},
     wrong,
 };
@@ -10,7 +11,7 @@ use crate::{
     net::tls::inspect::Certificate,
     setup::{CA_CERTIFICATE, PATH, SERVICE_NAMES},
 };
-use std::time::Duration;
+use std::{io, net::Ipv4Addr, time::Duration};
 use tokio::{
     net::TcpStream,
     time::{error::Elapsed, timeout},
@@ -65,12 +66,16 @@ pub(super) async fn messenger_config(options: &Options) -> Finding {
     Ok("an envelope for POST, the bare document for GET".into())
 }
 
-/// A session through the gateway: opened with a command, polled, ended.
+/// A session through the gateway: opened with a command, polled where the answer says, ended.
 pub(super) async fn gateway(options: &Options) -> Finding {
     const REMEDY: &str =
         "clients behind a firewall cannot sign in without the gateway; see web.bind";
+    const ELSEWHERE: &str = "set gateway.advertised (or notification.advertised) to the name or \
+         address at which clients reach port 80";
+    let first = (options.host.as_str(), GATEWAY_HOST);
     let opened = post_gateway(
         options,
+        first,
         "Action=open&Server=NS&IP=messenger.hotmail.com",
         "VER 1 MSNP9 MSNP8 CVR0\r\n",
     )
@@ -86,19 +91,48 @@ pub(super) async fn gateway(options: &Options) -> Finding {
     let mut text = opened.text();
     if text.is_empty() {
         // Allowed: the answer to a command may come with the next poll.
-        text = post_gateway(options, &format!("Action=poll&SessionID={session}"), "").await?.text();
+        let poll = format!("Action=poll&SessionID={session}");
+        text = post_gateway(options, first, &poll, "").await?.text();
     }
     if !text.starts_with("VER 1 MSNP9") {
         return Err(wrong(format!("VER is answered with `{}`", shown(&text)), REMEDY));
     }
-    let polled = post_gateway(options, &format!("Action=poll&SessionID={session}"), "").await?;
+    let there = next_place(&opened).ok_or_else(|| {
+        wrong(format!("no GW-IP: the header is `{}`", shown(header(&opened))), REMEDY)
+    })?;
+    let here = opened.peer.ok_or_else(|| wrong("the connection has no other end", REMEDY))?;
+    if let Ok(address) = there.parse::<Ipv4Addr>()
+        && let Some(why) = unreachable_from(address, here)
+    {
+        return Err(wrong(format!("sends clients on to {there}, {why}"), ELSEWHERE));
+    }
+    let next = (there.trim_matches(['[', ']']), there);
+    let polled = post_gateway(options, next, &format!("Action=poll&SessionID={session}"), "").await;
+    let polled = polled.map_err(|fault| match fault {
+        Fault::Wrong { what, .. } => {
+            wrong(format!("sends clients on to {there}: {what}"), ELSEWHERE)
+        }
+        other @ Fault::Skipped(_) => other,
+    })?;
     let keeps = polled.header("X-MSN-Messenger").is_some_and(|value| value.contains("SessionID="));
     if polled.status() != "HTTP/1.1 200 OK" || !keeps || polled.header("Content-Length").is_none() {
-        return Err(wrong(format!("a poll is answered with `{}`", said(&polled)), REMEDY));
+        let what = format!("a poll at {there} is answered with `{}`", said(&polled));
+        return Err(wrong(what, ELSEWHERE));
     }
     // So that the server need not wait for us; what it answers is nobody's concern.
-    let _ = post_gateway(options, &format!("SessionID={session}"), "OUT\r\n").await;
-    Ok("opened a session, asked, polled".into())
+    let _ = post_gateway(options, next, &format!("SessionID={session}"), "OUT\r\n").await;
+    Ok(format!("opened a session, asked, polled at {there}"))
+}
+
+/// The value of the session header.
+fn header(answer: &Answer) -> &str {
+    answer.header("X-MSN-Messenger").unwrap_or_default()
+}
+
+/// Where the further requests of a session go.
+fn next_place(answer: &Answer) -> Option<&str> {
+    let host = header(answer).split("; ").find_map(|part| part.strip_prefix("GW-IP="))?;
+    (!host.is_empty()).then_some(host)
 }
 
 /// Digits, a dot, digits: gaim crashes at anything else.
@@ -107,29 +141,46 @@ fn is_session_id(id: &str) -> bool {
     id.split_once('.').is_some_and(|(first, second)| digits(first) && digits(second))
 }
 
-async fn post_gateway(options: &Options, query: &str, body: &str) -> Result<Answer, super::Fault> {
+/// A request to `at`, under the name `called`.
+async fn post_gateway(
+    options: &Options,
+    (at, called): (&str, &str),
+    query: &str,
+    body: &str,
+) -> Result<Answer, Fault> {
     let request = format!(
-        "POST http://{GATEWAY_HOST}/gateway/gateway.dll?{query} HTTP/1.1\r\nAccept: */*\r\n\
-         User-Agent: MSMSGS\r\nHost: {GATEWAY_HOST}\r\nProxy-Connection: Keep-Alive\r\nConnection: \
+        "POST http://{called}/gateway/gateway.dll?{query} HTTP/1.1\r\nAccept: */*\r\n\
+         User-Agent: MSMSGS\r\nHost: {called}\r\nProxy-Connection: Keep-Alive\r\nConnection: \
          Keep-Alive\r\nPragma: no-cache\r\nContent-Type: application/x-msn-messenger\r\n\
          Content-Length: {}\r\n\r\n{body}",
         body.len()
     );
-    ask(options, &request).await
+    ask_at(at, options, &request).await
 }
 
-/// Every name of the services is answered within a second.
+/// Every name of the services is answered within a second, and leads nowhere else.
 pub(super) async fn every_name(options: &Options) -> Finding {
-    let mut silent = Vec::new();
+    let (mut silent, mut strange) = (Vec::new(), Vec::new());
     for name in SERVICE_NAMES {
         let request = format!("GET / HTTP/1.1\r\nHost: {name}\r\n\r\n");
         let answered: Result<Result<Answer, _>, Elapsed> =
             timeout(NAME_TIMEOUT, ask(options, &request)).await;
         match answered {
-            Ok(Ok(answer)) if answer.status().starts_with("HTTP/1.") => {}
+            Ok(Ok(answer)) if stays(&answer, &options.host) => {}
+            Ok(Ok(answer)) => {
+                let leads = answer.header("Location").map(|to| format!(", to {}", shown(to)));
+                strange.push(format!("{name} (`{}`{})", said(&answer), leads.unwrap_or_default()));
+            }
             Ok(Err(fault)) if silent.is_empty() => return Err(fault),
             _ => silent.push(name),
         }
+    }
+    if !strange.is_empty() {
+        return Err(wrong(
+            format!("no page of our own under {}", strange.join(", ")),
+            "another program answers there: let the web services of msnd listen on port 80 \
+             (web.bind), with no web server in front that redirects",
+        ));
     }
     if silent.is_empty() {
         return Ok(format!("all {} names", SERVICE_NAMES.len()));
@@ -138,6 +189,28 @@ pub(super) async fn every_name(options: &Options) -> Finding {
         format!("no answer within a second under {}", silent.join(", ")),
         "clients hang on a silent name: let the web services answer for all of them (web.bind)",
     ))
+}
+
+/// Whether an answer is a page, or leads to one that a browser without TLS reaches under the names
+/// that lead to us.
+fn stays(answer: &Answer, host: &str) -> bool {
+    let code = answer.status().strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1));
+    match code {
+        Some("200") => true,
+        Some("301" | "302" | "303" | "307") => {
+            let Some(to) = answer.header("Location") else { return false };
+            let ours = |name: &str| name == host || SERVICE_NAMES.contains(&name);
+            match to.split_once("://") {
+                Some(("http", rest)) => {
+                    let end = rest.find(['/', ':', '?']).unwrap_or(rest.len());
+                    rest.get(..end).is_some_and(ours)
+                }
+                Some(_) => false,
+                None => to.starts_with('/') && !to.starts_with("//"),
+            }
+        }
+        _ => false,
+    }
 }
 
 /// The authority can be fetched without TLS, its fingerprint is on the page before it, and it
@@ -157,6 +230,12 @@ pub(super) async fn authority(options: &Options, seen: &Seen) -> Finding {
     if !page.contains(&facts.sha1) {
         return Err(wrong(format!("{PATH} does not show the fingerprint {}", facts.sha1), REMEDY));
     }
+    if seen.certificates.is_empty() {
+        return Err(Fault::Skipped(format!(
+            "{} can be fetched, but no certificate in use was seen that it could have issued",
+            facts.subject
+        )));
+    }
     if !seen.certificates.iter().all(|leaf| leaf.is_issued_by(&certificate)) {
         return Err(wrong(
             "the certificates in use were not issued by the authority that users are given",
@@ -168,11 +247,18 @@ pub(super) async fn authority(options: &Options, seen: &Seen) -> Finding {
 }
 
 /// One request on a connection of its own.
-async fn ask(options: &Options, request: &str) -> Result<Answer, super::Fault> {
-    let mut stream: TcpStream = wire::connect(&options.host, options.http_port, NO_HTTP).await?;
-    wire::request(&mut stream, request, false)
-        .await
-        .map_err(|error| wrong(format!("port {}: {error}", options.http_port), NO_HTTP))
+async fn ask(options: &Options, request: &str) -> Result<Answer, Fault> {
+    ask_at(&options.host, options, request).await
+}
+
+/// The same at another host.
+async fn ask_at(host: &str, options: &Options, request: &str) -> Result<Answer, Fault> {
+    let port = options.http_port;
+    let failed = |error: io::Error| wrong(format!("port {port}: {error}"), NO_HTTP);
+    let mut stream: TcpStream = wire::connect(options, host, port, NO_HTTP).await?;
+    let mut answer = wire::request(&mut stream, request, false).await.map_err(failed)?;
+    answer.peer = stream.peer_addr().ok().map(|peer| peer.ip());
+    Ok(answer)
 }
 
 fn is_ok(answer: &Answer) -> bool {
@@ -186,6 +272,28 @@ fn said(answer: &Answer) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_of_ours_leads_nowhere_else() {
+        for (status, location, good) in [
+            ("HTTP/1.1 200 OK", None, true),
+            ("HTTP/1.1 302 Found", Some("/today"), true),
+            ("HTTP/1.0 301 Moved", Some("http://g.msn.com/1"), true),
+            ("HTTP/1.1 302 Found", Some("http://192.0.2.7:80/"), true),
+            ("HTTP/1.1 302 Found", Some("http://g.msn.com.evil.test/"), false),
+            ("HTTP/1.1 302 Found", Some("http://g.msn.com@evil.test/"), false),
+            ("HTTP/1.1 302 Found", Some("https://g.msn.com/"), false),
+            ("HTTP/1.1 302 Found", Some("//evil.test/"), false),
+            ("HTTP/1.1 302 Found", None, false),
+            ("HTTP/1.1 404 Not Found", None, false),
+            ("SSH-2.0 200", None, false),
+        ] {
+            let location = location.map(|to| format!("Location: {to}\r\n")).unwrap_or_default();
+            let answer =
+                Answer { head: format!("{status}\r\n{location}\r\n"), ..Answer::default() };
+            assert_eq!(stays(&answer, "192.0.2.7"), good, "{status} {location}");
+        }
+    }
 
     #[test]
     fn a_session_id_is_what_gaim_survives() {

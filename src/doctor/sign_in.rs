@@ -27,7 +27,7 @@ pub(super) async fn referral(options: &Options, seen: &mut Seen) -> Finding {
     let (first, target) = referred(options).await?;
     let Some(first) = first else {
         let at = format!("{}:{}", options.host, options.dispatch_port);
-        look_at_notification(&at, seen).await?;
+        look_at_notification(options, &at, seen).await?;
         return Ok(format!("{at} serves without a referral"));
     };
     let (again, _) = referred(options).await?;
@@ -43,13 +43,13 @@ pub(super) async fn referral(options: &Options, seen: &mut Seen) -> Finding {
     {
         return Err(wrong(format!("refers to {first}, {why}"), NO_NOTIFICATION));
     }
-    look_at_notification(&first, seen).await?;
+    look_at_notification(options, &first, seen).await?;
     Ok(format!("refers to {first}, which answers"))
 }
 
 /// The address a client is sent to, if any, and that of the dispatch server itself.
 async fn referred(options: &Options) -> Result<(Option<String>, IpAddr), Fault> {
-    let mut ds = Lines::open(&options.host, options.dispatch_port, NO_DISPATCH).await?;
+    let mut ds = Lines::open(options, &options.host, options.dispatch_port, NO_DISPATCH).await?;
     let peer = ds.peer().ip();
     let answer = hello(&mut ds, NOBODY).await.map_err(|what| wrong(what, NO_DISPATCH))?;
     ds.close().await;
@@ -62,7 +62,7 @@ async fn referred(options: &Options) -> Result<(Option<String>, IpAddr), Fault> 
 }
 
 /// Why clients that reach `target` will not reach `address`.
-fn unreachable_from(address: Ipv4Addr, target: IpAddr) -> Option<&'static str> {
+pub(super) fn unreachable_from(address: Ipv4Addr, target: IpAddr) -> Option<&'static str> {
     let IpAddr::V4(target) = target.to_canonical() else { return None };
     let inside = |address: Ipv4Addr| address.is_private() || address.is_link_local();
     if address.is_unspecified() {
@@ -77,8 +77,12 @@ fn unreachable_from(address: Ipv4Addr, target: IpAddr) -> Option<&'static str> {
 }
 
 /// Whether the notification server is there; learns its clock from the challenge.
-async fn look_at_notification(address: &str, seen: &mut Seen) -> Result<(), Fault> {
-    let mut ns = notification(address).await?;
+async fn look_at_notification(
+    options: &Options,
+    address: &str,
+    seen: &mut Seen,
+) -> Result<(), Fault> {
+    let mut ns = notification(options, address).await?;
     let answer = hello(&mut ns, NOBODY).await.map_err(|what| wrong(what, NO_NOTIFICATION))?;
     ns.close().await;
     let Some(challenge) = answer.strip_prefix("USR 3 TWN S ") else {
@@ -91,12 +95,12 @@ async fn look_at_notification(address: &str, seen: &mut Seen) -> Result<(), Faul
     Ok(())
 }
 
-async fn notification(address: &str) -> Result<Lines, Fault> {
+async fn notification(options: &Options, address: &str) -> Result<Lines, Fault> {
     let split = address.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
     let Some((host, port)) = split else {
         return Err(wrong(format!("refers to `{}`, no address", shown(address)), NO_NOTIFICATION));
     };
-    Lines::open(host, port, NO_NOTIFICATION).await
+    Lines::open(options, host, port, NO_NOTIFICATION).await
 }
 
 /// Version and name; the answer to the name.
@@ -123,7 +127,7 @@ pub(super) async fn nexus_without_version(options: &Options) -> Finding {
 }
 
 /// Host and path of the login service.
-fn login_place(nexus: &Answer) -> Option<(String, String)> {
+pub(super) fn login_place(nexus: &Answer) -> Option<(String, String)> {
     let urls = nexus.header("PassportURLs")?.strip_prefix("DARealm=Passport.Net,DALogin=")?;
     let (login, _) = urls.split_once(",DAReg=")?;
     let (host, path) = login.split_once('/')?;
@@ -169,11 +173,11 @@ pub(super) async fn passwords(options: &Options, seen: &Seen) -> Finding {
     let Some(address) = &seen.notification else {
         return Err(Fault::Skipped("no notification server to take the ticket to".into()));
     };
-    let first = present(address, account, &ticket).await?;
+    let first = present(options, address, account, &ticket).await?;
     if !first.starts_with("USR 4 OK ") {
         return Err(wrong(format!("the ticket is refused: `{}`", shown(&first)), remedy));
     }
-    let second = present(address, account, &ticket).await?;
+    let second = present(options, address, account, &ticket).await?;
     if !second.starts_with("911 4") {
         return Err(wrong("the same ticket is good twice", "this server is not safe to run"));
     }
@@ -202,8 +206,13 @@ async fn login(
 }
 
 /// The answer to a ticket on a connection of its own.
-async fn present(address: &str, account: &Account, ticket: &str) -> Result<String, Fault> {
-    let mut ns = notification(address).await?;
+async fn present(
+    options: &Options,
+    address: &str,
+    account: &Account,
+    ticket: &str,
+) -> Result<String, Fault> {
+    let mut ns = notification(options, address).await?;
     let lost = |what: String| wrong(what, NO_NOTIFICATION);
     hello(&mut ns, &account.address).await.map_err(lost)?;
     let line = Zeroizing::new(format!("USR 4 TWN S {ticket}"));

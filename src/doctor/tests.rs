@@ -10,6 +10,7 @@ fn options(port: u16, only: &[u8]) -> Options {
         https_port: port,
         http_port: port,
         account: None,
+        proxies: Vec::new(),
         only: only.into(),
     }
 }

@@ -1,8 +1,12 @@
 //! The little of MSNP and HTTP that looking needs: lines, and one request with its answer. Reads no
 //! more than it was told to.
 
-use super::{Fault, wrong};
-use std::{io, net::SocketAddr};
+use super::{Fault, Options, wrong};
+use crate::net::proxy::OWN_CONNECTION;
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+};
 use tokio::{
     io::{
         AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _,
@@ -17,10 +21,23 @@ const LINE_BYTES_MAX: u64 = 8192;
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
 
 /// Connects.
-pub(super) async fn connect(host: &str, port: u16, remedy: &str) -> Result<TcpStream, Fault> {
-    TcpStream::connect((host, port))
-        .await
-        .map_err(|error| wrong(format!("cannot connect to {host}, port {port}: {error}"), remedy))
+pub(super) async fn connect(
+    options: &Options,
+    host: &str,
+    port: u16,
+    remedy: &str,
+) -> Result<TcpStream, Fault> {
+    let attempt = async {
+        let mut stream = TcpStream::connect((host, port)).await?;
+        let own = stream.local_addr()?.ip();
+        if options.proxies.iter().any(|range| range.contains(own)) {
+            stream.write_all(OWN_CONNECTION).await?;
+        }
+        Ok(stream)
+    };
+    attempt.await.map_err(|error: io::Error| {
+        wrong(format!("cannot connect to {host}, port {port}: {error}"), remedy)
+    })
 }
 
 /// A connection that speaks in lines.
@@ -31,8 +48,13 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Connects to a dispatch or notification server and agrees on a dialect.
-    pub(super) async fn open(host: &str, port: u16, remedy: &str) -> Result<Self, Fault> {
-        let stream = connect(host, port, remedy).await?;
+    pub(super) async fn open(
+        options: &Options,
+        host: &str,
+        port: u16,
+        remedy: &str,
+    ) -> Result<Self, Fault> {
+        let stream = connect(options, host, port, remedy).await?;
         let lost = |error: io::Error| wrong(format!("{host}:{port}: {error}"), remedy);
         let peer = stream.peer_addr().map_err(lost)?;
         let mut lines = Self { io: BufReader::new(stream), peer };
@@ -75,6 +97,8 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
     /// Whether the server closed the connection behind it.
     pub(super) closed: bool,
+    /// Who gave it, where that was asked for.
+    pub(super) peer: Option<IpAddr>,
 }
 
 impl Answer {

@@ -8,13 +8,13 @@ mod tunnel;
 
 use crate::{
     config,
-    http1::{Ends, Request, Response, Service},
+    http1::{Ends, Receipt, Request, Response, Service},
     model::{failures::network, subnet::Subnet},
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use request::Action;
-use session::{Ask, Session};
+use session::{Answer, Ask, Session};
 use std::{
     collections::HashMap,
     fmt,
@@ -40,7 +40,7 @@ const INPUT_BYTES_MAX: usize = 2 * BODY_BYTES_MAX;
 /// ends if nobody fetches anything for `timers.write_stall_secs`.
 const OUTPUT_BYTES_MAX: usize = 256 * 1024;
 /// Sessions from one address.
-const SESSIONS_PER_ADDRESS_MAX: usize = 64;
+pub const SESSIONS_PER_ADDRESS_MAX: usize = 64;
 /// Proxies named in one request that are looked at.
 const FORWARDED_MAX: usize = 16;
 /// Of each of the two numbers of an id there are so many.
@@ -54,6 +54,9 @@ pub trait Open: Send + Sync {
     /// The loop of a new session of a client at `ends.peer` (port 0) who reached us at
     /// `ends.local`. `None` if there is no such role or no room.
     fn open(&self, server: Server, tunnel: Tunnel, ends: Ends) -> Option<Stream>;
+
+    /// `client` has [`SESSIONS_PER_ADDRESS_MAX`] sessions already and got no further one.
+    fn refused(&self, client: SocketAddr);
 }
 
 /// All sessions behind the gateway. Clones share them.
@@ -98,7 +101,7 @@ impl Gateway {
         Self(Arc::new(Inner {
             sessions: Mutex::default(),
             open: Box::new(open),
-            advertised: config.gateway.advertised.clone(),
+            advertised: advertised(config).to_owned(),
             proxies: config.net.forwarded_for_from.clone(),
             idle: Duration::from_secs(config.gateway.idle_secs),
             tasks,
@@ -140,7 +143,7 @@ impl Gateway {
                 return refused();
             }
         };
-        let gateway = match (&*self.0.advertised, ends.local.ip()) {
+        let gateway = match (&*self.0.advertised, ends.local.ip().to_canonical()) {
             ("", IpAddr::V6(ip)) => format!("[{ip}]"),
             ("", ip) => ip.to_string(),
             (advertised, _) => advertised.to_owned(),
@@ -152,7 +155,7 @@ impl Gateway {
             .header("X-MSN-Messenger", &format!("SessionID={id}; GW-IP={gateway}{end}"))
             .body(answer.output())
             .keep_alive()
-            .receipt(answer)
+            .receipt(Delivery { id, answer })
     }
 
     /// The client's address. Port 0 tells it that nobody can connect to it.
@@ -181,7 +184,7 @@ impl Inner {
         let (tunnel, mouth) = tunnel::tunnel(INPUT_BYTES_MAX, OUTPUT_BYTES_MAX);
         let session = Session::new(mouth, self.idle);
         if !self.sessions.lock().add(&id, &session, network) {
-            tracing::debug!(address = %ends.peer.ip(), "gateway session refused: too many");
+            self.open.refused(ends.peer);
             return None;
         }
         let Some(stream) = self.open.open(server, tunnel, ends) else {
@@ -237,6 +240,49 @@ impl Service for Gateway {
 
     async fn answer(&self, request: Request, body: Zeroizing<Vec<u8>>, ends: Ends) -> Response {
         self.respond(&request, &body, ends).await
+    }
+}
+
+/// The host that clients are told, as far as options say so: what leads to the notification role
+/// leads here too, unless they say otherwise.
+fn advertised(config: &config::Config) -> &str {
+    match &*config.gateway.advertised {
+        "" => config.notification.advertised.split(':').next().unwrap_or_default(),
+        own => own,
+    }
+}
+
+/// What clients will not be able to do, for the operator.
+#[must_use]
+pub fn warning(config: &config::Config, in_container: bool) -> Option<&'static str> {
+    (in_container && config.gateway.enabled && advertised(config).is_empty()).then_some(
+        "running in a container without gateway.advertised or notification.advertised: clients of \
+         the HTTP gateway will be sent to the container's own address; set \
+         MSND_NOTIFICATION_ADVERTISED to the host's name or address",
+    )
+}
+
+/// An answer on its way.
+struct Delivery {
+    id: String,
+    answer: Answer,
+}
+
+impl Receipt for Delivery {
+    fn written(&mut self) {
+        self.answer.written();
+    }
+
+    /// A request of another session comes from another client behind the same proxy.
+    fn is_proved_by(&self, next: &Request) -> bool {
+        matches!(
+            request::parse(&next.query),
+            Some(Action::Data(id) | Action::Poll(id, _)) if id == self.id
+        )
+    }
+
+    fn settled(self: Box<Self>, has_arrived: bool) {
+        self.answer.settled(has_arrived);
     }
 }
 

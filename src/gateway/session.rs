@@ -3,11 +3,10 @@
 //! requests look.
 
 use super::tunnel::{Fed, Mouth};
-use crate::http1::Receipt;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{fmt, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     select,
     sync::{Mutex as TurnMutex, Notify, OwnedMutexGuard},
@@ -75,27 +74,32 @@ struct State {
     /// Answers written so far.
     written: u64,
     /// Commands that were carried out and whose answer did not arrive.
-    lost: Option<([u8; 32], Instant)>,
+    lost: Option<(Commands, Instant)>,
 }
 
+/// By what a body is known again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Commands([u8; 32]);
+
 /// An answer that was written.
-#[derive(Debug)]
 struct Sent {
     number: u64,
     /// What it said.
     output: Bytes,
     /// Of the commands it answered.
-    digest: Option<[u8; 32]>,
+    digest: Option<Commands>,
     at: Instant,
+    /// Its connection is of no help any more.
+    is_unknown: bool,
 }
 
-/// The answer to one request. Whoever drops it without [`Receipt::written`] gives it back: the next
-/// request gets what it said.
-#[derive(Debug)]
+/// The answer to one request. Whoever drops it without [`Answer::written`] gives it back: the next
+/// request gets what it said. Behind that, without [`Answer::settled`], nobody knows whether it
+/// arrived: what it said is put back only for the very same commands.
 pub(super) struct Answer {
     session: Arc<Session>,
     output: Bytes,
-    digest: Option<[u8; 32]>,
+    digest: Option<Commands>,
     is_last: bool,
     /// Its number, once it is written.
     written: Option<u64>,
@@ -146,7 +150,7 @@ impl Session {
         // Hearing nothing means that the answer lies on a connection that is still open.
         let _ = timeout(VERDICT_WAIT, self.verdict()).await;
         let digest = match ask {
-            Ask::Data(body) if !body.is_empty() => Some(Sha256::digest(body).into()),
+            Ask::Data(body) if !body.is_empty() => Some(Commands(Sha256::digest(body).into())),
             Ask::Data(_) | Ask::Poll(_) => None,
         };
         let is_repeated = self.settle(digest);
@@ -204,7 +208,7 @@ impl Session {
 
     /// Finds out what became of the answer before this request, and whether the request repeats
     /// commands that were carried out.
-    fn settle(&self, digest: Option<[u8; 32]>) -> bool {
+    fn settle(&self, digest: Option<Commands>) -> bool {
         let mut state = self.state.lock();
         let now = Instant::now();
         let mut is_repeated = false;
@@ -240,11 +244,11 @@ impl Session {
         Some(state.sent.as_ref().map_or(idle_at, |sent| idle_at.min(sent.at + REPEAT_WINDOW)))
     }
 
-    /// Waits until it is known what became of the last answer.
+    /// Waits until it is known what became of the last answer, or that nobody will say.
     async fn verdict(&self) {
         loop {
             let verdict = self.verdict.notified();
-            if self.state.lock().sent.is_none() {
+            if self.state.lock().sent.as_ref().is_none_or(|sent| sent.is_unknown) {
                 return;
             }
             verdict.await;
@@ -275,8 +279,9 @@ impl Answer {
     }
 }
 
-impl Receipt for Answer {
-    fn written(&mut self) {
+impl Answer {
+    /// It is written, all of it.
+    pub(super) fn written(&mut self) {
         let mut state = self.session.state.lock();
         state.written += 1;
         self.written = Some(state.written);
@@ -285,14 +290,15 @@ impl Receipt for Answer {
         } else if !self.output.is_empty() || self.digest.is_some() {
             let (number, digest, at) = (state.written, self.digest, Instant::now());
             let output = std::mem::take(&mut self.output);
-            state.sent = Some(Sent { number, output, digest, at });
+            state.sent = Some(Sent { number, output, digest, at, is_unknown: false });
             self.session.rearm.notify_one();
         }
         drop(state);
         self.turn = None;
     }
 
-    fn settled(self: Box<Self>, has_arrived: bool) {
+    /// Whether it reached the client is known now.
+    pub(super) fn settled(self, has_arrived: bool) {
         let mut state = self.session.state.lock();
         let this = state.sent.take_if(|sent| Some(sent.number) == self.written);
         self.session.verdict.notify_waiters();
@@ -306,14 +312,47 @@ impl Receipt for Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
+        let mut state = self.session.state.lock();
         if self.written.is_some() {
+            // Kept for its time, for commands that are repeated.
+            if let Some(sent) = state.sent.as_mut().filter(|sent| Some(sent.number) == self.written)
+            {
+                sent.is_unknown = true;
+                self.session.verdict.notify_waiters();
+            }
             return;
         }
-        let mut state = self.session.state.lock();
         self.session.mouth.put_back(&self.output);
         if let Some(digest) = self.digest {
             state.lost = Some((digest, Instant::now()));
         }
+    }
+}
+
+// No `Debug` here shows what is sent: tickets are among it, and what people write.
+impl fmt::Debug for Commands {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Commands(..)")
+    }
+}
+
+impl fmt::Debug for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sent")
+            .field("number", &self.number)
+            .field("output_bytes", &self.output.len())
+            .field("is_unknown", &self.is_unknown)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("output_bytes", &self.output.len())
+            .field("is_last", &self.is_last)
+            .field("written", &self.written)
+            .finish_non_exhaustive()
     }
 }
 

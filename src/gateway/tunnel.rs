@@ -6,7 +6,7 @@ use crate::protocol::frame::command_bytes;
 use bytes::{Buf as _, Bytes, BytesMut};
 use parking_lot::Mutex;
 use std::{
-    io,
+    fmt, io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -44,7 +44,7 @@ struct Pipe {
     output_bytes_max: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     input: BytesMut,
     output: BytesMut,
@@ -56,6 +56,19 @@ struct State {
     is_closed: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What is in transit holds tickets and what people write.
+        f.debug_struct("State")
+            .field("input_bytes", &self.input.len())
+            .field("output_bytes", &self.output.len())
+            .field("is_parked", &self.is_parked)
+            .field("is_ended", &self.is_ended)
+            .field("is_closed", &self.is_closed)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Both ends of a stream that holds at most so many bytes in each direction. A session that sends

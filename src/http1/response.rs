@@ -1,18 +1,24 @@
 //! An answer, written in one piece. Header names keep the case in which they are given.
 
+use super::Request;
 use zeroize::Zeroizing;
 
 /// Room for the head of every answer we give, so that no copy with a ticket in it is left behind by
 /// growing.
 const HEAD_BYTES: usize = 2048;
 
-/// Somebody who must know what becomes of an answer.
+/// Somebody who must know what becomes of an answer. Dropped behind [`Receipt::written`], it is
+/// told that nobody will ever know: a connection that was reset may have brought all of it.
 pub trait Receipt: Send {
     /// The system has taken all of it. Without this call it has not.
     fn written(&mut self);
 
-    /// What is known of it later, if anything: the client has it (it has asked on, or closed the
-    /// connection in order), or has not (it closed the connection without reading all of it).
+    /// Whether `next`, the request behind it on its connection, could only come from somebody who
+    /// has the answer. A proxy sends requests of many clients over one connection.
+    fn is_proved_by(&self, next: &Request) -> bool;
+
+    /// The client has it (it has asked on, or closed the connection in order), or has not (it had
+    /// closed its end before the answer came).
     fn settled(self: Box<Self>, has_arrived: bool);
 }
 

@@ -73,18 +73,11 @@ pub async fn serve<T, S>(
                 begun = timeout(KEEP_ALIVE_WAIT, reader.begun(&mut io)) => begun,
                 () = draining.cancelled() => return,
             };
-            let Ok(begun) = begun else { return };
-            if let Some(receipt) = receipt.take() {
-                receipt.settled(match begun {
-                    Ok(()) => true,
-                    // Who left before the answer came seems to have closed in order too. But the
-                    // system knows that what we wrote found nobody, and tells who writes again.
-                    Err(ReadError::Gone) => io.write(&[]).await.is_ok(),
-                    Err(_) => false,
-                });
-            }
-            if begun.is_err() {
-                return;
+            match begun {
+                Ok(Ok(())) => {}
+                Ok(Err(ReadError::Gone)) => return settle_at_end(receipt, &mut io).await,
+                // A reset proves nothing: clients close like that with and without the answer.
+                Ok(Err(_)) | Err(_) => return,
             }
         }
         let received = select! {
@@ -99,6 +92,11 @@ pub async fn serve<T, S>(
         };
         let (mut response, keeps, with_body) = match received {
             Ok(Received { request, body, keeps }) => {
+                if let Some(receipt) = receipt.take()
+                    && receipt.is_proved_by(&request)
+                {
+                    receipt.settled(true);
+                }
                 let with_body = request.method != "HEAD";
                 let watches = service.is_for_nobody_else(&request);
                 let response = select! {
@@ -132,13 +130,26 @@ pub async fn serve<T, S>(
             break;
         }
     }
-    // Running out of time here only means that the peer keeps its end open.
-    let closed = select! {
-        closed = timeout(CLOSE_WAIT, close(&mut io)) => closed,
-        () = draining.cancelled() => return,
+    let close = async {
+        if close(&mut io).await
+            && let Some(receipt) = receipt
+        {
+            receipt.settled(true);
+        }
     };
-    if let (Some(receipt), Ok(has_arrived)) = (receipt, closed) {
-        receipt.settled(has_arrived);
+    select! {
+        // Running out of time only means that the peer keeps its end open.
+        _ = timeout(CLOSE_WAIT, close) => {}
+        () = draining.cancelled() => {}
+    }
+}
+
+/// What the peer's orderly end says of the last answer. One that had left before the answer came
+/// ended in order too. But then the system has heard that what we wrote found nobody, and tells who
+/// writes again: this end is known to come before the answer, unlike that of a mere reset.
+async fn settle_at_end<T: AsyncWrite + Unpin>(receipt: Option<Box<dyn Receipt>>, io: &mut T) {
+    if let Some(receipt) = receipt {
+        receipt.settled(io.write(&[]).await.is_ok());
     }
 }
 

@@ -14,6 +14,9 @@ const BINARY_BYTES_MAX: usize = 4096;
 /// How version 2 begins. No header of version 1 is shorter.
 const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 
+/// What whoever counts as a proxy says on a connection of its own.
+pub const OWN_CONNECTION: &[u8] = b"PROXY UNKNOWN\r\n";
+
 /// What a header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Told {

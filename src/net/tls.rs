@@ -37,6 +37,9 @@ use tokio::{
 /// For so long a look at the certificate files holds. Without handshakes there is none.
 const LOOK_INTERVAL: Duration = Duration::from_secs(10);
 
+/// What helps where a certificate is from somebody else.
+const GIVEN: &str = "get one for that name too, or set passport.login_host to a name that it has";
+
 /// An encrypted connection.
 pub type TlsStream<T> = tokio_openssl::SslStream<T>;
 
@@ -94,6 +97,10 @@ impl TlsServer {
         }
         let stamp = source.stamp();
         let read = source.read(*policy).and_then(|pairs| {
+            // Clients that trust the authority would be locked out.
+            if let (Some(folder), None) = (&self.pairs().issued_in, &pairs.issued_in) {
+                return Err(TlsError::Withdrawn(folder.clone()));
+            }
             Ok((context::build(*policy, &pairs.modern, pairs.legacy.as_ref())?, pairs))
         });
         let mut current = current.lock();
@@ -159,7 +166,39 @@ impl TlsServer {
                 for_old.origin
             ));
         }
+        warnings.extend(pairs.issued_in.as_deref().and_then(authority::warning));
         warnings
+    }
+
+    /// What clients that look for one of `names` will not take, for people, with the remedy.
+    #[must_use]
+    pub fn name_warnings(&self, names: &[String]) -> Vec<String> {
+        let pairs = self.pairs();
+        let one_for_each = pairs.all().filter_map(|pair| {
+            let missing = pair.missing(names).filter(|missing| !missing.is_empty())?.join(" and ");
+            let remedy = match (&self.0.source, &pairs.issued_in) {
+                (
+                    Source::Folder { legacy: Some(given), .. }
+                    | Source::Files { legacy: Some(given), .. },
+                    _,
+                ) if pair.is_of(given) => GIVEN.to_owned(),
+                (_, Some(_)) => {
+                    format!("`msnd cert renew --name {}`", missing.replace(" and ", " --name "))
+                }
+                (Source::Files { .. }, None) => GIVEN.to_owned(),
+                (Source::Folder { .. } | Source::Memory { .. }, None) => {
+                    "delete it to have a new one made at the next start, or make an authority with \
+                     `msnd cert init`"
+                        .into()
+                }
+            };
+            let origin = &pair.origin;
+            Some(format!(
+                "{origin}: the certificate is not for {missing}, and clients that look there will \
+                 not take it; {remedy}"
+            ))
+        });
+        one_for_each.collect()
     }
 
     fn pairs(&self) -> Arc<Pairs> {

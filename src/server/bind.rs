@@ -62,7 +62,7 @@ fn bind_with<L>(
     };
     let error = match refused.kind() {
         io::ErrorKind::AddrInUse => StartError::AddressTaken { role, address },
-        _ => StartError::Bind { role, address, source: refused },
+        _ => StartError::Bind { role, address, error: refused },
     };
     if is_default && role == Role::Http {
         tracing::warn!(

@@ -9,11 +9,17 @@ use tokio::net::TcpListener;
 pub(super) struct Bound {
     pub(super) listeners: Vec<(Role, TcpListener)>,
     pub(super) addresses: Vec<Listener>,
+    /// The addresses are a container's, at which nobody outside can reach it.
+    pub(super) in_container: bool,
 }
 
 impl Bound {
-    pub(super) fn bind(config: &Config, has_certificate: bool) -> Result<Self, StartError> {
-        let mut bound = Self { listeners: Vec::new(), addresses: Vec::new() };
+    pub(super) fn bind(
+        config: &Config,
+        has_certificate: bool,
+        in_container: bool,
+    ) -> Result<Self, StartError> {
+        let mut bound = Self { listeners: Vec::new(), addresses: Vec::new(), in_container };
         for role in [
             Role::Notification,
             Role::Switchboard,
@@ -43,11 +49,8 @@ impl Bound {
             }
             let is_shared = role == Role::Http && config.passport_is_on_web();
             let Some(listener) = bind(role, address, !is_shared)? else { continue };
-            let address = listener.local_addr().map_err(|source| StartError::Bind {
-                role,
-                address,
-                source,
-            })?;
+            let address =
+                listener.local_addr().map_err(|error| StartError::Bind { role, address, error })?;
             bound.addresses.push(Listener { role, address });
             bound.listeners.push((role, listener));
         }

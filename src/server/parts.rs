@@ -11,7 +11,7 @@ use crate::{
     hub::{Hub, SessionId, ticket::Tickets},
     metrics::Metrics,
     model::Address,
-    net::{listener::Accepted, tls::TlsServer},
+    net::{listener::Accepted, refusals::Refusals, tls::TlsServer},
     notification::{self, Deliveries, Notification, Pages, Switchboards},
     passport::Passport,
     session::{SessionLimits, run},
@@ -100,7 +100,7 @@ impl Parts {
         );
         let limits = SessionLimits::from(&**config);
         let web = Web::new(config, tickets);
-        let mut web = web.with(Handout::is_for, Arc::new(Handout::new(config)));
+        let mut web = web.with(Handout::is_for, Arc::new(Handout::new(config, bound.in_container)));
         if config.passport_is_on_web() {
             web = web.with(Passport::is_for, passport.clone());
         }
@@ -112,6 +112,7 @@ impl Parts {
                 limits,
                 admission: admission.clone(),
                 draining: draining.clone(),
+                refusals: Refusals::default(),
             };
             let gateway = Gateway::new(config, streams, tasks.clone(), draining.clone());
             web = web.with(Gateway::is_for, Arc::new(gateway));

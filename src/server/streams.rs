@@ -2,15 +2,17 @@
 
 use super::{Admission, Role};
 use crate::{
-    gateway::{Open, Server, Stream, Tunnel},
+    gateway::{Open, SESSIONS_PER_ADDRESS_MAX, Server, Stream, Tunnel},
     http1::Ends,
     hub::SessionId,
     metrics::Metrics,
+    net::refusals::Refusals,
     notification::{self, Notification},
     session::{SessionLimits, run},
     switchboard::{self, Switchboard, message::MESSAGE_BYTES_MAX},
 };
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// What it takes to run one.
@@ -22,6 +24,7 @@ pub(super) struct Streams {
     pub(super) limits: SessionLimits,
     pub(super) admission: Arc<Admission>,
     pub(super) draining: CancellationToken,
+    pub(super) refusals: Refusals,
 }
 
 impl Open for Streams {
@@ -46,6 +49,18 @@ impl Open for Streams {
                 let limits = SessionLimits { payload_bytes_max: MESSAGE_BYTES_MAX, ..self.limits };
                 Some(Box::pin(run(role, tunnel, &[], limits, draining, held)))
             }
+        }
+    }
+
+    fn refused(&self, client: SocketAddr) {
+        self.metrics.connection_refused("gateway_sessions");
+        if let Some(left_out) = self.refusals.count(Instant::now()) {
+            tracing::warn!(
+                address = %client.ip(),
+                left_out,
+                "gateway session refused: {SESSIONS_PER_ADDRESS_MAX} from this address already; if \
+                 it is an HTTP proxy that says for whom it asks, name it in net.forwarded_for_from"
+            );
         }
     }
 }

@@ -26,7 +26,8 @@ pub(super) fn file(facts: &Facts) -> String {
 /// somebody wrote for another server stays, and holds again after `undo`.
 const TEMPLATE: &str = r#"
 @echo off
-rem Points MSN Messenger on this computer at {host}; Windows 98 to 11.
+rem Points MSN Messenger on this computer, Windows 98 to 11, at
+rem   {host}
 rem   setup.bat        does it; may be run again at any time
 rem   setup.bat undo   takes it back
 if "%1"=="" goto start

@@ -44,6 +44,8 @@ pub const CERTIFIED_NAMES: usize = 9;
 /// Longest name that is put into a hosts file, bytes: the batch file must stay within the lines
 /// that Windows 98 can read.
 const NAME_BYTES_MAX: usize = 80;
+/// The same for the name of the authority; X.509 has room for no more either.
+const CA_NAME_BYTES_MAX: usize = 64;
 /// Names beside those of the services.
 const NAMES_MAX: usize = 32;
 
@@ -108,7 +110,11 @@ impl Facts {
         }
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b" -._".contains(&byte);
         let hex = |byte: u8| byte.is_ascii_hexdigit() || byte == b':';
-        if !ca.name.bytes().all(plain) || !(ca.sha1.bytes().chain(ca.sha256.bytes()).all(hex)) {
+        let is_short = ca.name.len() <= CA_NAME_BYTES_MAX;
+        if !is_short
+            || !ca.name.bytes().all(plain)
+            || !(ca.sha1.bytes().chain(ca.sha256.bytes()).all(hex))
+        {
             return Err("the certificate has a name that Windows 98 cannot show".into());
         }
         let mut all: Vec<String> = SERVICE_NAMES.map(String::from).into();
@@ -132,11 +138,7 @@ pub fn bundle(facts: &Facts) -> Vec<Item> {
     let mut items = vec![
         text(INDEX, HTML, guide::index(facts)),
         text("hosts.txt", "text/plain", hosts::block(facts)),
-        Item {
-            name: CA_CERTIFICATE,
-            content_type: "application/x-x509-ca-cert",
-            bytes: facts.ca.der.clone(),
-        },
+        certificate(&facts.ca),
         text(registry::FILE, DOWNLOAD, registry::file()),
         text(batch::FILE, DOWNLOAD, batch::file(facts)),
     ];
@@ -144,6 +146,12 @@ pub fn bundle(facts: &Facts) -> Vec<Item> {
         guide::GENERATIONS.iter().map(|windows| text(windows.file, HTML, windows.page(facts))),
     );
     items
+}
+
+/// The authority's certificate, which is the same wherever clients reach us.
+#[must_use]
+pub fn certificate(ca: &Authority) -> Item {
+    Item { name: CA_CERTIFICATE, content_type: "application/x-x509-ca-cert", bytes: ca.der.clone() }
 }
 
 /// Line ends of Windows. What is not ASCII, of which there is nothing, would become `?`.

@@ -101,6 +101,11 @@ fn applying_twice_is_applying_once_and_undo_restores() {
 
 #[test]
 fn the_batch_file_is_one_that_command_com_reads() {
+    let longest = Authority { name: "c".repeat(64), sha1: ["AB"; 20].join(":"), ..authority() };
+    let longest = Facts::new(Ipv4Addr::LOCALHOST, &"h".repeat(80), &[], longest).unwrap();
+    let long = batch::file(&longest);
+    // COMMAND.COM reads no more, and cuts off what is longer without a word.
+    assert!(long.lines().all(|line| line.len() <= 126), "{long}");
     let batch = text("setup.bat");
     assert!(batch.starts_with("@echo off\r\n"));
     let mut labels = BTreeSet::new();
@@ -210,8 +215,10 @@ fn nothing_that_could_break_out_of_a_file_gets_in() {
     for address in [Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST, Ipv4Addr::new(224, 0, 0, 1)] {
         assert!(Facts::new(address, "host", &[], authority()).is_err(), "{address}");
     }
-    let named = Authority { name: "a & del".into(), ..authority() };
-    assert!(Facts::new(address, "host", &[], named).is_err());
+    for name in ["a & del", &"c".repeat(65)] {
+        let named = Authority { name: name.into(), ..authority() };
+        assert!(Facts::new(address, "host", &[], named).is_err());
+    }
     let many = vec!["a.example.test".to_owned(); 33];
     assert!(Facts::new(address, "host", &many, authority()).is_err());
 }

@@ -142,6 +142,31 @@ fn show_knows_a_configured_certificate_too() {
 }
 
 #[test]
+fn what_went_wrong_is_said_once() {
+    let home = Home::new();
+    let missing = "--set passport.certificate_file=a.pem --set passport.key_file=a.key";
+    for command in ["cert show", "run"] {
+        let ran = home.run(&format!("{command} {missing}"));
+        assert_eq!(ran.code, 1, "{ran:?}");
+        assert!(ran.err.contains("cannot read a.pem: No such file"), "{ran:?}");
+        assert_eq!(ran.err.matches("No such file").count(), 1, "{ran:?}");
+    }
+}
+
+#[test]
+fn an_authority_for_a_whole_top_level_domain_or_an_address_range_is_not_made() {
+    let home = Home::new();
+    for (permitted, says) in
+        [("com", "top-level"), ("com.", "top-level"), ("10.0.0.1", "--address")]
+    {
+        let ran = home.run(&format!("cert init --permit {permitted}"));
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(ran.err.contains(says), "{ran:?}");
+    }
+    assert!(!folder(&home).exists());
+}
+
+#[test]
 fn client_setup_writes_what_users_need() {
     let home = Home::new();
     let ran = home.run("client-setup");

@@ -121,6 +121,23 @@ fn without_an_address_the_options_say_where() {
 }
 
 #[test]
+fn who_counts_as_a_proxy_says_so() {
+    let home = Home::new();
+    let behind = "net.proxy_protocol_from=[\"127.0.0.1\"]";
+    let options = ["dispatch.bind=notification", "passport.https_bind=127.0.0.1:0", behind];
+    let server = home.ephemeral(PEOPLE, &options);
+    let notification = format!("notification.bind={}", server.address("notification"));
+    let https = format!("passport.https_bind={}", server.address("passport-https"));
+    let sets = ["--set", options[0], "--set", &notification, "--set", &https, "--set", behind];
+    for command in [&["doctor", "--only", "1,3,4"][..], &["probe"]] {
+        let output = home.run(&[command, &sets].concat(), "");
+        assert!(output.status.success(), "{output:?}");
+    }
+    let output = home.run(&[&["probe"], &sets[..6]].concat(), "");
+    assert!(!output.status.success(), "{output:?}");
+}
+
+#[test]
 fn a_wrong_password_is_told_and_never_shown() {
     let home = Home::new();
     let server = home.ephemeral(PEOPLE, &[]);
@@ -155,6 +172,24 @@ fn a_referral_into_the_void_fails() {
 }
 
 #[test]
+fn a_gateway_that_sends_clients_elsewhere_fails() {
+    let home = Home::new();
+    for (option, says) in [
+        ("gateway.advertised=nowhere.invalid", "cannot connect to nowhere.invalid"),
+        ("notification.advertised=0.0.0.0:1864", "no address"),
+    ] {
+        let server = home.ephemeral(PEOPLE, &[option]);
+        let ran = examine(&home, &server, &["--only", "7", "--json"], "");
+        let (result, detail, remedy) = point(&ran, 7);
+        assert_eq!((ran.code, result.as_str()), (1, "fail"), "{ran:?}");
+        assert!(detail.contains(says) && remedy.contains("gateway.advertised"), "{ran:?}");
+    }
+    let server = home.ephemeral(PEOPLE, &["notification.advertised=localhost:1864"]);
+    let ran = examine(&home, &server, &["--only", "7"], "");
+    assert!(ran.out.contains("polled at localhost"), "{ran:?}");
+}
+
+#[test]
 fn a_certificate_must_be_for_today_and_for_the_nexus() {
     let home = Home::new();
     for (name, from, says) in [
@@ -174,6 +209,31 @@ fn a_certificate_must_be_for_today_and_for_the_nexus() {
     let server = home.keeping(&options.each_ref().map(String::as_str));
     let ran = examine(&home, &server, &["--only", "3", "--json"], "");
     assert_eq!((ran.code, point(&ran, 3).0.as_str()), (0, "pass"), "{ran:?}");
+}
+
+#[test]
+fn a_certificate_must_be_for_the_login_host_too() {
+    let home = Home::new();
+    let pair = certificate(&home, "nexus.passport.com", now_secs() - 86_400);
+    let options = [pair[0].as_str(), pair[1].as_str(), "passport.login_host=login.example.test"];
+    let mut server = home.keeping(&options);
+    server.await_log("the certificate is not for login.example.test");
+    let points = if cfg!(feature = "legacy-tls") { &[2, 3][..] } else { &[3] };
+    let ran = examine(&home, &server, &["--only", "2,3", "--json"], "");
+    for number in points {
+        let (result, detail, remedy) = point(&ran, *number);
+        assert_eq!(result, "fail", "{ran:?}");
+        assert!(detail.contains("sent to login.example.test"), "{ran:?}");
+        assert!(remedy.contains("msnd cert renew --name login.example.test"), "{ran:?}");
+    }
+    drop(server);
+
+    home.manage("cert init --name nowhere.invalid", "");
+    let server = home.keeping(&["passport.login_host=nowhere.invalid"]);
+    let ran = examine(&home, &server, &["--only", "3", "--json"], "");
+    let (result, detail, _) = point(&ran, 3);
+    assert_eq!((ran.code, result.as_str()), (1, "fail"), "{ran:?}");
+    assert!(detail.contains("no address is found for nowhere.invalid"), "{ran:?}");
 }
 
 #[test]
@@ -256,6 +316,21 @@ fn the_handout_names_the_advertised_address() {
     let hosts = exchange(stream, asked);
     assert!(hosts.contains("begins: MSN Messenger at chat.example.test\r\n"), "{hosts}");
     assert!(hosts.contains("\r\n192.0.2.7\tmessenger.hotmail.com\t"), "{hosts}");
+}
+
+#[test]
+fn without_authority_or_address_the_handout_says_what_is_missing() {
+    let home = Home::new();
+    let server = home.keeping(&["notification.advertised=localhost:1864"]);
+    let get = |path: &str| {
+        let stream = TcpStream::connect(server.address("http")).unwrap();
+        exchange(stream, &format!("GET /setup/{path} HTTP/1.1\r\nHost: G.MSN.COM\r\n\r\n"))
+    };
+    let page = get("");
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\n") && page.contains("msnd cert init"), "{page}");
+    home.manage("cert init", "");
+    assert!(get("hosts.txt").contains("begins: MSN Messenger at 127.0.0.1\r\n"));
+    assert!(get("setup.exe").starts_with("HTTP/1.1 404 "));
 }
 
 #[test]

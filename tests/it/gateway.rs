@@ -172,6 +172,44 @@ fn news_for_a_poll_whose_client_hung_up_waits_for_the_next() {
 }
 
 #[test]
+fn an_answer_is_told_once_when_its_connection_is_reset_behind_it() {
+    let server = alice_and_bob();
+    let mut bob = Client::present(&server, "MSNP9", "bob@example.test", "NLN");
+    let mut alice = Gated::present(&server, "alice@example.test");
+    alice.send("ADD 9 FL bob@example.test Bob 0\r\nPNG");
+    while !alice.line().starts_with("QNG ") {}
+    bob.drain();
+    for (trid, status) in [(20, "BSY"), (21, "IDL"), (22, "AWY")] {
+        bob.send(&format!("CHG {trid} {status}"));
+        bob.expect(&format!("CHG {trid} {status}"));
+        let mut other = Http::connect(server.address(Role::Http));
+        let reply = other.ask(&format!("Action=poll&SessionID={}&Lifespan=20", alice.id), "");
+        assert_eq!(commands(&reply.body), [format!("NLN {status} bob@example.test Bob 0")]);
+        other.reset();
+        alice.send("PNG");
+        assert!(alice.line().starts_with("QNG "), "{status} came twice");
+    }
+}
+
+#[test]
+fn a_proxy_s_connection_proves_nothing_to_another_session() {
+    let server = alice_and_bob();
+    let mut proxy = Http::connect(server.address(Role::Http));
+    let open = "Action=open&Server=NS";
+    let (alice, bob) = (proxy.ask(open, "").id(), proxy.ask(open, "").id());
+    // What the proxy got is lost between it and alice; bob asks through it meanwhile.
+    let version = "VER 1 MSNP9 CVR0\r\n";
+    assert_eq!(proxy.ask(&format!("SessionID={alice}"), version).body, "VER 1 MSNP9 CVR0\r\n");
+    proxy.ask(&format!("Action=poll&SessionID={bob}"), "");
+    let mut again = Http::connect(server.address(Role::Http));
+    let reply = again.ask(&format!("SessionID={alice}"), version);
+    assert_eq!(reply.body, "VER 1 MSNP9 CVR0\r\n");
+    // Carried out twice it would be out of order and end the session.
+    let reply = again.ask(&format!("SessionID={alice}"), "CVR 2 0x0409 a b c d e f g\r\n");
+    assert!(reply.body.starts_with("CVR 2 "), "{reply:?}");
+}
+
+#[test]
 fn a_second_sign_in_ends_the_session_with_a_word() {
     let server = alice_and_bob();
     let mut gated = Gated::present(&server, "alice@example.test");
@@ -262,4 +300,10 @@ fn the_gateway_can_be_off_and_names_what_it_was_told() {
     let reply = http.ask("Action=open&Server=NS", "");
     assert_eq!(reply.session()[1..], ["GW-IP=gateway.example.test"]);
     http.ask("Action=open&Server=SB", "").expect_refused();
+    let server = TestServer::start_with(|config| {
+        config.notification.advertised = "chat.example.test:1864".into();
+    });
+    let mut http = Http::connect(server.address(Role::Http));
+    let reply = http.ask("Action=open&Server=NS", "");
+    assert_eq!(reply.session()[1..], ["GW-IP=chat.example.test"]);
 }

@@ -48,6 +48,13 @@ pub(super) fn names(config: &Config) -> Vec<String> {
     own.cloned().into_iter().chain(PASSPORT_NAMES.map(String::from)).collect()
 }
 
+/// The names under which clients look for the services, so that a certificate without one of them
+/// is worth a warning.
+pub(super) fn needed(config: &Config) -> Vec<String> {
+    let own = Some(&config.passport.login_host).filter(|name| !name.is_empty());
+    own.cloned().into_iter().chain(PASSPORT_NAMES.first().map(ToString::to_string)).collect()
+}
+
 /// What clients' machines must trust where the certificates are of our own making.
 pub(super) fn to_trust(config: &Config) -> Option<String> {
     let is_given = !config.passport.certificate_file.as_os_str().is_empty();

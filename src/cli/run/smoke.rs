@@ -40,6 +40,7 @@ pub(super) async fn run(mut config: Config) -> Result<(), Failure> {
     config.passport.https_bind = defaults.passport.https_bind;
     config.passport.login_host.clear();
     config.admin = defaults.admin;
+    config.net = defaults.net;
     let options = ephemeral::build(&config, None).await?;
     let trusted = match &options.tls {
         Some(tls) => tls.certificate_pem().map_err(anyhow::Error::new)?,

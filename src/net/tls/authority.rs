@@ -1,17 +1,16 @@
 //! A certificate authority of the operator's own and the two certificates it issues for the login
 //! service: made, renewed, and put in place as a whole. Knows no option and no command.
 
+mod error;
 mod issue;
 
 use super::{
-    CA_NAME, CERTIFICATES_FOLDER, LEGACY_NAME, MODERN_NAME, PairFiles, TlsError,
-    inspect::Certificate,
+    CA_NAME, CERTIFICATES_FOLDER, LEGACY_NAME, MODERN_NAME, PairFiles, inspect::Certificate,
+    self_signed::now_secs,
 };
+pub use error::AuthorityError;
 use issue::{Digest, Issuer};
-use openssl::{
-    error::ErrorStack,
-    pkey::{PKey, Private},
-};
+use openssl::pkey::{PKey, Private};
 use std::{
     fs,
     io::{self, Write as _},
@@ -20,6 +19,10 @@ use std::{
 };
 use tempfile::TempDir;
 use zeroize::Zeroizing;
+
+/// Days before the end of an authority from which on that is worth a warning: users need time.
+const END_WARNING_DAYS: i64 = 180;
+const DAY_SECS: i64 = 86_400;
 
 /// What a certificate is good for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,80 +44,14 @@ pub enum CaKey {
     Discard,
 }
 
-/// Why there are no certificates. Names the file and the remedy.
-#[derive(Debug, thiserror::Error)]
-pub enum AuthorityError {
-    /// There is a set already.
-    #[error(
-        "{} holds certificates already; `msnd cert renew` gives them new dates. --force makes a \
-         new authority, which every user has to install anew",
-        .0.display()
-    )]
-    Exists(PathBuf),
-    /// A file must not be overwritten.
-    #[error("{} exists already; name a new file for the key", .0.display())]
-    KeyExists(PathBuf),
-    /// There is nothing to renew.
-    #[error("there are no certificates in {}; `msnd cert init` makes them", .0.display())]
-    Missing(PathBuf),
-    /// The authority's key is somewhere else.
-    #[error("the key of the authority is not in {}; name its file with --ca-key", .0.display())]
-    NoKey(PathBuf),
-    /// A key that belongs to another authority.
-    #[error("the key in {} is not that of the authority in {}", key.display(), ca.display())]
-    ForeignKey {
-        /// The key.
-        key: PathBuf,
-        /// The authority's certificate.
-        ca: PathBuf,
-    },
-    /// The file holds something else.
-    #[error("{} contains no {what} in PEM", file.display())]
-    NotPem {
-        /// The file.
-        file: PathBuf,
-        /// What was looked for.
-        what: &'static str,
-    },
-    /// The authority may not vouch for a name.
-    #[error(
-        "this authority was made for other names and cannot vouch for {0}; leave that out, or make \
-         a new one with `msnd cert init --force`, which every user has to install anew"
-    )]
-    NotPermitted(String),
-    /// A name that no certificate can hold.
-    #[error("a certificate cannot name `{0}`")]
-    Name(String),
-    /// The authority ends too soon to issue anything.
-    #[error(
-        "the authority ends within {0} days; make a new one with `msnd cert init --force`, which \
-         every user has to install anew"
-    )]
-    Ending(i64),
-    /// The disk.
-    #[error("{}: {source}; check that the folder exists and who may use it", file.display())]
-    File {
-        /// Which file or folder.
-        file: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// A certificate that cannot be read.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// OpenSSL refused something else.
-    #[error("the certificates cannot be made: {0}")]
-    OpenSsl(#[from] ErrorStack),
-}
-
 /// Makes an authority and both certificates in [`CERTIFICATES_FOLDER`] below `data`, which must
 /// exist: the modern one signed with SHA-256, the legacy one with SHA-1, which Windows 98 to XP SP2
 /// can verify. The authority may vouch for `names` and `permitted` domains, each with everything
 /// below it, and for nothing else. `replace` puts the new set in the place of an old one. All files
-/// appear at once or none does.
+/// appear at once or none does, and belong to whom `data` belongs to.
 ///
 /// # Errors
-/// [`AuthorityError`]; nothing has changed then.
+/// [`AuthorityError`]; nothing has changed then, but for [`AuthorityError::AfterExchange`].
 pub fn init(
     data: &Path,
     names: &Names,
@@ -138,13 +75,15 @@ pub fn init(
             // Not in the folder, so it comes first: no set is ever there without its key.
             let written = key_pem(&issuer.key).and_then(|pem| write_new(file, &pem, 0o600));
             if let Err(error) = written {
-                let is_there = matches!(&error, AuthorityError::File { source, .. }
-                    if source.kind() == io::ErrorKind::AlreadyExists);
+                let is_there = matches!(&error, AuthorityError::File { error, .. }
+                    if error.kind() == io::ErrorKind::AlreadyExists);
                 return Err(if is_there { AuthorityError::KeyExists(file.clone()) } else { error });
             }
-            return new.put_in_place(&folder).inspect_err(|_| {
-                // Of no use to anybody. If it cannot be removed, the error tells of worse.
-                let _ = fs::remove_file(file);
+            return new.put_in_place(&folder).inspect_err(|error| {
+                if !matches!(error, AuthorityError::AfterExchange { .. }) {
+                    // Of no use to anybody. If it cannot be removed, the error tells of worse.
+                    let _ = fs::remove_file(file);
+                }
             });
         }
     }
@@ -156,7 +95,7 @@ pub fn init(
 /// key is, if not in the folder. Returns the names.
 ///
 /// # Errors
-/// [`AuthorityError`]; nothing has changed then.
+/// [`AuthorityError`]; nothing has changed then, but for [`AuthorityError::AfterExchange`].
 pub fn renew(data: &Path, added: &Names, ca_key: Option<&Path>) -> Result<Names, AuthorityError> {
     let folder = data.join(CERTIFICATES_FOLDER);
     let PairFiles { certificate: ca_file, key: kept_key } = PairFiles::named(&folder, CA_NAME);
@@ -196,6 +135,24 @@ pub fn renew(data: &Path, added: &Names, ca_key: Option<&Path>) -> Result<Names,
     })?;
     new.put_in_place(&folder)?;
     Ok(names)
+}
+
+/// That the authority in `folder` ends, if that is near, for people, with the remedy.
+pub(super) fn warning(folder: &Path) -> Option<String> {
+    warning_at(folder, now_secs())
+}
+
+fn warning_at(folder: &Path, now_secs: i64) -> Option<String> {
+    let file = PairFiles::named(folder, CA_NAME).certificate;
+    let until_secs = Certificate::from_file(&file).ok()?.facts().ok()?.until_secs;
+    let days = (until_secs - now_secs).div_euclid(DAY_SECS);
+    (days < END_WARNING_DAYS).then(|| {
+        format!(
+            "{}: the authority ends in {days} days, and with it all it issued; make a new one with \
+             `msnd cert init --force`, which every user has to install anew",
+            file.display()
+        )
+    })
 }
 
 impl Names {
@@ -262,30 +219,80 @@ impl Draft {
 
     /// Makes the draft the set. What else lies in the folder stays there.
     fn put_in_place(self, folder: &Path) -> Result<(), AuthorityError> {
-        let old = private_folder(&self.data, ".certificates-old-").map_err(at(&self.data))?;
-        let aside = old.path().join("set");
-        let had_one = folder.exists();
-        if had_one {
-            fs::rename(folder, &aside).map_err(at(folder))?;
+        self.hand_over()?;
+        let Self { folder: draft, data } = self;
+        if !folder.exists() {
+            fs::rename(draft.path(), folder).map_err(at(folder))?;
+            return sync_folder(&data).map_err(|error| {
+                // Back into what is gone with the draft.
+                let _ = fs::rename(folder, draft.path());
+                at(&data)(error)
+            });
         }
-        if let Err(error) = fs::rename(self.folder.path(), folder) {
-            if had_one {
-                fs::rename(&aside, folder).map_err(at(folder))?;
-            }
-            return Err(at(folder)(error));
+        exchange(draft.path(), folder).map_err(at(folder))?;
+        // The draft is the old set now, and gone when dropped.
+        if let Err(error) = keep_others(draft.path(), folder).and_then(|()| sync_folder(&data)) {
+            return Err(AuthorityError::AfterExchange { kept: draft.keep(), error });
         }
-        if had_one {
-            let ours =
-                [CA_NAME, LEGACY_NAME, MODERN_NAME].map(|name| PairFiles::named(&aside, name));
-            for entry in fs::read_dir(&aside).map_err(at(&aside))?.flatten() {
-                let (name, path) = (entry.file_name(), entry.path());
-                if !ours.iter().any(|pair| pair.certificate == path || pair.key == path) {
-                    fs::rename(entry.path(), folder.join(&name)).map_err(at(&entry.path()))?;
-                }
-            }
-        }
-        sync_folder(&self.data).map_err(at(&self.data))
+        Ok(())
     }
+
+    /// Gives the files to whom the data folder belongs: somebody else, if this is root and the
+    /// server is not.
+    #[cfg(unix)]
+    fn hand_over(&self) -> Result<(), AuthorityError> {
+        use std::os::unix::fs::{MetadataExt as _, chown};
+        let draft = self.folder.path();
+        let to = fs::metadata(&self.data).map_err(at(&self.data))?;
+        if to.uid() == fs::metadata(draft).map_err(at(draft))?.uid() {
+            return Ok(());
+        }
+        let give = || {
+            for entry in fs::read_dir(draft)? {
+                chown(entry?.path(), Some(to.uid()), Some(to.gid()))?;
+            }
+            chown(draft, Some(to.uid()), Some(to.gid()))
+        };
+        give().map_err(|error| AuthorityError::Owner { folder: self.data.clone(), error })
+    }
+
+    #[cfg(not(unix))]
+    fn hand_over(&self) -> Result<(), AuthorityError> {
+        Ok(())
+    }
+}
+
+/// Moves what is no part of a set from the folder `old` to `new`.
+fn keep_others(old: &Path, new: &Path) -> io::Result<()> {
+    let ours = [CA_NAME, LEGACY_NAME, MODERN_NAME].map(|name| PairFiles::named(old, name));
+    for entry in fs::read_dir(old)? {
+        let entry = entry?;
+        let path = entry.path();
+        if !ours.iter().any(|pair| pair.certificate == path || pair.key == path) {
+            fs::rename(&path, new.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Each of the two folders gets the name of the other, at one moment where the file system can.
+fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        match renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE) {
+            // Not on this file system, or a kernel of before 2014.
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {}
+            done => return Ok(done?),
+        }
+    }
+    let aside = one.with_extension("old");
+    fs::rename(other, &aside)?;
+    if let Err(error) = fs::rename(one, other) {
+        fs::rename(&aside, other)?;
+        return Err(error);
+    }
+    fs::rename(&aside, one)
 }
 
 fn key_pem(key: &PKey<Private>) -> Result<Zeroizing<Vec<u8>>, AuthorityError> {
@@ -344,7 +351,7 @@ fn sync_folder(_folder: &Path) -> io::Result<()> {
 
 fn at(file: &Path) -> impl FnOnce(io::Error) -> AuthorityError + use<> {
     let file = file.to_owned();
-    |source| AuthorityError::File { file, source }
+    |error| AuthorityError::File { file, error }
 }
 
 #[cfg(test)]

@@ -7,23 +7,23 @@ use std::{io, path::PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file is missing or not for us to read.
-    #[error("cannot read {}: {source}; check the path and who may read it", file.display())]
+    #[error("cannot read {}: {error}; check the path and who may read it", file.display())]
     Read {
         /// Which.
         file: PathBuf,
         /// Why.
-        source: io::Error,
+        error: io::Error,
     },
     /// A file could not be made.
     #[error(
-        "cannot write {}: {source}; check that its folder exists and is writable",
+        "cannot write {}: {error}; check that its folder exists and is writable",
         file.display()
     )]
     Write {
         /// Which.
         file: PathBuf,
         /// Why.
-        source: io::Error,
+        error: io::Error,
     },
     /// No certificate in the certificate file.
     #[error(
@@ -50,14 +50,14 @@ pub enum TlsError {
     },
     /// OpenSSL refuses the certificate, as too weak for example.
     #[error(
-        "OpenSSL refuses {origin}: {source}; a certificate signed with SHA-1 or a short key needs \
+        "OpenSSL refuses {origin}: {error}; a certificate signed with SHA-1 or a short key needs \
          a lower floor than TLS 1.2"
     )]
     Refused {
         /// The file.
         origin: String,
         /// Why.
-        source: ErrorStack,
+        error: ErrorStack,
     },
     /// What the policy asks for does not work here.
     #[error(
@@ -70,6 +70,13 @@ pub enum TlsError {
         /// What OpenSSL says.
         reason: String,
     },
+    /// The set of a private CA that is in use is not there any more.
+    #[error(
+        "{} holds no certificates any more, and users trust no others; put them back, or start the \
+         server again to have it use self-signed ones",
+        .0.display()
+    )]
+    Withdrawn(PathBuf),
     /// SSL 3 knows no other keys.
     #[error(
         "{0} has no RSA key, and SSL 3 works with no other; give those clients an RSA pair of \
@@ -78,5 +85,12 @@ pub enum TlsError {
     NotRsa(String),
     /// OpenSSL failed otherwise.
     #[error("TLS cannot be set up: {0}")]
-    OpenSsl(#[from] ErrorStack),
+    OpenSsl(ErrorStack),
+}
+
+// Not `#[from]`, which would make it the source too, and people would read it twice.
+impl From<ErrorStack> for TlsError {
+    fn from(error: ErrorStack) -> Self {
+        Self::OpenSsl(error)
+    }
 }

@@ -65,7 +65,7 @@ impl Certificate {
     /// [`TlsError::Read`] and [`TlsError::NoCertificate`] name the file.
     pub fn from_file(file: &Path) -> Result<Self, TlsError> {
         let pem =
-            fs::read(file).map_err(|source| TlsError::Read { file: file.to_owned(), source })?;
+            fs::read(file).map_err(|error| TlsError::Read { file: file.to_owned(), error })?;
         Self::from_pem(&pem).map_err(|_| TlsError::NoCertificate(file.to_owned()))
     }
 

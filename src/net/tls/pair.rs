@@ -1,6 +1,6 @@
 //! A certificate with its issuers and its key, from PEM files, and what people want to know of it.
 
-use super::TlsError;
+use super::{TlsError, inspect::Certificate};
 use openssl::{
     asn1::Asn1Time,
     hash::MessageDigest,
@@ -57,9 +57,11 @@ impl PairFiles {
     }
 
     /// Whether both are there.
-    #[must_use]
-    pub fn exist(&self) -> bool {
-        self.certificate.exists() && self.key.exists()
+    ///
+    /// # Errors
+    /// [`TlsError::Read`]: nobody knows, since the system does not let us look.
+    pub fn exist(&self) -> Result<bool, TlsError> {
+        Ok(exists(&self.certificate)? && exists(&self.key)?)
     }
 
     /// What can be told of the certificate, whether it is in use or not.
@@ -108,6 +110,17 @@ impl Pair {
         &self.chain[1..]
     }
 
+    /// Whether it was read from there.
+    pub(super) fn is_of(&self, files: &PairFiles) -> bool {
+        self.origin == files.certificate.display().to_string()
+    }
+
+    /// Which of `names` clients will not find in it; `None` if it cannot be read.
+    pub(super) fn missing(&self, names: &[String]) -> Option<Vec<String>> {
+        let facts = Certificate::new(self.leaf().to_owned()).facts().ok()?;
+        Some(names.iter().filter(|name| !facts.is_for(name)).cloned().collect())
+    }
+
     pub(super) fn is_rsa(&self) -> bool {
         self.key.id() == Id::RSA
     }
@@ -143,8 +156,12 @@ impl Pair {
     }
 }
 
+fn exists(file: &Path) -> Result<bool, TlsError> {
+    file.try_exists().map_err(|error| TlsError::Read { file: file.into(), error })
+}
+
 fn read(file: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(file).map_err(|source| TlsError::Read { file: file.into(), source })
+    fs::read(file).map_err(|error| TlsError::Read { file: file.into(), error })
 }
 
 /// Writes a whole file or none, under its final name only when it is on disk.
@@ -156,7 +173,7 @@ fn write(folder: &Path, file: &Path, content: &[u8], mode: u32) -> Result<(), Tl
         temporary.persist(file)?;
         Ok(())
     };
-    attempt().map_err(|source| TlsError::Write { file: file.into(), source })
+    attempt().map_err(|error| TlsError::Write { file: file.into(), error })
 }
 
 #[cfg(unix)]

@@ -11,11 +11,11 @@ use std::{
 /// Folder in the data folder with the certificates of a private CA. Where it holds a pair named
 /// [`MODERN_NAME`] or [`LEGACY_NAME`], no self-signed one is used.
 pub const CERTIFICATES_FOLDER: &str = "certificates";
-/// The CA itself: `ca.pem`, `ca.key`. Never read by a server.
+/// The CA itself: `ca.pem`, and `ca.key`, which is never read by a server.
 pub const CA_NAME: &str = "ca";
-/// For clients that send a server name: `modern.pem`, `modern.key`.
+/// For clients that send a server name or know TLS 1.2: `modern.pem`, `modern.key`.
 pub const MODERN_NAME: &str = "modern";
-/// For clients that send none: `legacy.pem`, `legacy.key`.
+/// For all others: `legacy.pem`, `legacy.key`.
 pub const LEGACY_NAME: &str = "legacy";
 
 /// File name of the self-signed certificate for clients that send a server name.
@@ -63,6 +63,8 @@ pub enum Source {
 pub(super) struct Pairs {
     pub(super) modern: Pair,
     pub(super) legacy: Option<Pair>,
+    /// The folder with the set of a private CA, if they are from there.
+    pub(super) issued_in: Option<PathBuf>,
 }
 
 impl Pairs {
@@ -79,7 +81,7 @@ impl Source {
     /// Makes the certificates that are to be made and not there.
     pub(super) fn make_missing(&self, policy: Policy) -> Result<(), TlsError> {
         if let Self::Folder { folder, names, legacy } = self
-            && ca_issued(folder).is_none()
+            && ca_issued(folder)?.is_none()
         {
             make_missing(folder, &self_made(folder), names, KeyKind::Rsa2048)?;
             if policy.is_weak() && legacy.is_none() {
@@ -91,23 +93,26 @@ impl Source {
 
     /// Reads the certificates; files that are missing are an error.
     pub(super) fn read(&self, policy: Policy) -> Result<Pairs, TlsError> {
-        let (modern, legacy) = match self {
+        let (modern, legacy, issued_in) = match self {
             Self::Memory { names, kind } => {
                 let modern = self_signed::make(names, *kind, "the certificate in memory".into())?;
-                return Ok(Pairs { modern, legacy: None });
+                return Ok(Pairs { modern, legacy: None, issued_in: None });
             }
-            Self::Files { modern, legacy } => (modern.clone(), legacy.clone()),
+            Self::Files { modern, legacy } => (modern.clone(), legacy.clone(), None),
             Self::Folder { folder, legacy, .. } => {
-                let (modern, own) = ca_issued(folder)
-                    .unwrap_or_else(|| (self_made(folder), self_made_legacy(folder)));
+                let issued = ca_issued(folder)?;
+                let issued_in = issued.as_ref().map(|_| folder.join(CERTIFICATES_FOLDER));
+                let (modern, own) =
+                    issued.unwrap_or_else(|| (self_made(folder), self_made_legacy(folder)));
                 // A certificate signed with SHA-1 is of no use, and refused, from TLS 1.2 on.
-                (modern, legacy.clone().or(policy.is_weak().then_some(own)))
+                (modern, legacy.clone().or(policy.is_weak().then_some(own)), issued_in)
             }
         };
         let legacy = legacy.filter(|legacy| *legacy != modern);
         Ok(Pairs {
             modern: modern.read()?,
             legacy: legacy.map(|legacy| legacy.read()).transpose()?,
+            issued_in,
         })
     }
 
@@ -146,13 +151,16 @@ impl Source {
 
 /// The pairs made with a private CA, if there are any: modern and legacy, one for both if only one
 /// is there.
-fn ca_issued(folder: &Path) -> Option<(PairFiles, PairFiles)> {
+fn ca_issued(folder: &Path) -> Result<Option<(PairFiles, PairFiles)>, TlsError> {
     let folder = folder.join(CERTIFICATES_FOLDER);
-    let existing = |name| Some(PairFiles::named(&folder, name)).filter(PairFiles::exist);
-    match (existing(MODERN_NAME), existing(LEGACY_NAME)) {
+    let existing = |name| {
+        let pair = PairFiles::named(&folder, name);
+        Ok::<_, TlsError>(pair.exist()?.then_some(pair))
+    };
+    Ok(match (existing(MODERN_NAME)?, existing(LEGACY_NAME)?) {
         (Some(modern), Some(legacy)) => Some((modern, legacy)),
         (one, other) => one.or(other).map(|pair| (pair.clone(), pair)),
-    }
+    })
 }
 
 fn self_made(folder: &Path) -> PairFiles {
@@ -172,7 +180,7 @@ fn make_missing(
     names: &[String],
     kind: KeyKind,
 ) -> Result<(), TlsError> {
-    if files.exist() {
+    if files.exist()? {
         return Ok(());
     }
     let made = self_signed::make(names, kind, String::new())?;

@@ -100,6 +100,19 @@ fn connections_above_a_limit_are_counted() {
 }
 
 #[test]
+fn gateway_sessions_above_the_limit_are_counted() {
+    let (server, door) = server(|_| {});
+    let mut http = TcpStream::connect(server.address(Role::Http)).unwrap();
+    let request = "POST /gateway/gateway.dll?Action=open&Server=NS HTTP/1.1\r\n\
+                   Content-Length: 0\r\n\r\n";
+    let requests = request.repeat(65) + "GET / HTTP/1.0\r\n\r\n";
+    std::io::Write::write_all(&mut http, requests.as_bytes()).unwrap();
+    std::io::Read::read_to_end(&mut http, &mut Vec::new()).unwrap();
+    let reason = "msnd_connection_refusals_total{reason=\"gateway_sessions\"}";
+    assert_eq!(door.metric(reason), 1.0);
+}
+
+#[test]
 fn a_change_of_status_is_one_delivery_for_each_watcher() {
     let (server, door) = server(|_| {});
     let mut watchers: Vec<_> = [BOB, CAROL]

@@ -67,6 +67,12 @@ impl Http {
         self.read()
     }
 
+    /// Closes the connection as some clients do, with a reset.
+    pub(super) fn reset(self) {
+        let stream = self.0.into_inner();
+        socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+    }
+
     /// What one system call reads.
     pub(super) fn read_once(&mut self) -> String {
         let mut bytes = vec![0; 64 * 1024];

@@ -3,7 +3,7 @@
 use super::client::{Gated, Http, commands};
 use crate::support::{Client, TestServer, server::new_account};
 use msnd::{config::VerReply, server::Role};
-use std::{io, net::TcpListener, thread};
+use std::{collections::BTreeSet, io, net::TcpListener, thread};
 
 const VER: &str = "VER 1 MSNP9 MSNP8 CVR0\r\n";
 const OPEN: &str = "Action=open&Server=NS&IP=messenger.hotmail.com";
@@ -106,16 +106,18 @@ fn requests_at_the_same_time_share_the_output() {
     let server = patient_server();
     let gated = Gated::sign_in(&server, "alice@example.test");
     let address = server.address(Role::Http);
+    // Each makes a group, and the answer tells the version of the lists, which rises with each.
     let ask = |thread: usize, round: usize| {
         let (data, trid) = (format!("SessionID={}", gated.id), 100 + thread * 10 + round);
         let mut http = Http::connect(address);
-        let reply = http.ask(&data, &format!("CHG {trid} NLN\r\n"));
+        let reply = http.ask(&data, &format!("ADG {trid} group{trid} 0\r\n"));
         if reply.status() == "HTTP/1.1 400 Bad Request" {
             return (Vec::new(), None);
         }
-        (commands(&reply.body), Some(format!("CHG {trid} NLN")))
+        (commands(&reply.body), Some(trid))
     };
-    let (mut heard, mut expected) = (Vec::new(), Vec::new());
+    let (mut versions, mut heard, mut expected) =
+        (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     thread::scope(|scope| {
         let ask = &ask;
         let asked: Vec<_> = (0..4)
@@ -123,15 +125,24 @@ fn requests_at_the_same_time_share_the_output() {
                 scope.spawn(move || (0..5).map(|round| ask(thread, round)).collect::<Vec<_>>())
             })
             .collect();
-        for (lines, answer) in asked.into_iter().flat_map(|asked| asked.join().unwrap()) {
-            heard.extend(lines.into_iter().filter(|line| line.starts_with("CHG ")));
-            expected.extend(answer);
+        for replies in asked.into_iter().map(|asked| asked.join().unwrap()) {
+            let mut last = 0;
+            for (lines, answer) in replies {
+                expected.extend(answer);
+                for line in lines.iter().filter(|line| line.starts_with("ADG ")) {
+                    let mut words = line.split(' ').skip(1).map(|word| word.parse().unwrap_or(0));
+                    let (trid, version) = (words.next().unwrap(), words.next().unwrap());
+                    assert!(version > last, "out of order: {line}");
+                    last = version;
+                    assert!(heard.insert(trid) && versions.insert(version), "twice: {line}");
+                }
+            }
         }
     });
-    heard.sort();
-    expected.sort();
     assert!(!expected.is_empty());
     assert_eq!(heard, expected, "each command is answered once");
+    let (first, last) = (versions.first().unwrap(), versions.last().unwrap());
+    assert_eq!(last - first + 1, versions.len(), "each was carried out once");
 }
 
 /// 8
@@ -197,17 +208,24 @@ fn a_closed_session_says_its_last_words_then_that_it_is_closed() {
 #[test]
 fn nobody_is_connected_to_and_no_name_is_repeated() {
     let server = patient_server();
-    let trap = TcpListener::bind("127.0.0.1:0").unwrap();
-    trap.set_nonblocking(true).unwrap();
-    let trapped = trap.local_addr().unwrap();
+    // An address of this machine's that nobody else here uses, with the ports of the roles: `IP`
+    // comes without one.
+    let traps = ["127.7.7.7:1863", "127.7.7.7:1864", "127.7.7.7:1865", "127.0.0.1:0"].map(|at| {
+        let trap = TcpListener::bind(at).unwrap();
+        trap.set_nonblocking(true).unwrap();
+        trap
+    });
+    let trapped = traps[3].local_addr().unwrap().to_string();
     let mut http = http(&server);
-    for ip in ["127.0.0.1", "evil.example", &trapped.to_string()] {
+    for ip in ["127.0.0.1", "127.7.7.7", "127.7.7.7:1863", "evil.example", &trapped] {
         for role in ["NS", "SB"] {
             let reply = http.ask(&format!("Action=open&Server={role}&IP={ip}"), "");
             assert_eq!(reply.session()[1..], ["GW-IP=127.0.0.1"]);
         }
     }
-    assert_eq!(trap.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    for trap in traps {
+        assert_eq!(trap.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    }
 }
 
 /// 12

@@ -12,7 +12,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("net", &["metrics", "model"]),
     ("setup", &[]),
-    ("doctor", &["net", "setup"]),
+    ("doctor", &["model", "net", "setup"]),
     ("config", &["model"]),
     ("hub", &["metrics", "model"]),
     ("protocol", &["model"]),

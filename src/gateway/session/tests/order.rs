@@ -13,9 +13,11 @@ enum Fate {
     HangsUp,
     /// The answer cannot be written.
     Unwritten,
-    /// It is written and destroyed on its way, and the transport says so.
-    Reset,
-    /// It is written and does not arrive, and nobody says so; only commands can be in for that.
+    /// It is written, but the client had closed its end before, and the transport says so.
+    Lost,
+    /// It arrives, and then the client resets the connection.
+    ArrivesThenReset,
+    /// It is written and destroyed by a reset, or on its way; only commands can be in for that.
     Vanishes,
 }
 
@@ -32,7 +34,8 @@ fn fate() -> impl Strategy<Value = Fate> {
         4 => Just(Fate::Arrives),
         1 => Just(Fate::HangsUp),
         1 => Just(Fate::Unwritten),
-        1 => Just(Fate::Reset),
+        1 => Just(Fate::Lost),
+        1 => Just(Fate::ArrivesThenReset),
         1 => Just(Fate::Vanishes),
     ]
 }
@@ -82,14 +85,20 @@ impl Model {
         let output = String::from_utf8(answer.output().to_vec()).unwrap();
         match fate {
             Fate::Unwritten => drop(answer),
-            Fate::Reset => {
+            Fate::Lost => {
                 answer.written();
-                Box::new(answer).settled(false);
+                answer.settled(false);
             }
             Fate::Vanishes => answer.written(),
+            Fate::ArrivesThenReset => {
+                answer.written();
+                self.heard += &output;
+                self.connection = self.house.connection();
+                return true;
+            }
             Fate::Arrives | Fate::HangsUp => {
                 answer.written();
-                self.house.receipts.lock().insert(self.connection, Box::new(answer));
+                self.house.receipts.lock().insert(self.connection, answer);
                 self.heard += &output;
                 return true;
             }
@@ -134,7 +143,7 @@ impl Model {
                     // Heard in the order in which answers are written.
                     *heard.lock() += std::str::from_utf8(answer.output()).unwrap();
                     answer.written();
-                    self.house.receipts.lock().insert(connection, Box::new(answer));
+                    self.house.receipts.lock().insert(connection, answer);
                 };
                 let long = Ask::Poll(Duration::from_secs(20));
                 tokio::join!(ask(self.connection, long), ask(other, Ask::Data(body.as_bytes())));

@@ -200,6 +200,51 @@ fn nothing_is_replaced_unless_that_is_wanted() {
 }
 
 #[test]
+fn the_folder_is_never_without_a_set() {
+    let data = made();
+    let folder = data.path().join(CERTIFICATES_FOLDER);
+    fs::create_dir(data.path().join("other")).unwrap();
+    fs::write(data.path().join("other/mark"), "").unwrap();
+    exchange(&data.path().join("other"), &folder).unwrap();
+    assert_eq!(files(&folder), ["mark"]);
+    assert_eq!(files(&data.path().join("other")).len(), SET_FILES.len());
+    assert_eq!(files(data.path()), [CERTIFICATES_FOLDER, "other"]);
+    let missing = data.path().join("missing");
+    assert!(exchange(&missing, &folder).is_err());
+    assert_eq!(files(&folder), ["mark"], "a failure takes nothing away");
+}
+
+#[test]
+fn what_cannot_be_moved_is_not_lost() {
+    let data = tempfile::tempdir().unwrap();
+    // Cannot take the place of a folder that is not empty: a stand-in for any failing disk.
+    let (old, new) = (data.path().join("old"), data.path().join("new"));
+    fs::create_dir_all(old.join("mine")).unwrap();
+    fs::create_dir_all(new.join("mine/full")).unwrap();
+    assert!(keep_others(&old, &new).is_err());
+    assert!(old.join("mine").exists());
+}
+
+/// Only root can give files away.
+#[cfg(unix)]
+#[test]
+fn a_set_made_by_root_belongs_to_the_server_s_user() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let data = tempfile::tempdir().unwrap();
+    if chown(data.path(), Some(4321), Some(4322)).is_err() {
+        return;
+    }
+    init(data.path(), &names(), &[], &CaKey::InFolder, false).unwrap();
+    renew(data.path(), &Names::default(), None).unwrap();
+    let folder = data.path().join(CERTIFICATES_FOLDER);
+    let all = SET_FILES.iter().map(|file| folder.join(file)).chain([folder.clone()]);
+    for path in all {
+        let found = fs::metadata(&path).unwrap();
+        assert_eq!((found.uid(), found.gid()), (4321, 4322), "{}", path.display());
+    }
+}
+
+#[test]
 fn renewing_keeps_the_authority_and_adds_names() {
     let data = made();
     let before = SET_FILES.map(|file| bytes(&data, file));
@@ -218,6 +263,16 @@ fn renewing_keeps_the_authority_and_adds_names() {
     assert!(refused.contains("chat.example.org") && refused.contains("--force"), "{refused}");
     assert_eq!(bytes(&data, LEGACY_FILE), legacy);
     assert_eq!(files(data.path()), [CERTIFICATES_FOLDER]);
+}
+
+#[test]
+fn the_end_of_an_authority_is_told_in_time() {
+    let data = made();
+    let folder = data.path().join(CERTIFICATES_FOLDER);
+    assert_eq!(warning(&folder), None);
+    let told = warning_at(&folder, CA_UNTIL_SECS - 179 * DAY_SECS).unwrap();
+    assert!(told.contains("ends in 179 days") && told.contains("cert init --force"), "{told}");
+    assert_eq!(warning_at(data.path(), CA_UNTIL_SECS), None, "no authority, no end");
 }
 
 #[test]
