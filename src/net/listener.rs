@@ -29,9 +29,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 const EXHAUSTED_WAIT: Duration = Duration::from_millis(200);
 /// Time between TCP's own probes of a silent peer.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
-/// Bytes that the system holds for a peer without having sent them. Its buffers are much larger, and
-/// it says that there is room again only when a third of them is free: a slow peer would seem to
-/// take nothing for minutes.
+/// Bytes that the system holds for a peer without having sent them. Its buffers are much larger,
+/// and it says that there is room again only when a third of them is free: a slow peer would seem
+/// to take nothing for minutes.
 #[cfg(target_os = "linux")]
 const UNSENT_BYTES_MAX: u32 = 16 * 1024;
 /// How long a proxy may take to say whose connection it is.
