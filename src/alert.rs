@@ -6,10 +6,10 @@ use crate::{
     hub::{Hub, MailEvent, MailNews, Memo, PostedAlert},
     metrics::NewsMeters,
     model::{
-        Address, Alert, AlertId, Mailbox,
+        AccountId, Address, Alert, AlertId, Mailbox,
         mail::{MailChange, MailMoved, NewMail},
     },
-    store::{NewAlert, Store, StoreError},
+    store::{Audience, NewAlert, Posted, Store, StoreError},
 };
 use std::{
     sync::Arc,
@@ -17,6 +17,11 @@ use std::{
 };
 
 pub use crate::store::Recipients;
+
+/// Alerts that may wait until the client of somebody who is online confirms them, unless
+/// `alerts.waiting_per_account_max` is higher. Clients say something at least every minute or so,
+/// so this bounds a burst.
+pub const UNCONFIRMED_MAX: u32 = 1000;
 
 /// What operators and programs can tell people.
 #[derive(Debug, Clone)]
@@ -31,7 +36,7 @@ pub struct Alerts {
 /// An alert that will be delivered to everybody it is for, unless it expires first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accepted {
-    /// Its number.
+    /// Its number; that of the first part if it was stored in several.
     pub id: AlertId,
     /// How many accounts it is for.
     pub recipients: usize,
@@ -52,17 +57,27 @@ impl Alerts {
         Self { meters: meters.clone(), ..self }
     }
 
-    /// Keeps an alert until it is delivered and tells who is online. When this returns, it is on
-    /// disk: it reaches each recipient at an MSNP9 session, now or at a later sign-in, once. Only
-    /// if the server crashes in the middle of a delivery, it may come twice. `expiry` counts from
-    /// now and replaces the configured one; it is at most [`ALERT_EXPIRY_SECS_MAX`].
+    /// Keeps an alert until it is received, and tells who is online. When this returns, it is on
+    /// disk: it is told at each recipient's MSNP9 sessions, now and at later sign-ins, until the
+    /// client has sent something after it or it has expired. `expiry` counts from now and replaces
+    /// the configured one; it is at most [`ALERT_EXPIRY_SECS_MAX`].
+    ///
+    /// So it is told once to a client that goes on speaking. It is told again at the next sign-in
+    /// if the session ends before that, for whatever reason; if the server ends before the removal
+    /// is on disk; or if the removal fails or finds no room in its queue, both of which are logged.
+    /// It is lost only if the connection breaks while it and bytes of the client, sent before it
+    /// arrived, cross on the way: these are taken for a sign that it did. (Through the HTTP
+    /// gateway they cross whenever an alert travels in the answer to a command.)
     ///
     /// To all accounts means: all that may sign in, but for those for which as many alerts wait as
-    /// may; one account that nobody uses must not keep the rest from hearing.
+    /// may; one account that nobody uses must not keep the rest from hearing. They are stored part
+    /// by part: if this fails with [`StoreError::Unavailable`], or the server ends meanwhile, some
+    /// may have the alert.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] for an unknown account; [`StoreError::Conflict`] if as many alerts
-    /// wait for it as may, or if nobody would be left of all.
+    /// wait for it as may (more for somebody online, see [`UNCONFIRMED_MAX`]), or if nobody would
+    /// be left of all.
     pub async fn send_alert(
         &self,
         to: Recipients,
@@ -77,13 +92,10 @@ impl Alerts {
             created_at_secs,
             expires_at_secs: created_at_secs.saturating_add_unsigned(expiry_secs),
             waiting_max: self.waiting_max,
+            unconfirmed_max: self.waiting_max.max(UNCONFIRMED_MAX),
         };
-        let hub = self.hub.clone();
-        let publish = Box::new(move |posted: &crate::store::Posted| {
-            let event = PostedAlert { id: posted.id, alert, memo: Memo::default() };
-            hub.post_alert(&posted.recipients, Arc::new(event));
-        });
-        let posted = self.store.add_alert(new, publish).await?;
+        let audience = Arc::new(Online { hub: self.hub.clone(), alert });
+        let posted = self.store.add_alert(new, audience).await?;
         self.meters.alerts_accepted.inc();
         self.meters.alert_recipients.inc_by(counted(posted.recipients.len()));
         self.meters.alerts_expired.inc_by(counted(posted.expired));
@@ -142,6 +154,25 @@ impl Alerts {
 
 fn counted(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+/// Who is online, for one alert.
+#[derive(Debug)]
+struct Online {
+    hub: Hub,
+    alert: Alert,
+}
+
+impl Audience for Online {
+    fn hears(&self, account: AccountId) -> bool {
+        self.hub.hears_alerts(account)
+    }
+
+    fn publish(&self, posted: &Posted) {
+        let (id, alert) = (posted.id, self.alert.clone());
+        let event = PostedAlert { id, alert, memo: Memo::default() };
+        self.hub.post_alert(&posted.recipients, Arc::new(event));
+    }
 }
 
 /// Seconds since 1970.

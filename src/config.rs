@@ -284,7 +284,7 @@ pub struct Alerts {
     /// Seconds for which an alert waits for somebody who is not signed in, unless the sender says
     /// otherwise.
     pub expiry_secs: u64,
-    /// Alerts that may wait for one account; further ones are refused.
+    /// Alerts that may wait for one account that is not online; further ones are refused.
     pub waiting_per_account_max: u32,
 }
 
@@ -313,13 +313,16 @@ pub struct Limits {
     pub room_members_max: usize,
     /// Bytes waiting for one participant of a conversation; more end its part in it.
     pub room_queue_bytes_max: usize,
+    /// Bytes waiting for all participants of all conversations; beyond it whoever has more than a
+    /// small share waiting is out.
+    pub room_queues_bytes_max: usize,
     /// People on a forward list.
     pub forward_list_max: u32,
     /// People on an allow and a block list together.
     pub allow_block_list_max: u32,
     /// Own-name changes in a minute before error 800.
     pub renames_per_minute_max: u32,
-    /// Pages (`PGD`) of one session in a minute before error 800.
+    /// Pages (`PGD`) of one account in a minute before error 800.
     pub pages_per_minute_max: u32,
 }
 

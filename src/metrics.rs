@@ -5,9 +5,11 @@
 //! Handles for what happens often (commands, deliveries) are looked up once, when a role or the hub
 //! is made: counting then is one relaxed atomic addition.
 
+mod conversations;
 mod handles;
 mod news;
 
+use conversations::Conversations;
 pub use handles::{
     ConversationMeters, Held, HubMeters, PasswordMeters, RoleMeters, StoreMeters, TimedRead,
 };
@@ -40,6 +42,20 @@ pub const READS: [&str; 11] = [
     "takes_pages",
     "waiting_alerts",
 ];
+/// The kinds of list edits that are counted; the label `kind`.
+pub const EDITS: [&str; 11] = [
+    "add",
+    "add_group",
+    "remove",
+    "remove_group",
+    "rename",
+    "rename_contact",
+    "rename_group",
+    "set_privacy",
+    "set_prompt",
+    "set_property",
+    "touch",
+];
 
 /// Label names and values; values come from tables, never from a peer.
 type Labels<const N: usize> = [(&'static str, &'static str); N];
@@ -68,20 +84,6 @@ pub struct Metrics {
     hub: HubMeters,
     store: StoreMeters,
     passwords: PasswordMeters,
-}
-
-/// What conversations count, by name.
-#[derive(Default)]
-struct Conversations {
-    rooms: Gauge,
-    opened: Counter,
-    joined: Counter,
-    rung: Counter,
-    refusals: Counters<1>,
-    messages: Counters<1>,
-    message_bytes: Counters<1>,
-    undelivered: Counter,
-    overflows: Counter,
 }
 
 /// What is looked up at the moment of a scrape.
@@ -145,32 +147,6 @@ impl Metrics {
             errors: codes.map(error).collect(),
             ends: self.session_ends.clone(),
             write_stalls: self.write_stalls.clone(),
-        }
-    }
-
-    /// The handles of conversations: a counter for each reason of a refusal and for each type of
-    /// message, in their order.
-    #[must_use]
-    pub fn conversations(
-        &self,
-        refusals: impl Iterator<Item = &'static str>,
-        kinds: impl Iterator<Item = &'static str>,
-    ) -> ConversationMeters {
-        let all = &self.conversations;
-        let refusal = |reason| all.refusals.get_or_create_owned(&[("reason", reason)]);
-        let message = |kind| {
-            let label = [("type", kind)];
-            let (messages, bytes) = (&all.messages, &all.message_bytes);
-            (messages.get_or_create_owned(&label), bytes.get_or_create_owned(&label))
-        };
-        ConversationMeters {
-            opened: all.opened.clone(),
-            joined: all.joined.clone(),
-            rung: all.rung.clone(),
-            undelivered: all.undelivered.clone(),
-            overflows: all.overflows.clone(),
-            refusals: refusals.map(refusal).collect(),
-            messages: kinds.map(message).collect(),
         }
     }
 
@@ -324,34 +300,9 @@ impl Metrics {
             "Admin requests without the token or with a wrong one",
             self.admin_refusals.clone(),
         );
-        self.name_conversations(r);
+        self.conversations.name_all(r);
         self.news.name_all(r);
         self.name_store(r);
-    }
-
-    fn name_conversations(&self, r: &mut Registry) {
-        let all = &self.conversations;
-        r.register("msnd_rooms", "Conversations", all.rooms.clone());
-        r.register("msnd_rooms_opened", "Conversations opened", all.opened.clone());
-        r.register("msnd_calls", "Calls that reached somebody", all.rung.clone());
-        r.register("msnd_room_joins", "Calls answered", all.joined.clone());
-        r.register(
-            "msnd_conversation_refusals",
-            "Conversations, calls and answers refused, by reason",
-            all.refusals.clone(),
-        );
-        r.register("msnd_messages", "Messages, by type", all.messages.clone());
-        r.register("msnd_message_bytes", "Bytes of messages, by type", all.message_bytes.clone());
-        r.register(
-            "msnd_messages_undelivered",
-            "Messages that nobody got, or not everybody (NAK)",
-            all.undelivered.clone(),
-        );
-        r.register(
-            "msnd_conversation_overflows",
-            "Participants put out because they were too far behind",
-            all.overflows.clone(),
-        );
     }
 
     fn name_store(&self, r: &mut Registry) {
@@ -430,6 +381,27 @@ mod tests {
         assert!(metrics.render(Standing::default()).unwrap().contains(&line(1)));
         drop(held);
         assert!(metrics.render(Standing::default()).unwrap().contains(&line(0)));
+    }
+
+    #[test]
+    fn store_operations_count_where_they_belong() {
+        let metrics = Metrics::default();
+        let store = metrics.store();
+        for (count, operation) in READS.iter().enumerate() {
+            (0..=count).for_each(|_| drop(store.read(operation)));
+        }
+        for (count, kind) in EDITS.iter().enumerate() {
+            (0..=count).for_each(|_| store.edited(kind));
+        }
+        let text = metrics.render(Standing::default()).unwrap();
+        for (count, operation) in READS.iter().enumerate() {
+            let series = format!("msnd_store_read_seconds_count{{operation=\"{operation}\"}}");
+            assert!(text.contains(&format!("{series} {}\n", count + 1)), "{operation}: {text}");
+        }
+        for (count, kind) in EDITS.iter().enumerate() {
+            let series = format!("msnd_list_edits_total{{kind=\"{kind}\"}}");
+            assert!(text.contains(&format!("{series} {}\n", count + 1)), "{kind}: {text}");
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ CREATE TABLE alerts (
 
 CREATE INDEX alerts_by_expiry ON alerts (expires_at);
 
--- Who has still to receive what. A row goes when its lines have been handed to the client.
+-- Who has still to receive what. A row goes when its client has said something after it.
 CREATE TABLE alert_recipients (
     account_id INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
     alert_id   INTEGER NOT NULL REFERENCES alerts (id) ON DELETE CASCADE,

@@ -8,7 +8,7 @@ use std::{
         fd::OwnedFd,
         unix::{
             fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
-            net::{UnixListener as StdListener, UnixStream},
+            net::UnixListener as StdListener,
         },
     },
     path::{Path, PathBuf},
@@ -70,7 +70,11 @@ pub enum SocketError {
         path: PathBuf,
     },
     /// The system refuses.
-    #[error("admin: cannot listen on {} (admin.socket): {error}", path.display())]
+    #[error(
+        "admin: cannot listen on {}: {error}; make its folder writable for this user, choose another \
+         path with --set admin.socket=PATH, or set admin.socket to nothing for no socket",
+        path.display()
+    )]
     Bind {
         /// The path.
         path: PathBuf,
@@ -114,14 +118,25 @@ fn clear(path: &Path) -> Result<(), SocketError> {
         }
         Ok(_) => {}
     }
-    match UnixStream::connect(path) {
+    match connect(path) {
         // Nobody listens: its server did not live to remove it.
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             fs::remove_file(path).map_err(|error| SocketError::Bind { path: path_buf(), error })
         }
+        // Somebody listens and is too busy to accept.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Err(SocketError::Taken { path: path_buf() })
+        }
         Err(error) => Err(SocketError::Bind { path: path_buf(), error }),
-        Ok(_) => Err(SocketError::Taken { path: path_buf() }),
+        Ok(()) => Err(SocketError::Taken { path: path_buf() }),
     }
+}
+
+/// Waits for nobody: a server that accepts nothing would otherwise hold up this one's start.
+fn connect(path: &Path) -> io::Result<()> {
+    let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(&SockAddr::unix(path)?)
 }
 
 /// Nobody can connect before the permissions are right: only then does it listen.
@@ -163,6 +178,33 @@ mod tests {
         assert!(matches!(Socket::bind(&path), Err(SocketError::Taken { .. })));
         drop(socket);
         assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_accepts_nothing_is_alive_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.socket");
+        let busy = socket2::Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        busy.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+        busy.listen(0).unwrap();
+        let waiting: Vec<_> = std::iter::from_fn(|| {
+            let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+            socket.set_nonblocking(true).unwrap();
+            socket.connect(&SockAddr::unix(&path).unwrap()).is_ok().then_some(socket)
+        })
+        .collect();
+        assert!(!waiting.is_empty());
+        assert!(matches!(Socket::bind(&path), Err(SocketError::Taken { .. })));
+        assert!(path.exists());
+    }
+
+    #[tokio::test]
+    async fn where_nothing_can_be_made_the_remedy_is_named() {
+        let error = Socket::bind(Path::new("/nowhere/at/all/admin.socket")).unwrap_err();
+        assert!(matches!(error, SocketError::Bind { .. }), "{error:?}");
+        for remedy in ["--set admin.socket=PATH", "set admin.socket to nothing"] {
+            assert!(error.to_string().contains(remedy), "{error}");
+        }
     }
 
     #[tokio::test]

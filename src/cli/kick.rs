@@ -1,4 +1,4 @@
-//! `msnd kick`: ends somebody's session.
+//! `msnd kick`: ends somebody's session and conversations.
 
 use super::{
     Failure,
@@ -31,6 +31,10 @@ pub(super) struct KickArgs {
 pub(super) fn run(args: &KickArgs) -> Result<(), Failure> {
     let server = args.admin.server()?;
     let path = of_user(&args.user, "sessions");
-    block_on(server.ask(Method::DELETE, &path, None))?;
-    output::print(&format!("{} is signed out\n", args.user))
+    let answer = block_on(server.ask(Method::DELETE, &path, None))?;
+    let what = match answer["ended"].as_u64() {
+        Some(0) => "was not signed in, and is out of all conversations",
+        _ => "is signed out",
+    };
+    output::print(&format!("{} {what}\n", args.user))
 }

@@ -3,6 +3,7 @@
 mod certificate;
 mod ephemeral;
 mod files;
+mod next_steps;
 mod signals;
 mod smoke;
 
@@ -128,9 +129,10 @@ struct Started {
 async fn start(loaded: Loaded) -> Result<Started, Failure> {
     let (options, lock) = build(loaded).await?;
     let (store, tls) = (options.store.clone(), options.tls.clone());
-    let next_steps = Some(next_steps(&options.config));
-    let names = certificate::needed(&options.config);
+    let config = options.config.clone();
+    let names = certificate::needed(&config);
     let running = server::start(options).await?;
+    let next_steps = Some(next_steps::text(&config, running.listeners()));
     Ok(Started { running, store, tls, next_steps, names, _lock: lock })
 }
 
@@ -286,31 +288,6 @@ fn announce(started: &Started, args: &RunArgs) -> Result<(), Failure> {
     }
     text += started.next_steps.as_deref().unwrap_or_default();
     output::print(&text)
-}
-
-fn next_steps(config: &Config) -> String {
-    let folder = config.data.dir.display();
-    let flag = match config.data == Config::default().data {
-        true => String::new(),
-        false => format!(" --data-dir {folder}"),
-    };
-    // As typed, so that the line can be copied.
-    let program = std::env::args_os().next().unwrap_or_else(|| "msnd".into());
-    let program = Path::new(&program).display();
-    let mut text = format!(
-        "\nData is in {folder}. What next:\n  \
-         1. make an account:  {program} user add{flag} alice@example.test\n  \
-         2. point a client here: write into the hosts file of its machine, with the address of\n     \
-         this one in place of 192.0.2.1:\n       \
-         192.0.2.1  messenger.hotmail.com nexus.passport.com login.passport.com\n     \
-         (most clients look for the last two names even if one can enter a server)\n"
-    );
-    if let Some(certificates) = certificate::to_trust(config) {
-        text += &format!(
-            "  3. let the client's machine trust {certificates}, unless the client does not check\n"
-        );
-    }
-    text + "Ctrl-C ends the server.\n"
 }
 
 /// Whether this process runs in a container, as far as one can tell.

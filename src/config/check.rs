@@ -376,6 +376,7 @@ fn numbers(config: &Config, found: &mut Complaints) {
         ("limits.rooms_per_user_max", wide(limits.rooms_per_user_max), 1..=1_000_000),
         ("limits.room_members_max", wide(limits.room_members_max), 2..=1000),
         ("limits.room_queue_bytes_max", wide(limits.room_queue_bytes_max), 65_536..=268_435_456),
+        ("limits.room_queues_bytes_max", wide(limits.room_queues_bytes_max), 65_536..=1 << 40),
         ("limits.forward_list_max", limits.forward_list_max.into(), 1..=10_000),
         ("limits.allow_block_list_max", limits.allow_block_list_max.into(), 1..=10_000),
         ("limits.renames_per_minute_max", limits.renames_per_minute_max.into(), 1..=1000),

@@ -154,6 +154,7 @@ impl Default for Limits {
             rooms_per_user_max: 256,
             room_members_max: 50,
             room_queue_bytes_max: 4 * 1024 * 1024,
+            room_queues_bytes_max: 256 * 1024 * 1024,
             forward_list_max: 600,
             allow_block_list_max: 1000,
             renames_per_minute_max: 5,

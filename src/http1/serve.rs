@@ -51,7 +51,7 @@ pub trait Service: Send + Sync {
 ///
 /// `deadline` is the time for a request to arrive with its body, and again for the answer to leave;
 /// who misses it gets nothing. Between requests there are [`KEEP_ALIVE_WAIT`] besides. Dropping the
-/// future closes the connection at once.
+/// future closes the connection at once. `CONNECT` is refused, whatever the service.
 ///
 /// After `draining` nobody is waited for any more; a request that has arrived is still answered.
 pub async fn serve<T, S>(
@@ -186,6 +186,11 @@ where
     S: Service + ?Sized,
 {
     let request = reader.request(io).await?;
+    // To a client that takes us for its proxy, anything in the 200s is an open tunnel, into which
+    // it sends what is meant for another server.
+    if request.method == "CONNECT" {
+        return Err(Refused::With("501 Not Implemented"));
+    }
     let Some(body_max) = service.body_bytes_max(&request) else {
         return Ok(Received { request, body: Zeroizing::default(), keeps: false });
     };

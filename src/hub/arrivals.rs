@@ -1,7 +1,7 @@
 //! Sign-ins between reading an account and registering: what was edited and sent meanwhile.
 
-use super::{Event, Stale};
-use crate::model::{AccountId, roster::version_is_newer};
+use super::Stale;
+use crate::model::{AccountId, Mailbox, roster::version_is_newer};
 use std::collections::HashMap;
 
 /// By account. Accounts without a sign-in under way have no entry.
@@ -14,9 +14,17 @@ struct Arriving {
     count: usize,
     /// The version of the last edit of the account's lists that was published meanwhile.
     edited_at: Option<u32>,
-    /// The last alert and the last news of mail that were published meanwhile.
-    alert: Option<Event>,
-    mail: Option<Event>,
+    missed: Missed,
+}
+
+/// What was sent to an account between a sign-in's reading and its registering. What was read may
+/// have it or not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Missed {
+    /// Whether there was an alert: the store has it.
+    pub alert: bool,
+    /// What is unread, if there was news of it.
+    pub mailbox: Option<Mailbox>,
 }
 
 impl Arrivals {
@@ -42,26 +50,23 @@ impl Arrivals {
         }
     }
 
-    /// An alert was stored for the account. What was read may not have it; the last one is enough
-    /// for the session to know that it must read again.
-    pub(super) fn alert(&mut self, id: AccountId, event: &Event) {
+    /// An alert was stored for the account.
+    pub(super) fn alert(&mut self, id: AccountId) {
         if let Some(arriving) = self.0.get_mut(&id) {
-            arriving.alert = Some(event.clone());
+            arriving.missed.alert = true;
         }
     }
 
-    /// There is news of the account's mail. The last one says how much is unread.
-    pub(super) fn mail(&mut self, id: AccountId, event: &Event) {
+    /// There is news of the account's mail; so much is unread now.
+    pub(super) fn mail(&mut self, id: AccountId, mailbox: Mailbox) {
         if let Some(arriving) = self.0.get_mut(&id) {
-            arriving.mail = Some(event.clone());
+            arriving.missed.mailbox = Some(mailbox);
         }
     }
 
-    /// What a session that registers now must be told.
-    pub(super) fn news(&self, id: AccountId) -> impl Iterator<Item = Event> {
-        let arriving = self.0.get(&id);
-        let news = arriving.map(|arriving| [arriving.alert.clone(), arriving.mail.clone()]);
-        news.into_iter().flatten().flatten()
+    /// What a session that registers now must know.
+    pub(super) fn missed(&self, id: AccountId) -> Missed {
+        self.0.get(&id).map(|arriving| arriving.missed).unwrap_or_default()
     }
 
     /// Whether lists read at `version` still hold.

@@ -2,9 +2,10 @@
 //! lets in. Synchronous: the caller holds the lock.
 
 use super::{
-    Admitted, Answer, Event, NotRung, Opening, Ring, SessionId,
+    Admitted, Answer, Event, NotRung, Opening, Ring, RoomId, SessionId, Unanswered,
     cookie::Call,
     local::{Member, State},
+    stays::Stays,
 };
 use crate::model::{AccountId, Address};
 use std::sync::Arc;
@@ -40,7 +41,7 @@ impl State {
         now: Instant,
     ) -> Option<Opening> {
         let (id, server) = self.cookies.redeem_opening(presented, address, now)?;
-        let admitted = admit(self.members.get_mut(&id)?);
+        let admitted = admit(self.members.get(&id)?, &mut self.stays);
         Some(Opening { admitted, server })
     }
 
@@ -49,12 +50,29 @@ impl State {
         presented: &[u8],
         address: Option<&Address>,
         now: Instant,
-    ) -> Option<Answer> {
-        let (id, call) = self.cookies.redeem_answer(presented, address, now)?;
-        let member = self.members.get_mut(&id)?;
+    ) -> Result<Answer, Unanswered> {
+        let redeemed = self.cookies.redeem_answer(presented, address, now);
+        let (id, Call { room, caller, server }) = redeemed.ok_or(Unanswered::BadCookie)?;
+        let member = self.members.get(&id).ok_or(Unanswered::BadCookie)?;
         // The lists may have changed since the call.
-        let Call { room, caller } = call;
-        member.circle.allows(caller).then(|| Answer { admitted: admit(member), room, caller })
+        if !member.circle.allows(caller) {
+            return Err(Unanswered::NotAllowed);
+        }
+        Ok(Answer { admitted: admit(member, &mut self.stays), room, caller, server })
+    }
+
+    /// Those of `callees` who have been called into `room` and can still answer.
+    pub(super) fn still_rung(
+        &self,
+        room: RoomId,
+        callees: &[Address],
+        now: Instant,
+    ) -> Vec<Address> {
+        let is_rung = |callee: &&Address| {
+            let id = self.by_address.get(*callee);
+            id.is_some_and(|id| self.cookies.is_rung(*id, room, now))
+        };
+        callees.iter().filter(is_rung).cloned().collect()
     }
 
     pub(super) fn ring(
@@ -71,19 +89,21 @@ impl State {
         if !member.circle.allows(ring.caller.id) {
             return Err(NotRung::Refused);
         }
-        let call = Call { room: ring.room, caller: ring.caller.id };
-        self.cookies.issue_answer(&ring.cookie, &member.person, call, now);
+        let call = Call { room: ring.room, caller: ring.caller.id, server: ring.server.clone() };
+        if !self.cookies.issue_answer(&ring.cookie, &member.person, call, now) {
+            return Err(NotRung::TooMany);
+        }
         self.tell(id, Event::Ring(Arc::new(ring)));
         self.settle();
         Ok(())
     }
 }
 
-fn admit(member: &mut Member) -> Admitted {
+fn admit(member: &Member, stays: &mut Stays) -> Admitted {
     Admitted {
         person: member.person.clone(),
         dialect: member.facts.dialect,
         session: member.session,
-        over: member.over.get_or_insert_default().clone(),
+        over: stays.token(&member.person),
     }
 }

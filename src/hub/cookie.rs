@@ -20,12 +20,16 @@ use zeroize::Zeroizing;
 pub const START_COOKIE_TTL: Duration = Duration::from_secs(120);
 /// How long a cookie to answer a call can be presented; so long a call is pending.
 pub const ANSWER_COOKIE_TTL: Duration = Duration::from_secs(60);
-/// Cookies of each kind over all accounts; the oldest gives way.
+/// Cookies of each kind over all accounts. The oldest to open a conversation gives way; beyond it
+/// nobody is rung.
 pub const COOKIES_MAX: usize = 65_536;
 /// Cookies to open conversations one session may hold; the oldest gives way.
 pub const START_COOKIES_PER_ACCOUNT_MAX: usize = 32;
-/// Calls of one account that wait for an answer; the oldest gives way.
+/// Calls of one account that wait for an answer. Beyond it nobody rings there: a stranger's call
+/// must not give way to somebody who rings without end.
 pub const ANSWER_COOKIES_PER_ACCOUNT_MAX: usize = 128;
+/// Calls by one account of one other that wait for an answer, in all conversations together.
+pub const ANSWER_COOKIES_PER_PAIR_MAX: usize = 4;
 /// Longest cookie worth looking up, bytes.
 pub const COOKIE_BYTES_MAX: usize = 64;
 
@@ -48,9 +52,10 @@ pub struct Admitted {
     pub dialect: Dialect,
     /// The notification session it came from.
     pub session: SessionId,
-    /// Cancelled when the account signs in elsewhere or is no longer welcome: conversations of
-    /// that session end then. An ordinary sign-out leaves them.
-    pub over: CancellationToken,
+    /// Cancelled when the account's session is replaced, or when it is no longer welcome, with or
+    /// without a session: all its conversations end then. An ordinary sign-out leaves them. To be
+    /// held as long as the conversation lasts: the hub knows of it by that.
+    pub over: Arc<CancellationToken>,
 }
 
 /// The right to open a conversation.
@@ -71,6 +76,17 @@ pub struct Answer {
     pub room: RoomId,
     /// Who called.
     pub caller: AccountId,
+    /// The switchboard that the call named, if there are several.
+    pub server: Option<Arc<str>>,
+}
+
+/// Why a cookie lets nobody join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unanswered {
+    /// It is unknown, used, expired or of another account.
+    BadCookie,
+    /// It was good, but the callee no longer allows the caller.
+    NotAllowed,
 }
 
 /// A call, as the callee's session is told.
@@ -100,6 +116,9 @@ pub enum NotRung {
     Unreachable,
     /// Does not allow the caller.
     Refused,
+    /// As many calls as may be wait for an answer: those of this caller, of all callers, or of all
+    /// people.
+    TooMany,
 }
 
 /// All cookies.
@@ -110,10 +129,12 @@ pub(super) struct Cookies {
 }
 
 /// What an answer cookie stands for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Call {
     pub(super) room: RoomId,
     pub(super) caller: AccountId,
+    /// The switchboard it is on, if there are several.
+    pub(super) server: Option<Arc<str>>,
 }
 
 /// A new cookie: in the form of the original ones, a time and a number, but with 128 random bits
@@ -151,9 +172,31 @@ impl Cookies {
         self.openings.insert(digest(cookie.as_bytes()), entry, now);
     }
 
-    pub(super) fn issue_answer(&mut self, cookie: &str, to: &Person, call: Call, now: Instant) {
+    /// Returns whether there was room for it.
+    pub(super) fn issue_answer(
+        &mut self,
+        cookie: &str,
+        to: &Person,
+        call: Call,
+        now: Instant,
+    ) -> bool {
+        self.answers.drop_expired(now);
+        let waiting =
+            self.answers.of_account(to.id).filter(|entry| entry.value.caller == call.caller);
+        if waiting.count() >= ANSWER_COOKIES_PER_PAIR_MAX || self.answers.is_full_for(to.id) {
+            return false;
+        }
         let entry = entry(to, now + ANSWER_COOKIE_TTL, call);
         self.answers.insert(digest(cookie.as_bytes()), entry, now);
+        true
+    }
+
+    /// Whether a cookie with which `account` can come into `room` is still good.
+    pub(super) fn is_rung(&self, account: AccountId, room: RoomId, now: Instant) -> bool {
+        let mut waiting = self.answers.of_account(account);
+        waiting.any(|entry| {
+            entry.value.room == room && entry.expires.is_some_and(|expires| now <= expires)
+        })
     }
 
     pub(super) fn redeem_opening(

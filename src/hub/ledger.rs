@@ -98,6 +98,19 @@ impl<V> Ledger<V> {
         self.entries.get(digest).map(|filed| &filed.entry)
     }
 
+    /// All of an account, oldest first. Some may have expired.
+    pub(super) fn of_account(&self, account: AccountId) -> impl Iterator<Item = &Entry<V>> {
+        let serials = self.by_account.get(&account).into_iter().flatten();
+        let digests = serials.filter_map(|serial| self.by_age.get(serial));
+        digests.filter_map(|digest| self.find(digest))
+    }
+
+    /// Whether another one of this account would push one out.
+    pub(super) fn is_full_for(&self, account: AccountId) -> bool {
+        self.entries.len() >= self.entries_max
+            || self.by_account.get(&account).is_some_and(|all| all.len() >= self.per_account_max)
+    }
+
     /// Takes a secret out.
     pub(super) fn remove(&mut self, digest: &Digest) -> Option<Entry<V>> {
         let Filed { serial, entry } = self.entries.remove(digest)?;
@@ -127,7 +140,7 @@ impl<V> Ledger<V> {
 
     /// All of a kind live equally long, so the expired ones are the oldest. Each is dropped once:
     /// the cost belongs to its own insertion.
-    fn drop_expired(&mut self, now: Instant) {
+    pub(super) fn drop_expired(&mut self, now: Instant) {
         while let Some((_, oldest)) = self.by_age.first_key_value()
             && let Some(filed) = self.entries.get(oldest)
             && filed.entry.expires.is_some_and(|expires| expires < now)

@@ -7,7 +7,12 @@ pub(super) mod roll;
 
 use super::{
     Card, Counts, Entered, Event, ListEvent, Outcome, Person, SessionId, SignIn, Stale,
-    arrivals::Arrivals, cookie::Cookies, event::Memo, inbox::Sender, watch::WatchIndex,
+    arrivals::{Arrivals, Missed},
+    cookie::Cookies,
+    event::Memo,
+    inbox::Sender,
+    stays::Stays,
+    watch::WatchIndex,
 };
 use crate::{
     metrics::HubMeters,
@@ -21,7 +26,6 @@ use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
 };
-use tokio_util::sync::CancellationToken;
 
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -31,6 +35,7 @@ pub(super) struct State {
     pub(super) arrivals: Arrivals,
     watch: WatchIndex,
     pub(super) cookies: Cookies,
+    pub(super) stays: Stays,
     /// The announced shutdown, for whoever signs in after the announcement.
     shutdown_in_minutes: Option<u32>,
     /// Members whose inbox was full; removed before the current transition ends.
@@ -45,8 +50,6 @@ pub(super) struct Member {
     pub(super) person: Arc<Person>,
     /// Whether it wants conversations.
     pub(super) takes_calls: bool,
-    /// Ends its conversations; made with the first cookie that is redeemed.
-    pub(super) over: Option<CancellationToken>,
     /// `None` until the first `CHG`.
     presence: Option<Arc<Card>>,
     pub(super) circle: Circle,
@@ -84,9 +87,11 @@ impl State {
         id: AccountId,
         sign_in: SignIn,
         inbox: Sender,
-    ) -> Result<(), Stale> {
+    ) -> Result<Missed, Stale> {
         self.arrivals.check(id, sign_in.version)?;
-        self.end(id, Event::Replaced);
+        if self.members.contains_key(&id) {
+            self.end(id, Event::Replaced);
+        }
         let address = &sign_in.person.address;
         if let Some(namesake) = self.by_address.get(address).copied() {
             // An account of this handle was removed, and another one made since.
@@ -97,12 +102,10 @@ impl State {
             // A new inbox has room.
             let _ = inbox.send(Event::ShutdownNotice { minutes });
         }
-        self.arrivals.news(id).for_each(|event| drop(inbox.send(event)));
         let member = Member {
             session: sign_in.session,
             person: sign_in.person,
             takes_calls: true,
-            over: None,
             presence: None,
             circle: sign_in.circle,
             circle_version: sign_in.version,
@@ -112,7 +115,7 @@ impl State {
         };
         self.members.insert(id, member);
         self.settle();
-        Ok(())
+        Ok(self.arrivals.missed(id))
     }
 
     pub(super) fn expel(&mut self, id: AccountId) {
@@ -291,14 +294,13 @@ impl State {
         visible
     }
 
-    /// Ends a session from our side, telling it why.
-    fn end(&mut self, id: AccountId, why: Event) {
+    /// Ends an account's conversations and session from our side, telling the session why. Returns
+    /// whether there were conversations.
+    fn end(&mut self, id: AccountId, why: Event) -> bool {
         if let Some(member) = self.remove(id) {
-            if let Some(over) = &member.over {
-                over.cancel();
-            }
             member.inbox.farewell(why);
         }
+        self.stays.end(id)
     }
 
     /// Ends a session in whatever state it is: watchers lose sight, its own watching ends.

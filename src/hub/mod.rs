@@ -13,13 +13,15 @@ pub mod event;
 mod inbox;
 mod ledger;
 mod local;
+mod stays;
 pub mod ticket;
 mod watch;
 
-pub use cookie::{Admitted, Answer, NotRung, Opening, Ring, RoomId};
+pub use arrivals::Missed;
+pub use cookie::{Admitted, Answer, NotRung, Opening, Ring, RoomId, Unanswered};
 pub use event::{Card, Event, ListEvent, MailEvent, MailNews, Memo, Person, PostedAlert};
 pub use inbox::Inbox;
-pub use local::roll::{Facts, Listed};
+pub use local::roll::{Facts, Kicked, Listed};
 
 use crate::{
     metrics::HubMeters,
@@ -118,13 +120,14 @@ impl Hub {
         Arrival { hub: self.clone(), account }
     }
 
-    /// Ends the session of an account that is no longer welcome, if it has one; it is told
-    /// [`Event::Expelled`].
+    /// Ends the session of an account that is no longer welcome, if it has one, which is told
+    /// [`Event::Expelled`]; and all its conversations, with or without a session.
     pub fn expel(&self, account: AccountId) {
         self.state.lock().expel(account);
     }
 
-    /// The account is gone for good: nobody watches it any more, and its session ends.
+    /// The account is gone for good: nobody watches it any more, and its session and its
+    /// conversations end.
     pub fn forget(&self, account: AccountId) {
         self.state.lock().forget(account);
     }
@@ -148,6 +151,12 @@ impl Hub {
     #[must_use]
     pub fn online(&self) -> Vec<AccountId> {
         self.state.lock().online()
+    }
+
+    /// The accounts that are in conversations, with or without a session.
+    #[must_use]
+    pub fn conversing(&self) -> Vec<AccountId> {
+        self.state.lock().stays.accounts()
     }
 
     /// The accounts somebody online watches, online themselves or not.
@@ -176,9 +185,22 @@ impl Hub {
 
     /// Takes a cookie of `RNG` back, as [`Self::redeem_opening`] does. It is worthless too if the
     /// callee no longer allows the caller.
-    #[must_use]
-    pub fn redeem_answer(&self, presented: &[u8], address: Option<&Address>) -> Option<Answer> {
+    ///
+    /// # Errors
+    /// [`Unanswered`].
+    pub fn redeem_answer(
+        &self,
+        presented: &[u8],
+        address: Option<&Address>,
+    ) -> Result<Answer, Unanswered> {
         self.state.lock().redeem_answer(presented, address, Instant::now())
+    }
+
+    /// Those of `callees` who have been called into `room` and can still answer: whose cookie has
+    /// neither been presented nor expired nor ended with their session.
+    #[must_use]
+    pub fn still_rung(&self, room: RoomId, callees: &[Address]) -> Vec<Address> {
+        self.state.lock().still_rung(room, callees, Instant::now())
     }
 
     /// Tells the callee's session that `caller` wants it in `room`, with a fresh cookie. `server`
@@ -204,8 +226,9 @@ impl Hub {
         self.state.lock().announce(minutes)
     }
 
-    /// Ends somebody's session, which is told [`Event::Kicked`]; `None` if there is none.
-    pub fn kick(&self, address: &Address) -> Option<SessionId> {
+    /// Ends somebody's session, which is told [`Event::Kicked`], and all conversations; `None` if
+    /// there is neither.
+    pub fn kick(&self, address: &Address) -> Option<Kicked> {
         self.state.lock().kick(address)
     }
 
@@ -227,6 +250,12 @@ impl Hub {
     /// it too. Returns how many were told; whether they receive it is another matter.
     pub fn post_alert(&self, recipients: &[AccountId], alert: Arc<PostedAlert>) -> usize {
         self.state.lock().post_alert(recipients, alert)
+    }
+
+    /// Whether the account has a session that is told of alerts at once.
+    #[must_use]
+    pub fn hears_alerts(&self, account: AccountId) -> bool {
+        self.state.lock().hears_alerts(account)
     }
 
     /// Tells the owner of a mailbox, if online, what happened there. To be called in commit order.
@@ -265,8 +294,8 @@ impl Arrival {
     pub fn sign_in(&self, sign_in: SignIn) -> Result<(Member, Inbox), Stale> {
         let (sender, inbox) = inbox::inbox(self.hub.inbox_events_max);
         let (account, session) = (self.account, sign_in.session);
-        self.hub.state.lock().sign_in(account, sign_in, sender)?;
-        Ok((Member { hub: self.hub.clone(), account, session }, inbox))
+        let missed = self.hub.state.lock().sign_in(account, sign_in, sender)?;
+        Ok((Member { hub: self.hub.clone(), account, session, missed }, inbox))
     }
 }
 
@@ -283,9 +312,16 @@ pub struct Member {
     hub: Hub,
     account: AccountId,
     session: SessionId,
+    missed: Missed,
 }
 
 impl Member {
+    /// What was sent before the session was there, and is in no inbox.
+    #[must_use]
+    pub const fn missed(&self) -> Missed {
+        self.missed
+    }
+
     /// From now on the session hears of changes others make to its lists.
     pub fn listen(&self) {
         self.hub.state.lock().listen(self.account, self.session);

@@ -1,12 +1,12 @@
 //! The handles by which other modules count. Knows no metric by name.
 
-use super::{Counters, Histograms, READS};
+use super::{Counters, EDITS, Histograms, READS};
 use prometheus_client::metrics::{
     counter::Counter,
-    family::Family,
     gauge::Gauge,
     histogram::{Histogram, exponential_buckets},
 };
+use std::sync::Arc;
 use tokio::time::Instant;
 
 /// A part of a gauge: one as long as this lives.
@@ -55,6 +55,10 @@ pub struct ConversationMeters {
 pub struct StoreMeters {
     pub(super) reads: Histograms,
     pub(super) edits: Counters<1>,
+    /// The same histograms in the order of [`READS`], to be reached without a lock.
+    by_operation: Arc<[Histogram]>,
+    /// The same counters in the order of [`EDITS`].
+    by_kind: Arc<[Counter]>,
     pub(super) commits: Histogram,
     pub(super) batches: Histogram,
 }
@@ -62,7 +66,7 @@ pub struct StoreMeters {
 /// A read of the store; its time counts when this is dropped.
 #[derive(Debug)]
 pub struct TimedRead {
-    histogram: Histogram,
+    histogram: Option<Histogram>,
     since: Instant,
 }
 
@@ -138,7 +142,9 @@ impl StoreMeters {
     /// Times a read, one of [`READS`], until the guard is dropped.
     #[must_use]
     pub fn read(&self, operation: &'static str) -> TimedRead {
-        let histogram = self.reads.get_or_create_owned(&[("operation", operation)]);
+        let at = READS.iter().position(|known| *known == operation);
+        debug_assert!(at.is_some(), "{operation} is not among READS");
+        let histogram = at.and_then(|at| self.by_operation.get(at)).cloned();
         TimedRead { histogram, since: Instant::now() }
     }
 
@@ -148,21 +154,27 @@ impl StoreMeters {
         self.batches.observe(f64::from(u32::try_from(jobs).unwrap_or(u32::MAX)));
     }
 
-    /// A list edit of this kind was committed.
+    /// A list edit of this kind, one of [`EDITS`], was committed.
     pub fn edited(&self, kind: &'static str) {
-        self.edits.get_or_create(&[("kind", kind)]).inc();
+        let at = EDITS.iter().position(|known| *known == kind);
+        debug_assert!(at.is_some(), "{kind} is not among EDITS");
+        if let Some(counter) = at.and_then(|at| self.by_kind.get(at)) {
+            counter.inc();
+        }
     }
 }
 
 impl Default for StoreMeters {
     fn default() -> Self {
         let reads = Histograms::new_with_constructor(latency);
-        for operation in READS {
-            let _ = reads.get_or_create(&[("operation", operation)]);
-        }
+        let edits = Counters::default();
+        let by_operation = READS.map(|read| reads.get_or_create_owned(&[("operation", read)]));
+        let by_kind = EDITS.map(|kind| edits.get_or_create_owned(&[("kind", kind)]));
         Self {
             reads,
-            edits: Family::default(),
+            edits,
+            by_operation: by_operation.into(),
+            by_kind: by_kind.into(),
             commits: latency(),
             batches: Histogram::new(exponential_buckets(1.0, 2.0, 9)),
         }
@@ -171,7 +183,9 @@ impl Default for StoreMeters {
 
 impl Drop for TimedRead {
     fn drop(&mut self) {
-        self.histogram.observe(self.since.elapsed().as_secs_f64());
+        if let Some(histogram) = &self.histogram {
+            histogram.observe(self.since.elapsed().as_secs_f64());
+        }
     }
 }
 

@@ -29,6 +29,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 const EXHAUSTED_WAIT: Duration = Duration::from_millis(200);
 /// Time between TCP's own probes of a silent peer.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+/// Bytes that the system holds for a peer without having sent them. Its buffers are much larger, and
+/// it says that there is room again only when a third of them is free: a slow peer would seem to
+/// take nothing for minutes.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES_MAX: u32 = 16 * 1024;
 /// How long a proxy may take to say whose connection it is.
 const PROXY_HEADER_WAIT: Duration = Duration::from_secs(5);
 
@@ -307,7 +312,10 @@ fn set_up(admission: &Admission, stream: &TcpStream) -> io::Result<SocketAddr> {
     stream.set_nodelay(true)?;
     let keepalive =
         TcpKeepalive::new().with_time(admission.keepalive).with_interval(KEEPALIVE_INTERVAL);
-    SockRef::from(stream).set_tcp_keepalive(&keepalive)?;
+    let socket = SockRef::from(stream);
+    socket.set_tcp_keepalive(&keepalive)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
     stream.local_addr().map(canonical)
 }
 

@@ -1,5 +1,5 @@
-//! Alerts that have been handed over and need not be kept any longer: one task takes them out of
-//! the store, so that no session waits for the disk. Knows no session.
+//! Alerts that have been received and need not be kept any longer: one task takes them out of the
+//! store, so that no session waits for the disk. Knows no session.
 
 use crate::{
     metrics::NewsMeters,
@@ -10,8 +10,9 @@ use parking_lot::Mutex;
 use std::{
     collections::{BTreeSet, HashSet},
     sync::Arc,
+    time::Duration,
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 use tokio_util::task::TaskTracker;
 
 /// Deliveries waiting to be taken out of the store; what finds no room stays there and is
@@ -19,6 +20,8 @@ use tokio_util::task::TaskTracker;
 const DELIVERIES_WAITING_MAX: usize = 65_536;
 /// Deliveries in one job of the store's writer, which edits of clients wait for.
 const DELIVERIES_PER_JOB: usize = 256;
+/// How often at most the log says that there was no room.
+const WARN_EVERY: Duration = Duration::from_secs(60);
 
 /// An alert and who has received it.
 type Delivery = (AccountId, AlertId);
@@ -27,9 +30,11 @@ type Delivery = (AccountId, AlertId);
 #[derive(Debug)]
 pub struct Deliveries {
     queue: mpsc::Sender<Delivery>,
-    /// Handed over, but perhaps still in the store: a session that reads there must pass over them.
+    /// Received, but perhaps still in the store: a session that reads there must pass over them.
     under_way: Arc<Mutex<BTreeSet<Delivery>>>,
     meters: NewsMeters,
+    /// Those for which there was no room, and when that was logged last.
+    turned_away: Mutex<(u64, Option<Instant>)>,
 }
 
 impl Deliveries {
@@ -39,7 +44,7 @@ impl Deliveries {
         let (queue, deliveries) = mpsc::channel(DELIVERIES_WAITING_MAX);
         let under_way = Arc::<Mutex<BTreeSet<Delivery>>>::default();
         tasks.spawn(settle(store, deliveries, under_way.clone(), meters.clone()));
-        Self { queue, under_way, meters: meters.clone() }
+        Self { queue, under_way, meters: meters.clone(), turned_away: Mutex::default() }
     }
 
     /// `account` has received `alert`.
@@ -48,23 +53,30 @@ impl Deliveries {
         self.settle(account, alert);
     }
 
-    /// `alert` has expired before `account` could receive it.
-    pub(super) fn expired(&self, account: AccountId, alert: AlertId) {
-        self.meters.alerts_expired.inc();
-        self.settle(account, alert);
-    }
-
-    fn settle(&self, account: AccountId, alert: AlertId) {
+    /// `alert` need not be kept for `account`: it was received, or can never be told.
+    pub(super) fn settle(&self, account: AccountId, alert: AlertId) {
         match self.queue.try_reserve() {
             Ok(place) => {
                 // First, so that the task cannot be done with it before.
                 self.under_way.lock().insert((account, alert));
                 place.send((account, alert));
             }
-            Err(_) => {
-                self.meters.removals_failed.inc();
-                tracing::debug!(%account, %alert, "the alert will be delivered again");
-            }
+            Err(_) => self.turn_away(),
+        }
+    }
+
+    fn turn_away(&self) {
+        self.meters.removals_failed.inc();
+        let (count, warned_at) = &mut *self.turned_away.lock();
+        *count += 1;
+        let now = Instant::now();
+        if warned_at.is_none_or(|at| now >= at + WARN_EVERY) {
+            *warned_at = Some(now);
+            tracing::warn!(
+                count = std::mem::take(count),
+                "the database is too slow to forget alerts that were received: these will be told \
+                 once more"
+            );
         }
     }
 

@@ -7,6 +7,7 @@ mod edit;
 mod events;
 mod handshake;
 mod news;
+mod pages;
 mod signed_in;
 mod switchboards;
 mod urls;
@@ -15,7 +16,7 @@ use crate::{
     config::Config,
     hub::{Event, Hub, SessionId, ticket::Tickets},
     metrics::{Metrics, RoleMeters},
-    model::Address,
+    model::{Address, AlertId},
     protocol::Dialect,
     session::{
         self, Outbox, Reason, Reject, Role, Row, Stage, command::RowInfo, commands::ver::Greeting,
@@ -30,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use delivery::Deliveries;
 pub use events::nln;
+pub use pages::Pages;
 pub use switchboards::Switchboards;
 
 /// The role in metrics and in what operators are told.
@@ -56,8 +58,10 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// Where its connections count.
     pub meters: RoleMeters,
-    /// Alerts that have been handed over.
+    /// Alerts that have been received.
     pub deliveries: Deliveries,
+    /// Pages that accounts have sent lately.
+    pub pages: Pages,
     /// Accounts whose lines are logged.
     pub traced: HashSet<Address>,
 }
@@ -95,6 +99,14 @@ impl Notification {
         let state = State::Handshake(Handshake::new(Instant::now() + login));
         let (greeting, client_version) = (Greeting::default(), None);
         Self { context, session, peer, local, greeting, client_version, state }
+    }
+
+    /// The connection has been there, waiting for its first word, since this moment.
+    #[must_use]
+    pub fn since(mut self, accepted_at: Instant) -> Self {
+        let login = Duration::from_secs(self.context.config.timers.login_secs);
+        self.state = State::Handshake(Handshake::new(accepted_at + login));
+        self
     }
 
     /// Handles for [`Context::meters`].
@@ -150,6 +162,12 @@ impl Role for Notification {
     fn on_bytes(&mut self, now: Instant) {
         if let State::SignedIn(session) = &mut self.state {
             session.heard_at = now;
+        }
+    }
+
+    fn on_confirmed(&mut self, number: u64) {
+        if let State::SignedIn(session) = &mut self.state {
+            session.context.deliveries.delivered(session.account, AlertId(number));
         }
     }
 

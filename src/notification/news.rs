@@ -17,8 +17,8 @@ impl SignedIn {
     /// Everything that waited for the first `CHG`: what is unread, and alerts, oldest first.
     pub(super) async fn tell_waiting(&mut self, outbox: &mut Outbox) -> Result<(), Reject> {
         if let Some(mailbox) = self.mailbox {
-            let inbox = self.pages_or_site("INBOX", "");
-            let folders = self.pages_or_site("FOLDERS", "");
+            let inbox = self.mail_pages("INBOX", "");
+            let folders = self.mail_pages("FOLDERS", "");
             let payload = mail::initial(mailbox, &inbox, &folders);
             outbox.send(&Event::Msg { payload: &payload });
         }
@@ -38,8 +38,10 @@ impl SignedIn {
         };
         // Who has been replaced meanwhile leaves them to the new session.
         self.end_if_parted(outbox)?;
-        for id in waiting.expired {
-            self.context.deliveries.expired(self.account, id);
+        for id in waiting.illegal {
+            tracing::warn!(alert = %id, user = %self.address,
+                "a stored alert breaks the rules and is dropped");
+            self.context.deliveries.settle(self.account, id);
         }
         for (id, alert) in waiting.alerts {
             if !under_way.contains(&id) {
@@ -74,10 +76,8 @@ impl SignedIn {
             Some(memo) => memo.get_or_encode(0, encode),
             None => encode(),
         };
-        let (context, account) = (self.context.clone(), self.account);
-        // Not before it is on its way: the connection may end first.
-        let done = move || context.deliveries.delivered(account, id);
-        outbox.send_with_receipt(&Event::Not { head: &head, body: &body }, done);
+        // It stays in the store until the client says something after it.
+        outbox.send_with_receipt(&Event::Not { head: &head, body: &body }, id.0);
     }
 
     pub(super) fn tell_mail(&mut self, news: &MailNews, outbox: &mut Outbox) {
@@ -91,7 +91,7 @@ impl SignedIn {
         }
         let payload = match &news.what {
             MailEvent::New(new) => {
-                mail::new_mail(new, &self.pages_or_site("MESSAGE", new.reference()))
+                mail::new_mail(new, &self.mail_pages("MESSAGE", new.reference()))
             }
             MailEvent::Moved(moved) => mail::moved(moved),
         };

@@ -50,8 +50,6 @@ pub(super) struct SignedIn {
     pub(super) renamed_at: VecDeque<Instant>,
     /// Recent requests for a switchboard.
     pub(super) asked_for_switchboard_at: VecDeque<Instant>,
-    /// Recent pages.
-    pub(super) paged_at: VecDeque<Instant>,
     /// What is unread, if the profile said that there is a mailbox.
     pub(super) mailbox: Option<Mailbox>,
     /// Whether alerts may wait in the store; of interest until the first `CHG`.

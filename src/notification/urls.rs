@@ -28,6 +28,29 @@ impl SignedIn {
             MailPages { page: site.clone(), post: site, site_id: 0 }
         })
     }
+
+    /// [`Self::pages_or_site`] as news of mail has them: a page of ours by its path alone.
+    ///
+    /// COMPAT(Twisted, all): so the original service named pages of its own here, with only the
+    /// login service in full; and a parser that splits these fields at their colons, as Twisted's
+    /// does with a message's first header block, stumbles over a whole address.
+    pub(super) fn mail_pages(&self, service: &str, argument: &str) -> MailPages {
+        let mut pages = self.pages_or_site(service, argument);
+        if let Some(path) = path_on(&self.site(), &pages.page) {
+            pages.page = path.to_owned();
+        }
+        pages
+    }
+}
+
+/// The path of a page on the host of `site`.
+fn path_on<'p>(site: &str, page: &'p str) -> Option<&'p str> {
+    let (scheme, rest) = site.split_once("://")?;
+    let host = rest.split('/').next()?;
+    match page.strip_prefix(scheme)?.strip_prefix("://")?.strip_prefix(host)? {
+        "" => Some("/"),
+        path => path.starts_with('/').then_some(path),
+    }
 }
 
 fn find<'u>(urls: &'u Urls, name: &[u8]) -> Option<&'u UrlService> {
@@ -58,7 +81,7 @@ fn fill(template: &str, site: &str, user: &str, argument: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::fill;
+    use super::{fill, path_on};
 
     #[test]
     fn templates_are_filled_with_escaped_words() {
@@ -67,5 +90,19 @@ mod tests {
         assert_eq!(fill("/to={argument}", "x y&z"), "/to=x%20y%26z");
         assert_eq!(fill("/to={argument}", "{site}"), "/to=%7Bsite%7D");
         assert_eq!(fill("/to={argument}", ""), "/to=");
+    }
+
+    #[test]
+    fn only_a_page_of_ours_is_named_by_its_path() {
+        for (page, path) in [
+            ("http://h/inbox?u=a", Some("/inbox?u=a")),
+            ("http://h", Some("/")),
+            ("http://hotmail.example/inbox", None),
+            ("http://mail.example/http://h/inbox", None),
+        ] {
+            assert_eq!(path_on("http://h", page), path, "{page}");
+        }
+        assert_eq!(path_on("http://h:81/msn", "http://h:81/msn/inbox"), Some("/msn/inbox"));
+        assert_eq!(path_on("http://h:81/msn", "http://h/msn/inbox"), None);
     }
 }

@@ -119,11 +119,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn pages(name: &str) -> MailPages {
-        MailPages {
-            page: format!("http://www.example.org/{name}"),
-            post: "http://www.example.org/".into(),
-            site_id: 2,
-        }
+        MailPages { page: format!("/{name}"), post: "http://www.example.org/".into(), site_id: 2 }
     }
 
     #[test]
@@ -136,8 +132,8 @@ mod tests {
              \r\n\
              Inbox-Unread: 3\r\n\
              Folders-Unread: 1\r\n\
-             Inbox-URL: http://www.example.org/inbox\r\n\
-             Folders-URL: http://www.example.org/folders\r\n\
+             Inbox-URL: /inbox\r\n\
+             Folders-URL: /folders\r\n\
              Post-URL: http://www.example.org/\r\n\
              \r\n"
         );
@@ -153,7 +149,7 @@ mod tests {
              Content-Type: text/x-msmsgsemailnotification; charset=UTF-8\r\n\
              \r\n\
              From: =?utf-8?Q?Bob_=C3=A9?=\r\n\
-             Message-URL: http://www.example.org/message?id=m1\r\n\
+             Message-URL: /message?id=m1\r\n\
              Post-URL: http://www.example.org/\r\n\
              Subject: Lunch?\r\n\
              Dest-Folder: ACTIVE\r\n\

@@ -12,7 +12,7 @@ use crate::{
     metrics::Metrics,
     model::Address,
     net::{listener::Accepted, refusals::Refusals, tls::TlsServer},
-    notification::{self, Deliveries, Notification, Switchboards},
+    notification::{self, Deliveries, Notification, Pages, Switchboards},
     passport::Passport,
     session::{SessionLimits, run},
     store::{Store, password::PasswordHasher},
@@ -20,7 +20,10 @@ use crate::{
     web::Web,
 };
 use std::{collections::HashSet, sync::Arc, time::Duration};
-use tokio::{select, time::timeout};
+use tokio::{
+    select,
+    time::{Instant, timeout},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument as _;
 
@@ -78,6 +81,7 @@ impl Parts {
             closing: closing.clone(),
             config: config.clone(),
             deliveries: Deliveries::start(store.clone(), metrics.news(), tasks),
+            pages: Pages::new(config.limits.pages_per_minute_max),
             store,
             hub,
             switchboards: switchboard_at.map(|bound| Switchboards::new(config, bound)),
@@ -157,7 +161,7 @@ impl Parts {
         match role {
             Role::Notification if self.shares_port() => self.open_door(accepted, tasks, draining),
             Role::Dispatch | Role::Notification | Role::Switchboard => {
-                self.speak(role, accepted, &[], tasks, draining);
+                self.speak(role, accepted, Instant::now(), &[], tasks, draining);
             }
             Role::Admin => tracing::error!("admin connections are not served here"),
             Role::Http => {
@@ -212,11 +216,13 @@ impl Parts {
         }
     }
 
-    /// Serves a connection that speaks the line protocol and has said `received` already.
+    /// Serves a connection that speaks the line protocol, has been there since `accepted_at`, and
+    /// has said `received` already.
     pub(super) fn speak(
         &self,
         role: Role,
         accepted: Accepted,
+        accepted_at: Instant,
         received: &[u8],
         tasks: &TaskTracker,
         draining: &CancellationToken,
@@ -230,12 +236,14 @@ impl Parts {
                 tasks.spawn(run(connection, stream, received, limits, draining, held));
             }
             (Role::Switchboard, _, Some(context)) => {
-                let connection = Switchboard::new(context.clone(), session, peer);
+                let connection =
+                    Switchboard::new(context.clone(), session, peer).since(accepted_at);
                 let limits = SessionLimits { payload_bytes_max: MESSAGE_BYTES_MAX, ..limits };
                 tasks.spawn(run(connection, stream, received, limits, draining, held));
             }
             _ => {
                 let connection = Notification::new(self.notification.clone(), session, peer, local);
+                let connection = connection.since(accepted_at);
                 tasks.spawn(run(connection, stream, received, limits, draining, held));
             }
         }

@@ -1,5 +1,5 @@
-//! Ends sessions of accounts that another process (`msnd user`) has removed or disabled. One timer
-//! for the whole server, and one small query when it fires.
+//! Ends sessions and conversations of accounts that another process (`msnd user`) has removed or
+//! disabled. One timer for the whole server, and one small query when it fires.
 
 use crate::{
     hub::Hub,
@@ -43,12 +43,12 @@ pub(super) async fn watch(
 }
 
 async fn enforce(store: &dyn Store, hub: &Hub) -> Result<(), StoreError> {
-    let (online, watched) = (hub.online(), hub.watched());
-    if online.is_empty() {
+    let (online, conversing, watched) = (hub.online(), hub.conversing(), hub.watched());
+    if online.is_empty() && conversing.is_empty() {
         return Ok(());
     }
     let standings = store.standings().await?;
-    for id in online.into_iter().chain(watched) {
+    for id in online.into_iter().chain(conversing).chain(watched) {
         match standings.get(&id) {
             Some(true) => {}
             Some(false) => hub.expel(id),

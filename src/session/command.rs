@@ -178,6 +178,15 @@ pub trait Role: Send + Sized + 'static {
     /// Notes that bytes arrived.
     fn on_bytes(&mut self, now: Instant);
 
+    /// Notes that bytes arrived after the line that was sent with this receipt.
+    fn on_confirmed(&mut self, _number: u64) {}
+
+    /// Whether commands are read and carried out. While they are not, what waits is still sent and
+    /// news still come; [`Self::next_event`] must return something when they are again.
+    fn takes_commands(&self) -> bool {
+        true
+    }
+
     /// The next event; pending for ever if this role has none, `None` if the session fell behind
     /// and was dropped. Without `takes_news` only what ends the session. Cancellation safe.
     fn next_event(&mut self, takes_news: bool) -> impl Future<Output = Option<Self::Event>> + Send;

@@ -15,6 +15,9 @@ use tokio::io::AsyncWrite;
 
 /// Pieces handed to one vectored write.
 const SLICES_MAX: usize = 64;
+/// Lines with a receipt that the peer has not confirmed yet. Of more, the oldest are never
+/// confirmed; 16 bytes each.
+const UNCONFIRMED_MAX: usize = 1024;
 
 /// The send queue of one connection. Bounded by whoever fills it: above its limit a peer's further
 /// commands stay unread and news for it stay in its inbox.
@@ -25,6 +28,8 @@ pub struct Outbox {
     bytes_max: usize,
     /// Bytes that the transport has taken so far.
     bytes_written: u64,
+    /// Of these, the bytes that it has passed on.
+    bytes_flushed: u64,
     receipts: VecDeque<Receipt>,
     /// A part of the first chunk is handed over.
     is_front_begun: bool,
@@ -34,11 +39,11 @@ pub struct Outbox {
     trace: Option<Trace>,
 }
 
-/// What is to be done once a line has been handed to the transport.
+/// A line of which it matters whether the peer has received it.
 struct Receipt {
     /// The last byte of the line, counted from the connection's first.
     end: u64,
-    done: Box<dyn FnOnce() + Send>,
+    number: u64,
 }
 
 /// Shows sizes only: lines may hold secrets.
@@ -58,6 +63,7 @@ impl Outbox {
             bytes: 0,
             bytes_max,
             bytes_written: 0,
+            bytes_flushed: 0,
             receipts: VecDeque::new(),
             is_front_begun: false,
             needs_flush: false,
@@ -99,12 +105,28 @@ impl Outbox {
         }
     }
 
-    /// Appends one line; `done` is called when the transport has taken all of it, and never if the
-    /// connection ends before. It must not block.
-    pub fn send_with_receipt(&mut self, event: &Event<'_>, done: impl FnOnce() + Send + 'static) {
+    /// Appends one line. [`super::Role::on_confirmed`] is called with `number` once the peer has
+    /// sent something after it; of very many such lines, not for the oldest.
+    pub fn send_with_receipt(&mut self, event: &Event<'_>, number: u64) {
         self.send(event);
+        if self.receipts.len() == UNCONFIRMED_MAX {
+            self.receipts.pop_front();
+        }
         let end = self.bytes_written + self.bytes as u64;
-        self.receipts.push_back(Receipt { end, done: Box::new(done) });
+        self.receipts.push_back(Receipt { end, number });
+    }
+
+    /// To be called when bytes have come from the peer, until there is none: the next line with a
+    /// receipt that was wholly written before. That the transport took it says little, for it also
+    /// takes what is for a peer that is gone; and bytes that were on their way already when the
+    /// line was written say no more.
+    pub(crate) fn next_confirmed(&mut self) -> Option<u64> {
+        let flushed = self.bytes_flushed;
+        let receipt = self.receipts.pop_front_if(|receipt| receipt.end <= flushed);
+        if self.receipts.is_empty() {
+            self.receipts = VecDeque::new();
+        }
+        receipt.map(|receipt| receipt.number)
     }
 
     /// Appends lines that others are sent too; the bytes are shared, not copied.
@@ -176,13 +198,13 @@ impl Outbox {
         // TLS and the like hold bytes back until they are flushed.
         ready!(Pin::new(io).poll_flush(cx))?;
         self.needs_flush = false;
+        self.bytes_flushed = self.bytes_written;
         Poll::Ready(Ok(()))
     }
 
     fn advance(&mut self, mut written: usize) {
         self.bytes = self.bytes.saturating_sub(written);
         self.bytes_written += written as u64;
-        self.give_receipts();
         while let Some(chunk) = self.chunks.front_mut() {
             if written < chunk.len() {
                 chunk.advance(written);
@@ -194,16 +216,6 @@ impl Outbox {
             self.is_front_begun = false;
         }
         self.chunks = VecDeque::new();
-    }
-
-    fn give_receipts(&mut self) {
-        let written = self.bytes_written;
-        while let Some(receipt) = self.receipts.pop_front_if(|receipt| receipt.end <= written) {
-            (receipt.done)();
-        }
-        if self.receipts.is_empty() {
-            self.receipts = VecDeque::new();
-        }
     }
 
     fn seal_tail(&mut self) {
@@ -251,31 +263,42 @@ mod tests {
         assert!(outbox.is_empty());
     }
 
-    #[test]
-    fn a_receipt_is_given_for_what_the_transport_has_taken_and_for_nothing_else() {
-        let given = std::sync::Arc::new(parking_lot::Mutex::new(Vec::new()));
+    fn confirmed(outbox: &mut Outbox) -> Vec<u64> {
+        std::iter::from_fn(|| outbox.next_confirmed()).collect()
+    }
+
+    #[tokio::test]
+    async fn what_was_written_before_the_peer_spoke_is_confirmed_and_nothing_else() {
         let mut outbox = Outbox::new(1000);
-        let send = |outbox: &mut Outbox, number: u32| {
-            let given = given.clone();
-            outbox.send_with_receipt(&Event::Out, move || given.lock().push(number));
+        let send = |outbox: &mut Outbox, number| {
+            outbox.send_with_receipt(&Event::Out, number);
             outbox.seal_tail();
         };
         (1..=3).for_each(|number| send(&mut outbox, number));
         outbox.share(Bytes::from_static(b"FLN a@b.c\r\n"));
-        outbox.advance(4);
-        assert_eq!(*given.lock(), [0; 0]);
-        outbox.advance(5);
-        assert_eq!(*given.lock(), [1]);
+        assert_eq!(confirmed(&mut outbox), [0; 0], "still here");
+        outbox.advance(6);
         // The second line has been begun and stays, the third is dropped with its receipt.
         outbox.make_room();
-        outbox.advance(1);
-        assert!(outbox.is_empty());
+        poll_fn(|cx| outbox.poll_write(&mut Vec::new(), cx, || ())).await.unwrap();
         send(&mut outbox, 4);
-        outbox.advance(5);
-        assert_eq!(*given.lock(), [1, 2, 4]);
-        send(&mut outbox, 5);
-        drop(outbox);
-        assert_eq!(*given.lock(), [1, 2, 4], "nobody took the last one");
+        assert_eq!(confirmed(&mut outbox), [1, 2]);
+        assert_eq!(confirmed(&mut outbox), [0; 0], "each once");
+        poll_fn(|cx| outbox.poll_write(&mut Vec::new(), cx, || ())).await.unwrap();
+        assert_eq!(confirmed(&mut outbox), [4]);
+        assert_eq!(outbox.receipts.capacity(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_never_speaks_costs_a_bounded_memory() {
+        let mut outbox = Outbox::new(1000);
+        let count = UNCONFIRMED_MAX as u64 + 5;
+        for number in 0..count {
+            outbox.send_with_receipt(&Event::Out, number);
+            poll_fn(|cx| outbox.poll_write(&mut Vec::new(), cx, || ())).await.unwrap();
+        }
+        assert!(outbox.receipts.capacity() <= UNCONFIRMED_MAX);
+        assert_eq!(confirmed(&mut outbox), (5..count).collect::<Vec<_>>());
     }
 
     /// Takes everything at once and keeps it until the second flush.
@@ -306,13 +329,15 @@ mod tests {
     #[tokio::test]
     async fn a_flush_that_must_wait_is_not_forgotten() {
         let mut outbox = Outbox::new(1000);
-        outbox.send(&Event::Out);
+        outbox.send_with_receipt(&Event::Out, 1);
         let mut io = Reluctant::default();
-        let mut attempt = async || {
+        let mut attempt = async |outbox: &mut Outbox| {
             poll_fn(|cx| Poll::Ready(outbox.poll_write(&mut io, cx, || ()).is_ready())).await
         };
-        assert!(!attempt().await);
-        assert!(attempt().await);
+        assert!(!attempt(&mut outbox).await);
+        assert_eq!(outbox.next_confirmed(), None, "the peer cannot have it yet");
+        assert!(attempt(&mut outbox).await);
+        assert_eq!(outbox.next_confirmed(), Some(1));
         assert!(outbox.is_empty());
         assert_eq!(io.flushes, 2);
     }

@@ -85,6 +85,8 @@ pub enum Reason {
     BadCookie,
     #[error("too many wrong cookies from this address")]
     TooManyCookies,
+    #[error("the caller is no longer allowed")]
+    CallerRefused,
     #[error("cookie of another conversation")]
     OtherRoom,
     #[error("in the conversation already")]
@@ -139,6 +141,7 @@ impl Reason {
             Self::NoReferral => "no_referral",
             Self::BadCookie => "bad_cookie",
             Self::TooManyCookies => "too_many_cookies",
+            Self::CallerRefused => "caller_refused",
             Self::OtherRoom => "other_room",
             Self::AlreadyInRoom => "already_in_room",
             Self::NoRoom => "no_room",

@@ -106,6 +106,16 @@ struct Connection<R: 'static, T> {
     limits: SessionLimits,
 }
 
+/// What is wanted of the transport beside what it takes.
+#[derive(Clone, Copy)]
+enum Reading {
+    Bytes,
+    /// Nothing before there is room in the outbox again.
+    OnceDrained,
+    /// Nothing; the role does not take commands.
+    Nothing,
+}
+
 /// What ended the wait for the transport.
 enum Wake {
     Received,
@@ -136,7 +146,11 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
             // Who takes nothing is given nothing more: its commands stay unread, its news in the
             // inbox. Commands that were left aside come before new ones, and need no new bytes.
             let takes_more = !self.outbox.is_behind();
-            let can_read = takes_more && !has_more_frames;
+            let reading = match self.role.takes_commands() {
+                true if takes_more && !has_more_frames => Reading::Bytes,
+                false if takes_more => Reading::Nothing,
+                _ => Reading::OnceDrained,
+            };
             let Self { role, io, decoder, outbox, waiting_since, .. } = self;
             let outcome = select! {
                 () = &mut drained => return self.shut_down(),
@@ -144,10 +158,13 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
                     Some(event) => self.handle_events(event),
                     None => Err(Reason::InboxOverflow),
                 },
-                wake = poll_fn(|cx| exchange(io, decoder, outbox, waiting_since, can_read, cx)) => {
+                wake = poll_fn(|cx| exchange(io, decoder, outbox, waiting_since, reading, cx)) => {
                     match wake {
                         Wake::Received => {
                             self.role.on_bytes(Instant::now());
+                            while let Some(number) = self.outbox.next_confirmed() {
+                                self.role.on_confirmed(number);
+                            }
                             // What happened before a command came is told before its reply.
                             self.handle_ready_events()
                         }
@@ -164,10 +181,10 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         }
     }
 
-    /// Carries out all complete commands, in order, as long as the peer takes the replies. Returns
-    /// whether some may be left.
+    /// Carries out all complete commands, in order, as long as the peer takes the replies and the
+    /// role the commands. Returns whether some may be left.
     async fn handle_frames(&mut self) -> Result<bool, Reason> {
-        while !self.outbox.is_behind() {
+        while !self.outbox.is_behind() && self.role.takes_commands() {
             let Self { role, decoder, admitted, .. } = self;
             let payload_bytes_max = self.limits.payload_bytes_max;
             let frame = decoder.next(|line| {
@@ -348,14 +365,16 @@ fn exchange<T: AsyncRead + AsyncWrite + Unpin>(
     decoder: &mut Decoder,
     outbox: &mut Outbox,
     waiting_since: &mut Option<Instant>,
-    can_read: bool,
+    reading: Reading,
     cx: &mut Context<'_>,
 ) -> Poll<Wake> {
     if let Poll::Ready(Err(error)) = write_out(io, outbox, waiting_since, cx) {
         return Poll::Ready(Wake::Failed(error.kind()));
     }
-    if !can_read {
-        return if outbox.is_behind() { Poll::Pending } else { Poll::Ready(Wake::Drained) };
+    match reading {
+        Reading::Bytes => {}
+        Reading::OnceDrained if !outbox.is_behind() => return Poll::Ready(Wake::Drained),
+        Reading::OnceDrained | Reading::Nothing => return Poll::Pending,
     }
     SCRATCH.with_borrow_mut(|scratch| {
         let mut buffer = ReadBuf::new(scratch);

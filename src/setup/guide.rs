@@ -1,7 +1,7 @@
 //! One page for each generation of Windows, and the index before them: HTML 3.2 for Internet
 //! Explorer 5, plain enough to be printed.
 
-use super::{CA_CERTIFICATE, Facts, SERVICE_NAMES, batch, registry};
+use super::{CA_CERTIFICATE, Facts, INDEX, SERVICE_NAMES, batch, registry};
 
 /// A generation of Windows: what is the same for all of its versions.
 pub(super) struct Windows {
@@ -167,6 +167,22 @@ pub(super) fn index(facts: &Facts) -> String {
         registry = registry::FILE,
     );
     text += &format!(
+        "<H2>Other ways to this server</H2>\n\
+         <P><B>A Messenger that was patched for this server</B> has its name in place of \
+         messenger.hotmail.com and signs in without lines in the hosts file. It needs \
+         {CA_CERTIFICATE}, unless the operator says otherwise, and {registry}: follow <I>By hand</I> on \
+         the page about your Windows, without the first step. With the lines it has tabs and links \
+         too.</P>\n\
+         <P><B>aMSN, gaim and other programs</B> look for the same names and need the same lines; \
+         the server to enter, if they have a field for it, is messenger.hotmail.com with port 1863. \
+         Those that check certificates have a list of their own to which {CA_CERTIFICATE} must be \
+         added.</P>\n\
+         <P><B>A proxy</B> set in Internet Explorer looks the names up itself, and your hosts file \
+         is not asked. Turn it off, or ask the operator whether it leads the names to this \
+         server.</P>\n",
+        registry = registry::FILE,
+    );
+    text += &format!(
         "<H2>Fingerprints of the certificate authority</H2>\n<P>{name}</P>\n\
          <P>SHA-1: <CODE>{sha1}</CODE></P>\n<P>SHA-256: <CODE>{sha256}</CODE></P>\n\
          <P>Windows shows the first one as <I>Thumbprint</I>. Compare it with what the operator \
@@ -211,7 +227,10 @@ impl Windows {
              <LI>{certificate} The thumbprint must be <CODE>{sha1}</CODE>.\n\
              <LI>Double-click <B>{registry}</B>.\n</OL>\n\
              <P>Does Internet Explorer use a proxy? Then the hosts file is not asked for these \
-             names: turn the proxy off, or ask the operator.</P>\n",
+             names: turn the proxy off, or ask the operator. Is your Messenger a patched one, or \
+             another program? See <A HREF=\"{INDEX}\">Other ways</A>.</P>\n\
+             <P>Once signed in, the client should show the tabs of this server, and MSN \
+             Today should lead to it.</P>\n",
             hosts = self.hosts,
             count = facts.names.len(),
             example = SERVICE_NAMES[0],

@@ -195,6 +195,17 @@ fn each_generation_has_its_paths_and_every_error_number() {
 }
 
 #[test]
+fn the_other_ways_are_told_and_led_to() {
+    let index = text("index.htm");
+    for part in ["patched", "messenger.hotmail.com", "1863", "aMSN", "proxy", "By hand"] {
+        assert!(index.contains(part), "{part}");
+    }
+    for windows in &guide::GENERATIONS {
+        assert!(text(windows.file).contains("<A HREF=\"index.htm\">Other ways</A>"));
+    }
+}
+
+#[test]
 fn nothing_that_could_break_out_of_a_file_gets_in() {
     let address = Ipv4Addr::new(192, 0, 2, 1);
     for host in ["a b", "a&b", "a\r\nb", "%PATH%", "<b>", "", "[::1]", &"x".repeat(81)] {

@@ -11,9 +11,9 @@ use crate::model::{
     Privacy, Prompt, Properties, Refusal, Roster, mail::MailChange,
 };
 use async_trait::async_trait;
-pub use news::{NewAlert, Posted, PublishAlert, PublishMail, Recipients, Waiting};
+pub use news::{Audience, NewAlert, Posted, PublishMail, Recipients, Waiting};
 pub use password::PasswordHash;
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 /// An account as stored, without its lists.
 #[derive(Debug, Clone)]
@@ -59,6 +59,8 @@ pub struct Callee {
     pub enabled: bool,
     /// Whether its lists let the caller reach it.
     pub allows: bool,
+    /// Whether the caller still has an account and may sign in.
+    pub caller_enabled: bool,
 }
 
 /// An account to be made, with everything it starts with.
@@ -271,17 +273,23 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     ) -> Result<Applied, EditError>;
 
     /// Keeps an alert for its recipients until each has received it or it has expired, durable
-    /// before this returns. `publish` runs after the commit and in commit order, in which the
-    /// numbers of alerts rise. Also forgets all alerts that expired before this one was made.
+    /// before this returns. `audience` is told after the commit and in commit order, in which the
+    /// numbers of alerts rise. Also forgets some alerts that expired a day ago or more; expired
+    /// ones count for nothing.
     ///
     /// Of all accounts, those that may not sign in and those for which as many alerts wait as may
-    /// are left out.
+    /// are left out. An alert for all is stored in parts, each an alert of its own with a number of
+    /// its own, so that edits pass in between. This goes on when the caller goes away; if the
+    /// process or the database fails meanwhile, some have the alert and the rest never will.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] if the one recipient does not exist; [`StoreError::Conflict`] if as
     /// many alerts wait for it as may, or if nobody would be left of all.
-    async fn add_alert(&self, alert: NewAlert, publish: PublishAlert)
-    -> Result<Posted, StoreError>;
+    async fn add_alert(
+        &self,
+        alert: NewAlert,
+        audience: Arc<dyn Audience>,
+    ) -> Result<Posted, StoreError>;
 
     /// The alerts that wait for an account; none for one that does not exist.
     ///

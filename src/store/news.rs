@@ -1,6 +1,7 @@
 //! What the store is given and gives back about alerts and mail. Holds no behaviour.
 
 use crate::model::{AccountId, Address, Alert, AlertId, Mailbox};
+use std::fmt;
 
 /// Who is to receive an alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,14 +23,17 @@ pub struct NewAlert {
     pub created_at_secs: i64,
     /// When nobody needs it any more, Unix seconds.
     pub expires_at_secs: i64,
-    /// How many alerts may wait for one account.
+    /// How many alerts may wait for one account that does not hear of them at once
+    /// ([`Audience::hears`]).
     pub waiting_max: u32,
+    /// How many for one that does, whose client has them perhaps and has not confirmed them yet.
+    pub unconfirmed_max: u32,
 }
 
 /// An alert that has been committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Posted {
-    /// Its number.
+    /// Its number; that of the first part if it was stored in several.
     pub id: AlertId,
     /// Who is to receive it, by number.
     pub recipients: Vec<AccountId>,
@@ -42,13 +46,18 @@ pub struct Posted {
 pub struct Waiting {
     /// Those that have not expired, oldest first.
     pub alerts: Vec<(AlertId, Alert)>,
-    /// Those that have, to be settled.
-    pub expired: Vec<AlertId>,
+    /// Those that break a rule made since they were stored, to be settled.
+    pub illegal: Vec<AlertId>,
 }
 
-/// Called once for a committed alert, before any later one is published. Must be quick and must not
-/// block: the writer waits for it.
-pub type PublishAlert = Box<dyn FnOnce(&Posted) + Send>;
+/// Those who hear of alerts at once. Must be quick and must not block: the writer waits for it.
+pub trait Audience: Send + Sync + fmt::Debug {
+    /// Whether the account is told at once.
+    fn hears(&self, account: AccountId) -> bool;
+
+    /// Called once for each committed alert or part of one, before any later one is published.
+    fn publish(&self, posted: &Posted);
+}
 
 /// Called once for a committed change of a mailbox, with what is unread after it. Must be quick and
 /// must not block: the writer waits for it.

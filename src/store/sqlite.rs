@@ -14,7 +14,7 @@ mod sql;
 mod writer;
 
 use super::{
-    Account, Callee, EditError, NewAccount, NewAlert, PasswordHash, Posted, Publish, PublishAlert,
+    Account, Audience, Callee, EditError, NewAccount, NewAlert, PasswordHash, Posted, Publish,
     PublishMail, SchemaStatus, SignIn, Store, StoreError, Waiting,
 };
 use crate::{
@@ -34,6 +34,7 @@ use std::{
     fmt,
     io::{self, ErrorKind},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 use tokio_util::task::TaskTracker;
@@ -274,9 +275,11 @@ impl Store for SqliteStore {
     async fn add_alert(
         &self,
         alert: NewAlert,
-        publish: PublishAlert,
+        audience: Arc<dyn Audience>,
     ) -> Result<Posted, StoreError> {
-        self.writer.alert(alert, publish).await
+        // On a task of its own: a caller that goes away leaves no half of the accounts out.
+        let post = self.writer.clone().post(alert, audience);
+        self.tasks.spawn(post).await.context("storing the alert was interrupted")?
     }
 
     async fn waiting_alerts(&self, id: AccountId, now_secs: i64) -> Result<Waiting, StoreError> {

@@ -76,13 +76,18 @@ impl Counts {
         self.0.refused(refusal as usize);
     }
 
+    /// So many participants were too far behind, and are out.
+    pub(super) fn overflowed(&self, overflows: usize) {
+        self.0.overflows.inc_by(overflows as u64);
+    }
+
     /// A message of so many bytes, and what became of it.
     pub fn said(&self, kind: Kind, bytes: usize, is_delivered: bool, overflows: usize) {
         self.0.said(kind.index(), bytes as u64);
         if !is_delivered {
             self.0.undelivered.inc();
         }
-        self.0.overflows.inc_by(overflows as u64);
+        self.overflowed(overflows);
     }
 }
 

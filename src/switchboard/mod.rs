@@ -1,6 +1,7 @@
 //! The switchboard role: conversations (reference `sb-commands.md`). One connection for each
 //! participant of each conversation. Never logs or keeps what people say.
 
+mod attempts;
 mod commands;
 pub mod counts;
 pub mod message;
@@ -13,16 +14,17 @@ use crate::{
     hub::{Admitted, Hub, SessionId, cookie::ANSWER_COOKIE_TTL},
     metrics::{Held, Metrics, RoleMeters},
     model::{
-        AccountId, Address,
+        Address,
         failures::{Failures, network},
     },
     protocol::{Dialect, ErrorCode},
     session::{self, Outbox, Reason, Reject, Role, Row, Stage, command::RowInfo, trace::Trace},
     store::Store,
 };
+use attempts::Attempts;
 use counts::{Counts, Refusal};
 use parking_lot::Mutex;
-use queue::{Ending, News, Queue};
+use queue::{Ending, FAIR_SHARE_BYTES, Hold, News, Queue};
 use room::RoomLimits;
 use rooms::{Rooms, RoomsLimits, Seat};
 use std::{
@@ -38,13 +40,16 @@ use tokio_util::sync::CancellationToken;
 const NAME: &str = "switchboard";
 /// How long somebody who was called counts as called; so long the cookie to answer with is good.
 const RING: Duration = ANSWER_COOKIE_TTL;
-/// Wrong cookies from one address within [`COOKIE_WINDOW`] before it is not even looked at further
-/// ones. Each costs a connection.
+/// Wrong cookies from one address within [`COOKIE_WINDOW`] that are answered; further ones are not.
+/// Each costs a connection. A good cookie is taken in any case, or others behind the same address
+/// could be kept out.
 const WRONG_COOKIES_MAX: u32 = 100;
 /// The window of [`WRONG_COOKIES_MAX`].
 const COOKIE_WINDOW: Duration = Duration::from_secs(300);
-/// Accounts, and again addresses, whose failures are remembered.
+/// Addresses whose failures are remembered.
 const REMEMBERED_MAX: usize = 16_384;
+/// How long the last lines of a conversation that has ended may take.
+const LAST_LINES_WAIT: Duration = Duration::from_secs(10);
 
 /// What all switchboard connections share.
 #[derive(Debug)]
@@ -61,7 +66,7 @@ pub struct Context {
     /// Accounts whose lines are logged.
     traced: HashSet<Address>,
     /// Calls that were refused.
-    refused_calls: Mutex<Failures<AccountId>>,
+    refused_calls: Attempts,
     /// Cookies that were none.
     wrong_cookies: Mutex<Failures<IpAddr>>,
 }
@@ -88,9 +93,12 @@ impl Context {
         let (rooms_max, per_user_max) = (limits.rooms_max, limits.rooms_per_user_max);
         // Numbers are no secrets; a random start only keeps those from before a restart apart.
         let first = getrandom::u32().unwrap_or_default();
-        let rooms = Rooms::new(RoomsLimits { rooms_max, per_user_max, room }, first);
+        let (queues_bytes_max, fair_share_bytes) = (limits.room_queues_bytes_max, FAIR_SHARE_BYTES);
+        let rooms =
+            RoomsLimits { rooms_max, per_user_max, queues_bytes_max, fair_share_bytes, room };
+        let rooms = Rooms::new(rooms, first);
         let window = Duration::from_secs(options.call_window_secs);
-        let refused_calls = Failures::new(options.refused_calls_max, window, REMEMBERED_MAX);
+        let refused_calls = Attempts::new(options.refused_calls_max, window);
         let wrong_cookies = Failures::new(WRONG_COOKIES_MAX, COOKIE_WINDOW, REMEMBERED_MAX);
         Self {
             config,
@@ -102,7 +110,7 @@ impl Context {
             metrics: metrics.clone(),
             closing,
             traced,
-            refused_calls: Mutex::new(refused_calls),
+            refused_calls,
             wrong_cookies: Mutex::new(wrong_cookies),
         }
     }
@@ -144,8 +152,12 @@ struct Joined {
     /// Dropping it leaves.
     seat: Seat,
     queue: Queue,
-    /// Cancelled when the notification session it came from is replaced.
-    over: CancellationToken,
+    /// Cancelled when the account signs in elsewhere or is no longer welcome.
+    over: Arc<CancellationToken>,
+    /// Until the only other one has taken what we sent, commands stay unread.
+    hold: Option<Hold>,
+    /// When the conversation has ended and its last lines still wait: until when they may.
+    flush_by: Option<Instant>,
     /// Counted as long as this lives.
     _counted: Held,
 }
@@ -155,8 +167,10 @@ struct Joined {
 pub enum Told {
     /// By its room.
     News(News),
-    /// Its notification session has been replaced, or is no longer welcome.
+    /// Its account signed in elsewhere, or is no longer welcome.
     Over,
+    /// Commands are read again.
+    Released,
 }
 
 impl Switchboard {
@@ -167,27 +181,46 @@ impl Switchboard {
         Self { context, session, peer, state: State::New { deadline } }
     }
 
+    /// The connection has been there, waiting for its first word, since this moment.
+    #[must_use]
+    pub fn since(mut self, accepted_at: Instant) -> Self {
+        let login = Duration::from_secs(self.context.config.timers.login_secs);
+        self.state = State::New { deadline: accepted_at + login };
+        self
+    }
+
     /// The command table as shown to people.
     #[must_use]
     pub fn table() -> Vec<RowInfo> {
         Self::rows().iter().map(RowInfo::from).collect()
     }
 
-    /// Whoever presents cookies that are none is not looked at for a while.
-    fn may_present_cookie(&self) -> Result<(), Reject> {
-        let peer = network(self.peer.ip());
-        if self.context.wrong_cookies.lock().full(&peer, Instant::now()) {
-            return Err(Reason::TooManyCookies.into());
+    /// A cookie that was none: error 911 and the end, or after too many just the end.
+    fn refuse_cookie(&self) -> Reject {
+        self.context.counts.refused(Refusal::BadCookie);
+        let (peer, now) = (network(self.peer.ip()), Instant::now());
+        let mut wrong = self.context.wrong_cookies.lock();
+        if wrong.full(&peer, now) {
+            return Reason::TooManyCookies.into();
         }
-        Ok(())
+        wrong.charge(&peer, now);
+        Reject::Final(ErrorCode::AuthenticationFailed, Reason::BadCookie)
     }
 
-    /// A cookie that was none: error 911 and the end.
-    fn refuse_cookie(&self) -> Reject {
-        let peer = network(self.peer.ip());
-        self.context.wrong_cookies.lock().charge(&peer, Instant::now());
-        self.context.counts.refused(Refusal::BadCookie);
-        Reject::Final(ErrorCode::AuthenticationFailed, Reason::BadCookie)
+    /// A cookie that was good, of a callee who no longer allows the caller: to the peer the same,
+    /// but nobody has guessed anything.
+    fn refuse_caller(&self) -> Reject {
+        self.context.counts.refused(Refusal::NotAllowed);
+        Reject::Final(ErrorCode::AuthenticationFailed, Reason::CallerRefused)
+    }
+
+    /// Nobody comes in whose account has been ended since its cookie was taken.
+    fn still_welcome(&self, admitted: &Admitted) -> Result<(), Reject> {
+        if admitted.over.is_cancelled() {
+            self.context.counts.refused(Refusal::BadCookie);
+            return Err(Reject::Final(ErrorCode::AuthenticationFailed, Reason::SessionOver));
+        }
+        Ok(())
     }
 
     fn enter(&mut self, admitted: Admitted, seat: Seat, queue: Queue, outbox: &mut Outbox) {
@@ -202,7 +235,8 @@ impl Switchboard {
         let Admitted { dialect, over, .. } = admitted;
         let context = self.context.clone();
         let _counted = context.metrics.session(NAME, dialect.name());
-        let joined = Joined { context, dialect, seat, queue, over, _counted };
+        let (hold, flush_by) = (None, None);
+        let joined = Joined { context, dialect, seat, queue, over, hold, flush_by, _counted };
         self.state = State::Joined(Box::new(joined));
     }
 }
@@ -235,7 +269,11 @@ impl Role for Switchboard {
     fn deadline(&self) -> Option<Instant> {
         match &self.state {
             State::New { deadline } => Some(*deadline),
-            State::Joined(joined) => Some(joined.seat.idle_check_at()),
+            State::Joined(joined) => {
+                let stalls_at = joined.hold.as_ref().and_then(Hold::stalls_at);
+                let others = [stalls_at, joined.flush_by].into_iter().flatten();
+                others.chain([joined.seat.idle_check_at()]).min()
+            }
         }
     }
 
@@ -244,6 +282,13 @@ impl Role for Switchboard {
             State::New { deadline } if now < *deadline => Ok(()),
             State::New { .. } => Err(Reason::LoginDeadline.into()),
             State::Joined(joined) => {
+                if joined.flush_by.is_some_and(|flush_by| now >= flush_by) {
+                    return Err(Reason::RoomIdle.into());
+                }
+                let stalls_at = joined.hold.as_ref().and_then(Hold::stalls_at);
+                if stalls_at.is_some_and(|stalls_at| now >= stalls_at) {
+                    joined.context.counts.overflowed(joined.seat.end_stalled(now));
+                }
                 if now >= joined.seat.idle_check_at() {
                     joined.seat.end_if_idle(now);
                 }
@@ -252,16 +297,31 @@ impl Role for Switchboard {
         }
     }
 
+    /// In a conversation of two the sender waits for the receiver: pictures and files are as long
+    /// as they like. Only the commands wait, never what is to be sent; so two that wait for each
+    /// other both get on.
+    fn takes_commands(&self) -> bool {
+        !matches!(&self.state, State::Joined(joined) if joined.hold.is_some())
+    }
+
     fn on_bytes(&mut self, _now: Instant) {}
 
     async fn next_event(&mut self, takes_news: bool) -> Option<Told> {
         match &mut self.state {
             State::New { .. } => std::future::pending().await,
             State::Joined(joined) => {
-                let Joined { queue, over, .. } = &mut **joined;
+                let Joined { queue, over, hold, .. } = &mut **joined;
+                let released = async {
+                    match hold.as_mut() {
+                        Some(waits) => waits.released().await,
+                        None => std::future::pending().await,
+                    }
+                    *hold = None;
+                };
                 select! {
                     biased;
                     () = over.cancelled() => Some(Told::Over),
+                    () = released => Some(Told::Released),
                     news = queue.recv(takes_news) => match news {
                         News::End(Ending::Overflow) => None,
                         news => Some(Told::News(news)),
@@ -280,7 +340,13 @@ impl Role for Switchboard {
 
     fn on_event(&mut self, event: Told, outbox: &mut Outbox) -> Result<(), Reject> {
         match event {
+            Told::Released => {}
             Told::News(News::Lines(lines)) => outbox.share(lines),
+            Told::News(News::LastLines) => {
+                if let State::Joined(joined) = &mut self.state {
+                    joined.flush_by = Some(Instant::now() + LAST_LINES_WAIT);
+                }
+            }
             Told::News(News::End(Ending::Idle)) => return Err(Reason::RoomIdle.into()),
             Told::News(News::End(Ending::Overflow)) => return Err(Reason::InboxOverflow.into()),
             Told::Over => {

@@ -1,14 +1,30 @@
 //! What waits for one participant of a conversation: whole lines in order, bounded by the bytes
-//! they take. Knows nothing of rooms and never drops a single line: who cannot keep up is out.
+//! they take, alone and together with all other queues. Knows nothing of rooms and never drops a
+//! single line: who cannot keep up is out.
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use std::{collections::VecDeque, sync::Arc};
-use tokio::sync::Notify;
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::{Notify, oneshot},
+    time::Instant,
+};
 
 /// Bytes that each entry counts beyond its own length, about what it takes in memory: so the one
 /// limit in bytes also bounds how many entries wait.
 pub const ENTRY_BYTES: usize = 64;
+/// Bytes that may wait for anybody, however much waits for all together: about ten messages of the
+/// longest kind.
+pub const FAIR_SHARE_BYTES: usize = 16 * 1024;
+/// How long a sender waits for somebody who takes nothing at all of what waits.
+pub const TAKE_WAIT: Duration = Duration::from_secs(5);
 /// Entries an empty queue may keep room for.
 const IDLE_ENTRIES_MAX: usize = 8;
 
@@ -17,6 +33,9 @@ const IDLE_ENTRIES_MAX: usize = 8;
 pub enum News {
     /// One line, with its payload if it has one.
     Lines(Bytes),
+    /// The conversation is over, and lines may wait for which there was no room: told once, to who
+    /// takes no lines.
+    LastLines,
     /// The conversation is over for this participant; nothing follows.
     End(Ending),
 }
@@ -26,29 +45,53 @@ pub enum News {
 pub enum Ending {
     /// Nobody said anything for too long; everything that was said is heard first.
     Idle,
-    /// Too much waited: what did is thrown away.
+    /// Too much waited, or nothing of it was taken: what did is thrown away.
     Overflow,
+}
+
+/// What may wait in all queues together.
+#[derive(Debug)]
+pub(super) struct Budget {
+    bytes: AtomicUsize,
+    bytes_max: usize,
+    fair_share: usize,
 }
 
 /// The receiving end.
 #[derive(Debug)]
-pub struct Queue(Arc<Shared>);
-
-/// The room's end.
-#[derive(Debug)]
-pub(super) struct Sender {
+pub struct Queue {
     shared: Arc<Shared>,
-    bytes_max: usize,
+    /// Whether [`News::LastLines`] has been told.
+    knows_end: bool,
 }
 
-/// The queue has no room and is closed now.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Overflowed;
+/// The room's end. Dropping it releases who waits for this queue.
+#[derive(Debug)]
+pub(super) struct Sender(Arc<Shared>);
 
-#[derive(Debug, Default)]
+/// The queue has no room and is closed now. What waited in it is handed over, so that it can be
+/// freed where nobody waits for that.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Overflowed(pub(super) Debris);
+
+/// Entries that nobody will hear.
+pub(super) type Debris = VecDeque<Bytes>;
+
+/// Somebody's wait until another one's queue has become short, or there is no reason to wait any
+/// more.
+#[derive(Debug)]
+pub struct Hold {
+    /// Keeps nothing of what waits in memory.
+    shared: Weak<Shared>,
+    released: oneshot::Receiver<()>,
+}
+
+#[derive(Debug)]
 struct Shared {
     waiting: Mutex<Waiting>,
     arrived: Notify,
+    bytes_max: usize,
+    budget: Arc<Budget>,
 }
 
 #[derive(Debug, Default)]
@@ -57,42 +100,156 @@ struct Waiting {
     /// What the entries count.
     bytes: usize,
     ending: Option<Ending>,
+    /// The receiver sleeps until there are lines.
+    awaits_lines: bool,
+    held: Option<Held>,
 }
 
-/// A queue with room for `bytes_max` bytes, [`ENTRY_BYTES`] for each entry included.
-pub(super) fn queue(bytes_max: usize) -> (Sender, Queue) {
-    let shared = Arc::<Shared>::default();
-    (Sender { shared: shared.clone(), bytes_max }, Queue(shared))
+/// Somebody waits for this queue.
+#[derive(Debug)]
+struct Held {
+    /// When something was last taken, or the waiting began.
+    taken_at: Instant,
+    /// Dropped to release.
+    _release: oneshot::Sender<()>,
+}
+
+/// A queue with room for `bytes_max` bytes, [`ENTRY_BYTES`] for each entry included, as long as all
+/// queues keep within `budget`.
+pub(super) fn queue(bytes_max: usize, budget: Arc<Budget>) -> (Sender, Queue) {
+    let (waiting, arrived) = (Mutex::default(), Notify::new());
+    let shared = Arc::new(Shared { waiting, arrived, bytes_max, budget });
+    (Sender(shared.clone()), Queue { shared, knows_end: false })
+}
+
+impl Budget {
+    /// For so many bytes in all. Beyond them nobody gets more than `fair_share`.
+    pub(super) const fn new(bytes_max: usize, fair_share: usize) -> Self {
+        Self { bytes: AtomicUsize::new(0), bytes_max, fair_share }
+    }
+
+    /// What waits in all queues.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Takes so many bytes for a queue that will then hold `queue_bytes`, if that may be.
+    fn take(&self, bytes: usize, queue_bytes: usize) -> bool {
+        let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let may_be = before + bytes <= self.bytes_max || queue_bytes <= self.fair_share;
+        if !may_be {
+            self.give_back(bytes);
+        }
+        may_be
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
 }
 
 impl Sender {
     /// Puts lines in; or closes the queue if there is no room.
     pub(super) fn send(&self, lines: Bytes) -> Result<(), Overflowed> {
-        let result = self.shared.waiting.lock().push(lines, self.bytes_max);
-        self.shared.arrived.notify_one();
+        let Shared { waiting, arrived, .. } = &*self.0;
+        let (result, wakes) = {
+            let mut waiting = waiting.lock();
+            let result = self.push(&mut waiting, lines);
+            let wakes = result.is_err() || std::mem::take(&mut waiting.awaits_lines);
+            (result, wakes)
+        };
+        if wakes {
+            arrived.notify_one();
+        }
         result
     }
 
     /// Nothing follows what waits.
     pub(super) fn end(&self, ending: Ending) {
-        self.shared.waiting.lock().ending.get_or_insert(ending);
-        self.shared.arrived.notify_one();
+        self.0.waiting.lock().ending.get_or_insert(ending);
+        self.0.arrived.notify_one();
+    }
+
+    /// Closes the queue if somebody waits for it and nothing has been taken for [`TAKE_WAIT`].
+    pub(super) fn end_stalled(&self, now: Instant) -> Option<Debris> {
+        let debris = {
+            let mut waiting = self.0.waiting.lock();
+            let stalls_at = waiting.held.as_ref()?.stalls_at();
+            (now >= stalls_at).then(|| self.0.overflow(&mut waiting))
+        };
+        self.0.arrived.notify_one();
+        debris
+    }
+
+    /// Whether more than half of what may wait does.
+    pub(super) fn is_behind(&self) -> bool {
+        self.0.waiting.lock().bytes > self.0.bytes_max / 2
+    }
+
+    /// A wait until less than a quarter of what may wait does, the queue is closed, or
+    /// [`Self::release`]; `None` if the queue is not [behind](Self::is_behind).
+    pub(super) fn hold(&self, now: Instant) -> Option<Hold> {
+        let mut waiting = self.0.waiting.lock();
+        if waiting.bytes <= self.0.bytes_max / 2 {
+            return None;
+        }
+        let (release, released) = oneshot::channel();
+        waiting.held = Some(Held { taken_at: now, _release: release });
+        Some(Hold { shared: Arc::downgrade(&self.0), released })
+    }
+
+    /// There is no reason any more to wait for this queue.
+    pub(super) fn release(&self) {
+        self.0.waiting.lock().held = None;
+    }
+
+    fn push(&self, waiting: &mut Waiting, lines: Bytes) -> Result<(), Overflowed> {
+        if waiting.ending.is_some() {
+            return Err(Overflowed(Debris::new()));
+        }
+        let bytes = lines.len() + ENTRY_BYTES;
+        let queue_bytes = waiting.bytes + bytes;
+        if queue_bytes > self.0.bytes_max || !self.0.budget.take(bytes, queue_bytes) {
+            return Err(Overflowed(self.0.overflow(waiting)));
+        }
+        waiting.bytes = queue_bytes;
+        waiting.entries.push_back(lines);
+        Ok(())
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.budget.give_back(self.waiting.get_mut().bytes);
     }
 }
 
 impl Queue {
     /// The next news. Who has no room for lines (`takes_lines` is false) only hears that too much
-    /// waits. Cancellation safe; repeats the ending for ever.
+    /// waits, and once that the conversation is over. Cancellation safe; repeats the ending for
+    /// ever.
     pub async fn recv(&mut self, takes_lines: bool) -> News {
+        let Self { shared, knows_end } = self;
         loop {
-            let arrived = self.0.arrived.notified();
+            let arrived = shared.arrived.notified();
             let news = {
-                let mut waiting = self.0.waiting.lock();
-                match waiting.ending {
+                let mut waiting = shared.waiting.lock();
+                let news = match waiting.ending {
                     Some(Ending::Overflow) => Some(News::End(Ending::Overflow)),
-                    _ if takes_lines => waiting.pop(),
-                    _ => None,
-                }
+                    _ if takes_lines => shared.pop(&mut waiting),
+                    Some(Ending::Idle) if !std::mem::replace(knows_end, true) => {
+                        Some(News::LastLines)
+                    }
+                    Some(Ending::Idle) | None => None,
+                };
+                waiting.awaits_lines = takes_lines && news.is_none();
+                news
             };
             match news {
                 Some(news) => return news,
@@ -103,94 +260,55 @@ impl Queue {
 
     /// News that is already there.
     pub fn try_recv(&mut self) -> Option<News> {
-        self.0.waiting.lock().pop()
+        self.shared.pop(&mut self.shared.waiting.lock())
     }
 }
 
-impl Waiting {
-    fn push(&mut self, lines: Bytes, bytes_max: usize) -> Result<(), Overflowed> {
-        if self.ending.is_some() {
-            return Err(Overflowed);
-        }
-        let bytes = lines.len() + ENTRY_BYTES;
-        if self.bytes + bytes > bytes_max {
-            *self = Self { ending: Some(Ending::Overflow), ..Self::default() };
-            return Err(Overflowed);
-        }
-        self.bytes += bytes;
-        self.entries.push_back(lines);
-        Ok(())
+impl Shared {
+    /// Closes the queue and gives back what waited.
+    fn overflow(&self, waiting: &mut Waiting) -> Debris {
+        self.budget.give_back(waiting.bytes);
+        let full = Waiting { ending: Some(Ending::Overflow), ..Waiting::default() };
+        std::mem::replace(waiting, full).entries
     }
 
-    fn pop(&mut self) -> Option<News> {
-        let Some(lines) = self.entries.pop_front() else { return self.ending.map(News::End) };
-        self.bytes -= lines.len() + ENTRY_BYTES;
-        if self.entries.is_empty() && self.entries.capacity() > IDLE_ENTRIES_MAX {
-            self.entries = VecDeque::new();
+    fn pop(&self, waiting: &mut Waiting) -> Option<News> {
+        let Some(lines) = waiting.entries.pop_front() else { return waiting.ending.map(News::End) };
+        let bytes = lines.len() + ENTRY_BYTES;
+        self.budget.give_back(bytes);
+        waiting.bytes -= bytes;
+        if waiting.bytes < self.bytes_max / 4 {
+            waiting.held = None;
+        } else if let Some(held) = &mut waiting.held {
+            held.taken_at = Instant::now();
+        }
+        if waiting.entries.is_empty() && waiting.entries.capacity() > IDLE_ENTRIES_MAX {
+            waiting.entries = VecDeque::new();
         }
         Some(News::Lines(lines))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LINES: Bytes = Bytes::from_static(b"BYE alice@example.test\r\n");
-
-    #[test]
-    fn order_is_kept_and_memory_given_back() {
-        let (sender, mut queue) = queue(1 << 20);
-        for number in 0..1000 {
-            sender.send(number.to_string().into()).unwrap();
-        }
-        for number in 0..1000 {
-            assert_eq!(queue.try_recv(), Some(News::Lines(number.to_string().into())));
-        }
-        assert_eq!(queue.try_recv(), None);
-        let waiting = queue.0.waiting.lock();
-        assert_eq!((waiting.bytes, waiting.entries.capacity()), (0, 0));
+impl Hold {
+    /// Waits. Cancellation safe; afterwards the hold is of no use.
+    pub async fn released(&mut self) {
+        // It is never sent: the other end is dropped.
+        let _ = (&mut self.released).await;
     }
 
-    #[test]
-    fn one_byte_too_many_closes_it_and_frees_what_waited() {
-        let entry = LINES.len() + ENTRY_BYTES;
-        let (sender, mut queue) = queue(3 * entry - 1);
-        assert_eq!(sender.send(LINES), Ok(()));
-        assert_eq!(sender.send(LINES), Ok(()));
-        assert_eq!(sender.send(LINES), Err(Overflowed));
-        assert_eq!(sender.send(Bytes::new()), Err(Overflowed));
-        assert_eq!(queue.0.waiting.lock().entries.capacity(), 0);
-        sender.end(Ending::Idle);
-        assert_eq!(queue.try_recv(), Some(News::End(Ending::Overflow)));
-    }
-
-    #[test]
-    fn room_that_was_read_is_free_again() {
-        let (sender, mut queue) = queue(LINES.len() + ENTRY_BYTES);
-        for _ in 0..10 {
-            sender.send(LINES).unwrap();
-            assert_eq!(queue.try_recv(), Some(News::Lines(LINES)));
-        }
-    }
-
-    #[tokio::test]
-    async fn the_last_lines_come_before_the_end() {
-        let (sender, mut queue) = queue(1000);
-        sender.send(LINES).unwrap();
-        sender.end(Ending::Idle);
-        assert_eq!(queue.recv(true).await, News::Lines(LINES));
-        assert_eq!(queue.recv(true).await, News::End(Ending::Idle));
-        assert_eq!(queue.try_recv(), Some(News::End(Ending::Idle)));
-    }
-
-    #[tokio::test]
-    async fn who_takes_no_lines_is_woken_by_an_overflow_only() {
-        let (sender, mut queue) = queue(LINES.len() + ENTRY_BYTES);
-        sender.send(LINES).unwrap();
-        let waiting = async { queue.recv(false).await };
-        let sending = async { assert!(sender.send(LINES).is_err()) };
-        let (news, ()) = tokio::join!(waiting, sending);
-        assert_eq!(news, News::End(Ending::Overflow));
+    /// When the other one has taken nothing for [`TAKE_WAIT`], unless it takes something before;
+    /// `None` if there is nothing to wait for any more.
+    #[must_use]
+    pub fn stalls_at(&self) -> Option<Instant> {
+        self.shared.upgrade()?.waiting.lock().held.as_ref().map(Held::stalls_at)
     }
 }
+
+impl Held {
+    fn stalls_at(&self) -> Instant {
+        self.taken_at + TAKE_WAIT
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@
 //! of it. So all see joining, leaving and every sender's messages in the same order. Under it only
 //! the lock of a participant's queue is taken; nothing is called back.
 
-use super::queue::{Ending, Overflowed, Queue, Sender, queue};
+use super::queue::{Budget, Debris, Ending, Hold, Overflowed, Queue, Sender, queue};
 use crate::{
     hub::{Person, RoomId},
     model::Address,
@@ -13,7 +13,7 @@ use crate::{
 };
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
-use std::{sync::Arc, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// Bounds and times of a room.
@@ -24,7 +24,7 @@ pub struct RoomLimits {
     /// Bytes that may wait for one participant, [`super::queue::ENTRY_BYTES`] for each line
     /// included.
     pub queue_bytes_max: usize,
-    /// How long nobody may say anything.
+    /// How long nobody may say anything, come, or call somebody.
     pub idle: Duration,
     /// How long somebody who has been rung counts as such.
     pub ring: Duration,
@@ -37,6 +37,7 @@ pub(super) struct Room {
     /// The switchboard it is on, if there are several.
     pub(super) server: Option<Arc<str>>,
     limits: RoomLimits,
+    budget: Arc<Budget>,
     opened_at: Instant,
     state: Mutex<State>,
 }
@@ -47,12 +48,16 @@ struct State {
     members: Vec<Member>,
     /// Not yet answered, oldest first.
     rung: Vec<Ring>,
-    next_place: u64,
-    said_at: Instant,
+    /// The number of the next place or ring.
+    next_number: u64,
+    /// When somebody last said something, came, or was rung.
+    active_at: Instant,
     /// Everybody has left: nobody comes any more.
     is_over: bool,
     /// Members whose queue was full; out before the lock is given back.
     overflowed: Vec<u64>,
+    /// What waited for them; freed after the lock is given back.
+    debris: Vec<Debris>,
 }
 
 #[derive(Debug)]
@@ -64,8 +69,11 @@ struct Member {
 
 #[derive(Debug)]
 struct Ring {
+    number: u64,
     address: Address,
     until: Instant,
+    /// Whether it has come to that; before, the place is only held.
+    is_rung: bool,
 }
 
 /// Somebody who has just come in.
@@ -97,6 +105,8 @@ pub enum Uninvited {
     AlreadyThere,
     /// As many as may be are there or have been rung.
     Full,
+    /// The one who calls is out of the room itself.
+    Out,
 }
 
 /// What became of a message.
@@ -106,6 +116,8 @@ pub struct Delivery {
     pub is_delivered: bool,
     /// Who was too far behind, and is out now.
     pub overflows: usize,
+    /// There is one other, for whom much waits now: its sender should wait.
+    pub is_ahead: bool,
 }
 
 impl Room {
@@ -113,47 +125,60 @@ impl Room {
         id: RoomId,
         server: Option<Arc<str>>,
         limits: RoomLimits,
+        budget: Arc<Budget>,
         now: Instant,
     ) -> Self {
         let state = State {
             members: Vec::new(),
             rung: Vec::new(),
-            next_place: 0,
-            said_at: now,
+            next_number: 0,
+            active_at: now,
             is_over: false,
             overflowed: Vec::new(),
+            debris: Vec::new(),
         };
-        Self { id, server, limits, opened_at: now, state: Mutex::new(state) }
+        Self { id, server, limits, budget, opened_at: now, state: Mutex::new(state) }
     }
 
     /// Lets `person` in. Everybody else is told; the newcomer's queue has what follows.
-    pub(super) fn join(&self, person: &Arc<Person>) -> Result<Joined, Unjoined> {
-        let mut state = self.state.lock();
-        if state.is_over {
-            return Err(Unjoined::Over);
-        }
-        let Person { address, name, .. } = &**person;
-        if state.is_member(address) {
-            return Err(Unjoined::AlreadyThere);
-        }
-        if state.members.len() >= self.limits.members_max {
-            return Err(Unjoined::Full);
-        }
-        state.rung.retain(|ring| ring.address != *address);
-        let present = state.members.iter().map(|member| member.person.clone()).collect();
-        state.tell_others(None, &line(&Event::Joi { address, name }));
-        let place = state.next_place;
-        state.next_place += 1;
-        let (sender, queue) = queue(self.limits.queue_bytes_max);
-        state.members.push(Member { place, person: person.clone(), sender });
-        // Only now, so that the newcomer hears that somebody it was told of is out.
-        state.settle();
-        Ok(Joined { place, queue, present })
+    pub(super) fn join(&self, person: &Arc<Person>, now: Instant) -> Result<Joined, Unjoined> {
+        self.act(|state| {
+            if state.is_over {
+                return Err(Unjoined::Over);
+            }
+            let Person { address, name, .. } = &**person;
+            if state.is_member(address) {
+                return Err(Unjoined::AlreadyThere);
+            }
+            if state.members.len() >= self.limits.members_max {
+                return Err(Unjoined::Full);
+            }
+            state.active_at = now;
+            state.rung.retain(|ring| ring.address != *address);
+            let present = state.members.iter().map(|member| member.person.clone()).collect();
+            // Where there are three nobody waits for anybody.
+            state.members.iter().for_each(|member| member.sender.release());
+            state.tell_others(None, &line(&Event::Joi { address, name }));
+            let place = state.number();
+            let (sender, queue) = queue(self.limits.queue_bytes_max, self.budget.clone());
+            state.members.push(Member { place, person: person.clone(), sender });
+            // Only now, so that the newcomer hears that somebody it was told of is out.
+            state.settle();
+            Ok(Joined { place, queue, present })
+        })
     }
 
-    /// Notes that `callee` is about to be rung.
-    pub(super) fn invite(&self, callee: &Address, now: Instant) -> Result<(), Uninvited> {
+    /// Notes that the one at `place` is about to ring `callee`. Returns the number of that call.
+    pub(super) fn invite(
+        &self,
+        place: u64,
+        callee: &Address,
+        now: Instant,
+    ) -> Result<u64, Uninvited> {
         let mut state = self.state.lock();
+        if !state.is_seated(place) {
+            return Err(Uninvited::Out);
+        }
         state.rung.retain(|ring| now < ring.until);
         if state.is_member(callee) || state.rung.iter().any(|ring| ring.address == *callee) {
             return Err(Uninvited::AlreadyThere);
@@ -161,65 +186,118 @@ impl Room {
         if state.members.len() + state.rung.len() >= self.limits.members_max {
             return Err(Uninvited::Full);
         }
-        state.rung.push(Ring { address: callee.clone(), until: now + self.limits.ring });
-        Ok(())
+        let (number, until) = (state.number(), now + self.limits.ring);
+        state.rung.push(Ring { number, address: callee.clone(), until, is_rung: false });
+        Ok(number)
     }
 
-    /// `callee` has not been rung after all.
-    pub(super) fn withdraw(&self, callee: &Address) {
-        self.state.lock().rung.retain(|ring| ring.address != *callee);
+    /// It has come to the call of this number.
+    pub(super) fn rung(&self, number: u64, now: Instant) {
+        let mut state = self.state.lock();
+        state.active_at = now;
+        if let Some(ring) = state.rung.iter_mut().find(|ring| ring.number == number) {
+            ring.is_rung = true;
+            ring.until = now + self.limits.ring;
+        }
+    }
+
+    /// Who has been rung and has neither come nor timed out, with the numbers of the calls.
+    pub(super) fn pending(&self, now: Instant) -> Vec<(u64, Address)> {
+        let state = self.state.lock();
+        let rung = state.rung.iter().filter(|ring| ring.is_rung && now < ring.until);
+        rung.map(|ring| (ring.number, ring.address.clone())).collect()
+    }
+
+    /// Nobody can answer these calls, or it has not come to them after all.
+    pub(super) fn withdraw(&self, numbers: &[u64]) {
+        self.state.lock().rung.retain(|ring| !numbers.contains(&ring.number));
     }
 
     /// Tells all others what the one at `place` says. An empty message counts, but goes nowhere.
     pub(super) fn say(&self, place: u64, message: Option<&Bytes>, now: Instant) -> Delivery {
-        let mut state = self.state.lock();
-        let is_member = state.members.iter().any(|member| member.place == place);
-        if !is_member {
-            return Delivery { is_delivered: false, overflows: 0 };
-        }
-        state.said_at = now;
-        let others = state.members.len() - 1;
-        let refused = message.map_or(0, |message| state.tell_others(Some(place), message));
-        let overflows = state.settle();
-        Delivery { is_delivered: others > 0 && refused == 0, overflows }
+        self.act(|state| {
+            if !state.is_seated(place) {
+                return Delivery { is_delivered: false, overflows: 0, is_ahead: false };
+            }
+            state.active_at = now;
+            let others = state.members.len() - 1;
+            let refused = message.map_or(0, |message| state.tell_others(Some(place), message));
+            let overflows = state.settle();
+            let is_ahead = state.only_other(place).is_some_and(Sender::is_behind);
+            Delivery { is_delivered: others > 0 && refused == 0, overflows, is_ahead }
+        })
+    }
+
+    /// Lets the one at `place` wait for the only other one, if much waits for that one.
+    pub(super) fn hold(&self, place: u64, now: Instant) -> Option<Hold> {
+        self.state.lock().only_other(place)?.hold(now)
+    }
+
+    /// Puts out for whom the one at `place` waits, if it has taken nothing for too long. Returns
+    /// how many are out.
+    pub(super) fn end_stalled(&self, place: u64, now: Instant) -> usize {
+        self.act(|state| {
+            let Some(debris) = state.only_other(place).and_then(|other| other.end_stalled(now))
+            else {
+                return 0;
+            };
+            state.debris.push(debris);
+            let stalled = state.members.iter().map(|member| member.place);
+            state.overflowed.extend(stalled.filter(|other| *other != place));
+            state.settle()
+        })
     }
 
     /// Ends the stay of the one at `place`, if it has not ended. Returns whether the room is empty.
     pub(super) fn leave(&self, place: u64) -> bool {
-        let mut state = self.state.lock();
-        state.remove(place);
-        state.settle();
-        state.is_over
+        self.act(|state| {
+            state.remove(place);
+            state.settle();
+            state.is_over
+        })
     }
 
-    /// When everybody is sent away unless somebody says something before.
+    /// When everybody is sent away unless something happens before.
     pub(super) fn idle_at(&self) -> Instant {
-        self.state.lock().said_at + self.limits.idle
+        self.state.lock().active_at + self.limits.idle
     }
 
-    /// Sends everybody away if nobody has said anything for long enough.
+    /// Sends everybody away if nothing has happened for long enough.
     pub(super) fn end_if_idle(&self, now: Instant) {
-        let mut state = self.state.lock();
-        if now < state.said_at + self.limits.idle || state.members.is_empty() {
-            return;
-        }
-        let members = std::mem::take(&mut state.members);
-        for gone in &members {
-            let bye = line(&Event::Bye { address: &gone.person.address, idle: true });
-            for other in members.iter().filter(|other| other.place != gone.place) {
-                // Whoever has no room for it is out just the same.
-                let _ = other.sender.send(bye.clone());
+        self.act(|state| {
+            if now < state.active_at + self.limits.idle || state.members.is_empty() {
+                return;
             }
-        }
-        members.iter().for_each(|member| member.sender.end(Ending::Idle));
-        state.is_over = true;
+            let members = mem::take(&mut state.members);
+            for gone in &members {
+                let bye = line(&Event::Bye { address: &gone.person.address, idle: true });
+                for other in members.iter().filter(|other| other.place != gone.place) {
+                    // Whoever has no room for it is out just the same.
+                    if let Err(Overflowed(debris)) = other.sender.send(bye.clone()) {
+                        state.debris.push(debris);
+                    }
+                }
+            }
+            members.iter().for_each(|member| member.sender.end(Ending::Idle));
+            state.is_over = true;
+        });
     }
 
-    /// Who is here, when it began, and when somebody last said something.
+    /// Who is here, when it began, and when something last happened.
     pub(super) fn look(&self) -> (Vec<Address>, Instant, Instant) {
         let state = self.state.lock();
         let members = state.members.iter().map(|member| member.person.address.clone()).collect();
-        (members, self.opened_at, state.said_at)
+        (members, self.opened_at, state.active_at)
+    }
+
+    /// Does something that may throw away what waits: under the lock, but that is freed after it.
+    fn act<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.state.lock();
+        let result = act(&mut state);
+        let debris = mem::take(&mut state.debris);
+        drop(state);
+        drop(debris);
+        result
     }
 }
 
@@ -228,13 +306,30 @@ impl State {
         self.members.iter().any(|member| member.person.address == *address)
     }
 
+    fn is_seated(&self, place: u64) -> bool {
+        self.members.iter().any(|member| member.place == place)
+    }
+
+    /// The queue of the one other, if there are exactly two with the one at `place`.
+    fn only_other(&self, place: u64) -> Option<&Sender> {
+        match &self.members[..] {
+            [other, own] | [own, other] if own.place == place => Some(&other.sender),
+            _ => None,
+        }
+    }
+
+    fn number(&mut self) -> u64 {
+        self.next_number += 1;
+        self.next_number
+    }
+
     /// Queues a line for everybody but the one at `but`. Returns how many had no room for it.
     fn tell_others(&mut self, but: Option<u64>, line: &Bytes) -> usize {
         let before = self.overflowed.len();
         for member in self.members.iter().filter(|member| Some(member.place) != but) {
-            if member.sender.send(line.clone()) == Err(Overflowed)
-                && !self.overflowed.contains(&member.place)
-            {
+            let Err(Overflowed(debris)) = member.sender.send(line.clone()) else { continue };
+            self.debris.push(debris);
+            if !self.overflowed.contains(&member.place) {
                 self.overflowed.push(member.place);
             }
         }
@@ -245,6 +340,7 @@ impl State {
         let Some(at) = self.members.iter().position(|member| member.place == place) else { return };
         let gone = self.members.remove(at);
         self.is_over = self.members.is_empty();
+        self.members.iter().for_each(|member| member.sender.release());
         let bye = line(&Event::Bye { address: &gone.person.address, idle: false });
         self.tell_others(None, &bye);
     }

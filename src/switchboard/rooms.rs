@@ -2,7 +2,7 @@
 //! never held together with that of a room.
 
 use super::{
-    queue::Queue,
+    queue::{Budget, Hold, Queue},
     room::{Delivery, Room, RoomLimits, Uninvited, Unjoined},
 };
 use crate::{
@@ -27,6 +27,10 @@ pub struct RoomsLimits {
     pub rooms_max: usize,
     /// Rooms that one account has opened and is still in.
     pub per_user_max: usize,
+    /// Bytes that may wait in all of them together for those who have more than a fair share.
+    pub queues_bytes_max: usize,
+    /// Bytes that may wait for a participant even beyond that.
+    pub fair_share_bytes: usize,
     /// The bounds of each.
     pub room: RoomLimits,
 }
@@ -38,6 +42,7 @@ pub struct Rooms(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     limits: RoomsLimits,
+    budget: Arc<Budget>,
     registry: Mutex<Registry>,
 }
 
@@ -72,7 +77,7 @@ pub struct RoomInfo {
     pub members: Vec<Address>,
     /// Since when it exists.
     pub age: Duration,
-    /// How long nobody has said anything.
+    /// How long nobody has said anything, come, or called somebody.
     pub idle: Duration,
 }
 
@@ -81,7 +86,8 @@ impl Rooms {
     #[must_use]
     pub fn new(limits: RoomsLimits, first: u32) -> Self {
         let registry = Registry { rooms: BTreeMap::new(), opened: HashMap::new(), next: first };
-        Self(Arc::new(Shared { limits, registry: Mutex::new(registry) }))
+        let budget = Arc::new(Budget::new(limits.queues_bytes_max, limits.fair_share_bytes));
+        Self(Arc::new(Shared { limits, budget, registry: Mutex::new(registry) }))
     }
 
     /// Opens a room with `person` as its only participant, on the switchboard `server` if there are
@@ -96,16 +102,10 @@ impl Rooms {
     ) -> Result<(Seat, Queue), Unseated> {
         let room = {
             let mut registry = self.0.registry.lock();
-            let opened = registry.opened.get(&person.id).copied().unwrap_or_default();
-            if opened >= self.0.limits.per_user_max {
-                return Err(Unseated::TooManyOfUser);
-            }
             let id = registry.free_id();
-            let room = self.room(&mut registry, id, server)?;
-            registry.opened.insert(person.id, opened + 1);
-            room
+            self.make(&mut registry, id, person.id, server)?
         };
-        match room.join(person) {
+        match room.join(person, Instant::now()) {
             Ok(joined) => Ok((self.seat(room, person, joined.place, true), joined.queue)),
             // Nobody else knows of the room yet, so this never happens. Should it, nothing is left.
             Err(_) => {
@@ -117,8 +117,9 @@ impl Rooms {
     }
 
     /// Gives somebody who was invited a place in room `id`, with those who are there already, in
-    /// joining order. If all have left meanwhile the room is there again, empty: whoever was
-    /// invited together can still meet.
+    /// joining order. If all have left meanwhile the room is there again, empty, on the switchboard
+    /// `server` that the call named: whoever was invited together can still meet. It counts as
+    /// opened by this person then.
     ///
     /// # Errors
     /// [`Unseated`].
@@ -126,18 +127,31 @@ impl Rooms {
         &self,
         id: RoomId,
         person: &Arc<Person>,
+        server: Option<&Arc<str>>,
     ) -> Result<(Seat, Queue, Vec<Arc<Person>>), Unseated> {
         loop {
-            let room = self.room(&mut self.0.registry.lock(), id, None)?;
-            match room.join(person) {
+            let (room, is_opener) = {
+                let mut registry = self.0.registry.lock();
+                match registry.rooms.get(&id).cloned() {
+                    Some(room) => (room, false),
+                    None => (self.make(&mut registry, id, person.id, server.cloned())?, true),
+                }
+            };
+            let unjoined = match room.join(person, Instant::now()) {
                 Ok(joined) => {
-                    let seat = self.seat(room, person, joined.place, false);
+                    let seat = self.seat(room, person, joined.place, is_opener);
                     return Ok((seat, joined.queue, joined.present));
                 }
+                Err(unjoined) => unjoined,
+            };
+            if is_opener {
+                self.0.registry.lock().closed_by(person.id);
+            }
+            match unjoined {
                 // Ended since we looked: make way for a new one.
-                Err(Unjoined::Over) => self.close(&room),
-                Err(Unjoined::AlreadyThere) => return Err(Unseated::AlreadyThere),
-                Err(Unjoined::Full) => return Err(Unseated::RoomFull),
+                Unjoined::Over => self.close(&room),
+                Unjoined::AlreadyThere => return Err(Unseated::AlreadyThere),
+                Unjoined::Full => return Err(Unseated::RoomFull),
             }
         }
     }
@@ -152,6 +166,12 @@ impl Rooms {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// What waits in all queues, bytes.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        self.0.budget.bytes()
     }
 
     /// Up to `limit` rooms with higher numbers than `after`, by number.
@@ -170,21 +190,25 @@ impl Rooms {
         rooms.into_iter().map(info).collect()
     }
 
-    /// The room of this number, made if it is not there.
-    fn room(
+    /// A new room of this number, which no other has.
+    fn make(
         &self,
         registry: &mut Registry,
         id: RoomId,
+        opener: AccountId,
         server: Option<Arc<str>>,
     ) -> Result<Arc<Room>, Unseated> {
-        if let Some(room) = registry.rooms.get(&id) {
-            return Ok(room.clone());
+        let opened = registry.opened.get(&opener).copied().unwrap_or_default();
+        if opened >= self.0.limits.per_user_max {
+            return Err(Unseated::TooManyOfUser);
         }
         if registry.rooms.len() >= self.0.limits.rooms_max {
             return Err(Unseated::TooManyRooms);
         }
-        let room = Arc::new(Room::new(id, server, self.0.limits.room, Instant::now()));
+        let (limits, budget) = (self.0.limits.room, self.0.budget.clone());
+        let room = Arc::new(Room::new(id, server, limits, budget, Instant::now()));
         registry.rooms.insert(id, room.clone());
+        registry.opened.insert(opener, opened + 1);
         Ok(room)
     }
 
@@ -276,13 +300,39 @@ impl Seat {
         self.room.say(self.place, message.as_ref(), Instant::now())
     }
 
+    /// A wait for the only other one, if [`Delivery::is_ahead`] still is true.
+    #[must_use]
+    pub fn hold(&self) -> Option<Hold> {
+        self.room.hold(self.place, Instant::now())
+    }
+
+    /// Puts the one out for whom we wait, if it has taken nothing for
+    /// [`super::queue::TAKE_WAIT`]. Returns how many are out.
+    pub fn end_stalled(&self, now: Instant) -> usize {
+        self.room.end_stalled(self.place, now)
+    }
+
     /// Reserves a place for `callee`, who is about to be rung.
     ///
     /// # Errors
     /// [`Uninvited`].
     pub fn invite(&self, callee: &Address) -> Result<Invitation, Uninvited> {
-        self.room.invite(callee, Instant::now())?;
-        Ok(Invitation { room: self.room.clone(), callee: callee.clone(), is_rung: false })
+        let number = self.room.invite(self.place, callee, Instant::now())?;
+        Ok(Invitation { room: self.room.clone(), number, is_rung: false })
+    }
+
+    /// Forgets those calls from this room that nobody can answer any more: of those who were called
+    /// `still_rung` returns the others.
+    pub fn drop_spent_calls(&self, still_rung: impl FnOnce(&[Address]) -> Vec<Address>) {
+        let pending = self.room.pending(Instant::now());
+        if pending.is_empty() {
+            return;
+        }
+        let (numbers, callees): (Vec<_>, Vec<_>) = pending.into_iter().unzip();
+        let still = still_rung(&callees);
+        let calls = numbers.into_iter().zip(callees);
+        let spent = calls.filter(|(_, callee)| !still.contains(callee)).map(|(number, _)| number);
+        self.room.withdraw(&spent.collect::<Vec<_>>());
     }
 
     /// When to call [`Self::end_if_idle`]. May be early, is never late.
@@ -291,7 +341,7 @@ impl Seat {
         self.idle_check_at
     }
 
-    /// Sends everybody away if nobody has said anything for long enough.
+    /// Sends everybody away if nothing has happened for long enough.
     pub fn end_if_idle(&mut self, now: Instant) {
         self.room.end_if_idle(now);
         // If it was idle, the ending waits in all queues; this one need not be asked again soon.
@@ -314,7 +364,7 @@ impl Drop for Seat {
 #[derive(Debug)]
 pub struct Invitation {
     room: Arc<Room>,
-    callee: Address,
+    number: u64,
     is_rung: bool,
 }
 
@@ -322,13 +372,14 @@ impl Invitation {
     /// The callee has been rung: counts until it is answered or timed out.
     pub fn rung(mut self) {
         self.is_rung = true;
+        self.room.rung(self.number, Instant::now());
     }
 }
 
 impl Drop for Invitation {
     fn drop(&mut self) {
         if !self.is_rung {
-            self.room.withdraw(&self.callee);
+            self.room.withdraw(&[self.number]);
         }
     }
 }

@@ -55,8 +55,8 @@ struct Conversation {
     pace: Pace,
     pace_in_all: Arc<Mutex<Pace>>,
     answers: u32,
-    /// Cancelled when the session that was called is over.
-    over: CancellationToken,
+    /// Cancelled when the account is no longer welcome.
+    over: Arc<CancellationToken>,
     /// Cancelled when everybody must go.
     draining: CancellationToken,
 }
@@ -80,7 +80,7 @@ impl Guest {
 
     /// What `ANS` does.
     async fn enter(self, ring: &Ring) -> Option<Conversation> {
-        let answer = self.hub.redeem_answer(ring.cookie.as_bytes(), Some(&self.address))?;
+        let answer = self.hub.redeem_answer(ring.cookie.as_bytes(), Some(&self.address)).ok()?;
         if self.closing.is_cancelled() {
             return None;
         }
@@ -90,7 +90,11 @@ impl Guest {
         if !own.account.enabled || !own.circle.allows(answer.caller) {
             return None;
         }
-        let joined = self.switchboard.rooms().join(answer.room, &admitted.person);
+        if admitted.over.is_cancelled() {
+            return None;
+        }
+        let server = answer.server.as_ref();
+        let joined = self.switchboard.rooms().join(answer.room, &admitted.person, server);
         let (seat, queue, present) = joined.ok()?;
         let counts = self.switchboard.counts().clone();
         counts.joined();
@@ -124,7 +128,7 @@ impl Conversation {
             };
             match news {
                 News::Lines(lines) => self.hear(&lines),
-                News::End(_) => return,
+                News::LastLines | News::End(_) => return,
             }
             // A burst of data must not keep others from this thread.
             consume_budget().await;
@@ -183,7 +187,11 @@ mod tests {
     fn rooms() -> Rooms {
         let ring = Duration::from_secs(60);
         let room = RoomLimits { members_max: 50, queue_bytes_max: 1 << 20, idle: IDLE, ring };
-        Rooms::new(RoomsLimits { rooms_max: 10, per_user_max: 10, room }, 1)
+        let (queues_bytes_max, fair_share_bytes) = (1 << 20, 1 << 10);
+        let (rooms_max, per_user_max) = (10, 10);
+        let limits =
+            RoomsLimits { rooms_max, per_user_max, queues_bytes_max, fair_share_bytes, room };
+        Rooms::new(limits, 1)
     }
 
     fn person(id: u64) -> Arc<Person> {
@@ -202,7 +210,7 @@ mod tests {
             pace: Pace::new(ANSWERS_MAX, WINDOW),
             pace_in_all: Arc::new(Mutex::new(Pace::new(1200, WINDOW))),
             answers: 0,
-            over: CancellationToken::new(),
+            over: Arc::default(),
             draining: CancellationToken::new(),
         }
     }
@@ -210,7 +218,7 @@ mod tests {
     /// A room that person 1 has opened and the robot, 2, has come to.
     fn room(rooms: &Rooms) -> ((Seat, Queue), Conversation) {
         let (seat, queue) = rooms.open(&person(1), None).unwrap();
-        let (robots, heard, _) = rooms.join(seat.room(), &person(2)).unwrap();
+        let (robots, heard, _) = rooms.join(seat.room(), &person(2), None).unwrap();
         ((seat, queue), robot((robots, heard), &[1]))
     }
 
@@ -256,7 +264,7 @@ mod tests {
     async fn it_leaves_with_the_last_of_the_others_and_when_it_must() {
         let rooms = rooms();
         let ((seat, queue), mut robot) = room(&rooms);
-        let (third, ..) = rooms.join(RoomId(1), &person(3)).unwrap();
+        let (third, ..) = rooms.join(RoomId(1), &person(3), None).unwrap();
         drop((seat, queue));
         let leave = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -267,7 +275,7 @@ mod tests {
         assert!(rooms.is_empty());
         for is_shutdown in [true, false] {
             let (_alice, mut robot) = room(&rooms);
-            let token = if is_shutdown { robot.draining.clone() } else { robot.over.clone() };
+            let token = if is_shutdown { robot.draining.clone() } else { (*robot.over).clone() };
             tokio::join!(robot.hold(), async { token.cancel() });
         }
     }

@@ -1,6 +1,10 @@
 //! Conversations over real sockets: bursts, slow readers, last words, lists that change in between,
 //! guessed cookies, the shutdown.
 
+mod clocked;
+mod pace;
+mod standing;
+
 use crate::support::{Client, TestServer, server::new_account};
 use msnd::{
     config::Config,
@@ -160,7 +164,8 @@ fn who_does_not_read_is_out_and_the_others_go_on() {
     let (mut alice, mut bob) = people.pair();
     let deaf = narrow(people.server.address(Role::Switchboard));
     let carol = people.come(&mut [&mut alice, &mut bob], CAROL, deaf);
-    // Carol reads nothing from here on. Bob takes every piece before Alice sends the next.
+    // Carol reads nothing from here on, and where there are three nobody waits for her. Bob takes
+    // every piece before Alice sends the next.
     let mut number = 0;
     loop {
         alice.send_bytes(&message(number, "A", &piece_of_text(number)));
@@ -273,23 +278,24 @@ fn what_another_process_writes_counts_at_the_call_and_at_the_answer() {
 }
 
 #[test]
-fn who_guesses_cookies_is_not_looked_at_any_more_and_others_are() {
+fn who_guesses_cookies_hears_nothing_any_more_and_locks_nobody_out() {
     let mut people = People::new(|_| ());
-    let cookie = people.start_cookie(ALICE);
-    let from = |source: [u8; 4], line: &str| {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        socket.bind(&SocketAddr::from((source, 0)).into()).unwrap();
-        socket.connect(&people.server.address(Role::Switchboard).into()).unwrap();
-        let mut client = Client::over(TcpStream::from(socket));
+    let address = people.server.address(Role::Switchboard);
+    let say = |line: &str| {
+        let mut client = Client::connect(address);
         client.send(line);
-        client.line_or_end()
+        (client.line_or_end(), client)
     };
     let guess = format!("USR 1 {ALICE} 1795415933.1");
-    let guesses = (0..).take_while(|_| from([127, 0, 0, 7], &guess).is_some()).count();
+    let guesses = (0..).take_while(|_| say(&guess).0.is_some()).count();
     assert_eq!(guesses, 100);
-    let right = format!("USR 1 {ALICE} {cookie}");
-    assert_eq!(from([127, 0, 0, 7], &right), None);
-    assert_eq!(from([127, 0, 0, 8], &right), Some(format!("USR 1 OK {ALICE} Alice")));
+    // Whoever has a good cookie comes from the same address.
+    let cookie = people.start_cookie(ALICE);
+    let (line, mut alice) = say(&format!("USR 1 {ALICE} {cookie}"));
+    assert_eq!(line, Some(format!("USR 1 OK {ALICE} Alice")));
+    let answer = people.call(&mut alice, BOB);
+    assert_eq!(say(&answer).0, Some("IRO 1 1 1 alice@example.test Alice".into()));
+    assert_eq!(say(&guess).0, None);
 }
 
 #[test]

@@ -94,6 +94,19 @@ fn a_sound_server_passes() {
     assert_eq!(point(&ran, 5).0, "pass");
 }
 
+/// A server as README sets it up, before clients are pointed at it.
+#[cfg(feature = "legacy-tls")]
+#[test]
+fn a_server_set_up_as_in_readme_passes_all_ten_points() {
+    let home = Home::new();
+    home.manage("cert init --name chat.example.org", "");
+    home.manage("user add alice@example.test --name Alice", "secret\n");
+    let server = home.keeping(&[]);
+    let ran = examine(&home, &server, &["--user", "alice@example.test"], "secret\n");
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
+    assert_eq!(ran.out.matches("  pass  ").count(), 10, "{ran:?}");
+}
+
 #[test]
 fn without_an_address_the_options_say_where() {
     let home = Home::new();

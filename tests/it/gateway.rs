@@ -1,6 +1,6 @@
 //! The HTTP gateway over real sockets: clients behind it beside clients on TCP.
 
-mod client;
+pub(crate) mod client;
 mod vectors;
 
 use crate::support::{Client, TestServer, server::new_account};

@@ -22,6 +22,7 @@ mod passport;
 mod process;
 mod proxied;
 mod rooms;
+mod routes;
 mod sessions;
 mod store;
 mod support;

@@ -10,7 +10,7 @@ use msnd::{
     hub::{Person, RoomId},
     model::{AccountId, Address, Name},
     switchboard::{
-        queue::{Ending, News, Queue},
+        queue::{Ending, FAIR_SHARE_BYTES, Hold, News, Queue, TAKE_WAIT},
         room::RoomLimits,
         rooms::{Rooms, RoomsLimits, Seat},
     },
@@ -31,6 +31,9 @@ enum Step {
     Answer(usize, usize),
     Say(usize, usize),
     Leave(usize),
+    /// In whose conversation, and whose cookie is spent.
+    Spend(usize, usize),
+    EndStalled(usize),
     Read(usize, usize),
     Wait(u64),
     LookIfIdle(usize),
@@ -42,12 +45,14 @@ fn step() -> impl Strategy<Value = Step> {
         2 => who.clone().prop_map(Step::Open),
         3 => (any.clone(), who.clone(), proptest::bool::ANY)
             .prop_map(|(by, whom, is_rung)| Step::Call(by, whom, is_rung)),
-        5 => (who, any.clone()).prop_map(|(who, room)| Step::Answer(who, room)),
+        5 => (who.clone(), any.clone()).prop_map(|(who, room)| Step::Answer(who, room)),
+        1 => (any.clone(), who.clone()).prop_map(|(by, whom)| Step::Spend(by, whom)),
+        2 => any.clone().prop_map(Step::EndStalled),
         8 => (any.clone(), prop_oneof![Just(0usize), 1usize..400])
             .prop_map(|(who, bytes)| Step::Say(who, bytes)),
         2 => any.clone().prop_map(Step::Leave),
         4 => (any.clone(), 0usize..8).prop_map(|(who, lines)| Step::Read(who, lines)),
-        2 => (0u64..400).prop_map(Step::Wait),
+        3 => prop_oneof![0u64..8, 0u64..400].prop_map(Step::Wait),
         3 => any.prop_map(Step::LookIfIdle),
     ]
 }
@@ -62,6 +67,9 @@ struct Bench {
     rooms: Rooms,
     model: Model,
     connections: BTreeMap<usize, (Seat, Queue)>,
+    /// Who waits, and for whom.
+    holds: BTreeMap<usize, (Hold, usize)>,
+    began_at: Instant,
     /// Numbers of all rooms there ever were.
     known: Vec<RoomId>,
     next: usize,
@@ -77,9 +85,21 @@ impl Bench {
         };
         let (rooms_max, per_user_max) = (rules::ROOMS_MAX, rules::ROOMS_PER_USER_MAX);
         // Close to where numbers begin anew.
-        let rooms = Rooms::new(RoomsLimits { rooms_max, per_user_max, room }, 0x7fff_fffd);
-        let (connections, known) = (BTreeMap::new(), Vec::new());
-        Self { rooms, model: Model::default(), connections, known, next: 0 }
+        let (queues_bytes_max, fair_share_bytes) =
+            (rules::QUEUES_BYTES_MAX, rules::FAIR_SHARE_BYTES);
+        let limits =
+            RoomsLimits { rooms_max, per_user_max, queues_bytes_max, fair_share_bytes, room };
+        let rooms = Rooms::new(limits, 0x7fff_fffd);
+        let (connections, holds, known) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        Self {
+            rooms,
+            model: Model::default(),
+            connections,
+            holds,
+            began_at: Instant::now(),
+            known,
+            next: 0,
+        }
     }
 
     async fn run(&mut self, step: &Step) {
@@ -98,20 +118,37 @@ impl Bench {
             Step::Call(by, whom, is_rung) => {
                 let Some(by) = self.connection(by) else { return };
                 let seat = &self.connections[&by].0;
-                if !self.model.is_member(by) {
-                    return;
-                }
-                let room = seat.room().0;
                 let invited = seat.invite(&person(whom).address);
-                let expected = self.model.call(room, whom);
+                let expected = self.model.call(by, whom);
                 assert_eq!(invited.as_ref().map(drop).map_err(|error| *error), expected);
                 let Ok(invitation) = invited else { return };
                 if is_rung {
                     invitation.rung();
+                    self.model.rung(by, whom);
                 } else {
                     drop(invitation);
-                    self.model.withdrawn(room, whom);
+                    self.model.withdrawn(by, whom);
                 }
+            }
+            Step::Spend(by, whom) => {
+                let Some(by) = self.connection(by) else { return };
+                if !self.model.is_member(by) {
+                    return;
+                }
+                let (expected, spent) = (self.model.pending(by), &person(whom).address);
+                self.connections[&by].0.drop_spent_calls(|callees| {
+                    let asked: Vec<_> = callees.iter().map(|callee| callee.as_str()).collect();
+                    assert_eq!(asked, expected);
+                    callees.iter().filter(|callee| *callee != spent).cloned().collect()
+                });
+                if expected.iter().any(|callee| callee == spent.as_str()) {
+                    self.model.withdrawn(by, whom);
+                }
+            }
+            Step::EndStalled(who) => {
+                let Some(who) = self.connection(who) else { return };
+                let out = self.connections[&who].0.end_stalled(Instant::now());
+                assert_eq!(out, self.model.end_stalled(who));
             }
             Step::Answer(who, room) => {
                 if self.known.is_empty() {
@@ -119,12 +156,15 @@ impl Bench {
                 }
                 let id = self.known[room % self.known.len()];
                 let expected = self.model.may_join(who, id.0);
-                let joined = self.rooms.join(id, &person(who));
+                let joined = self.rooms.join(id, &person(who), None);
                 let present = joined.as_ref().map_err(|error| *error).map(|(.., present)| {
                     present.iter().map(|person| person.id.0 as usize).collect::<Vec<_>>()
                 });
                 assert_eq!(present, expected);
-                let Ok((seat, queue, _)) = joined else { return };
+                let Ok((seat, queue, _)) = joined else {
+                    self.model.not_joined(id.0);
+                    return;
+                };
                 self.model.joined(self.next, who, id.0);
                 self.sit(seat, queue);
             }
@@ -132,7 +172,13 @@ impl Bench {
                 let Some(who) = self.connection(who) else { return };
                 let payload = "x".repeat(bytes);
                 let expected = self.model.say(who, &payload);
-                assert_eq!(self.connections[&who].0.say(payload.as_bytes()), expected);
+                let seat = &self.connections[&who].0;
+                assert_eq!(seat.say(payload.as_bytes()), expected);
+                let hold = seat.hold();
+                assert_eq!(hold.is_some(), expected.is_ahead);
+                if let Some(hold) = hold {
+                    self.holds.insert(who, (hold, self.model.hold(who)));
+                }
             }
             Step::Leave(who) => {
                 let Some(who) = self.connection(who) else { return };
@@ -160,6 +206,13 @@ impl Bench {
             (room.id.0, room.members.iter().map(|member| member.as_str().to_owned()).collect())
         });
         assert_eq!(listed.collect::<Vec<_>>(), self.model.rooms());
+        assert_eq!(self.rooms.waiting_bytes(), self.model.bytes());
+        for (hold, other) in self.holds.values() {
+            let since = self.model.ears.get(other).and_then(|ear| ear.held_since);
+            let left = since.map(|since| since + TAKE_WAIT.as_secs());
+            let stalls_in = hold.stalls_at().map(|at| (at - self.began_at).as_secs());
+            assert_eq!(stalls_in, left);
+        }
     }
 
     fn sit(&mut self, seat: Seat, queue: Queue) {
@@ -178,7 +231,7 @@ impl Bench {
         let ear = self.model.ears.get_mut(&who).unwrap();
         for _ in 0..lines {
             let heard = queue.try_recv();
-            let expected = match ear.waiting.pop_front() {
+            let expected = match ear.take(self.model.now) {
                 Some(line) => Some(News::Lines(line.into())),
                 None => ear.ending.map(News::End),
             };
@@ -227,19 +280,24 @@ proptest! {
 fn rooms(queue_bytes_max: usize, idle_secs: u64) -> Rooms {
     let (idle, ring) = (Duration::from_secs(idle_secs), Duration::from_secs(60));
     let room = RoomLimits { members_max: 50, queue_bytes_max, idle, ring };
-    Rooms::new(RoomsLimits { rooms_max: 100, per_user_max: 100, room }, 1)
+    let (rooms_max, per_user_max, fair_share_bytes) = (100, 100, FAIR_SHARE_BYTES);
+    let queues_bytes_max = usize::MAX / 2;
+    let limits = RoomsLimits { rooms_max, per_user_max, queues_bytes_max, fair_share_bytes, room };
+    Rooms::new(limits, 1)
 }
 
 #[test]
 fn who_was_invited_together_meets_after_the_caller_has_gone() {
     let rooms = rooms(1 << 16, 600);
-    let (alice, _) = rooms.open(&person(1), None).unwrap();
+    let server: Arc<str> = "192.0.2.1:1865".into();
+    let (alice, _) = rooms.open(&person(1), Some(server.clone())).unwrap();
     let id = alice.room();
     drop(alice);
     assert!(rooms.is_empty());
-    let (bob, mut bob_hears, present) = rooms.join(id, &person(2)).unwrap();
+    let (bob, mut bob_hears, present) = rooms.join(id, &person(2), Some(&server)).unwrap();
     assert_eq!((present.len(), bob.room()), (0, id));
-    let (_carol, _, present) = rooms.join(id, &person(3)).unwrap();
+    assert_eq!(bob.server(), Some(server), "calls from there lead to the same switchboard");
+    let (_carol, _, present) = rooms.join(id, &person(3), None).unwrap();
     assert_eq!(present[0].id, AccountId(2));
     let joi = "JOI u3@example.test U3\r\n";
     assert_eq!(bob_hears.try_recv(), Some(News::Lines(joi.into())));
@@ -250,7 +308,7 @@ fn who_was_invited_together_meets_after_the_caller_has_gone() {
 async fn a_message_keeps_everybody_and_silence_sends_everybody_away() {
     let rooms = rooms(1 << 16, 600);
     let (mut alice, mut alice_hears) = rooms.open(&person(1), None).unwrap();
-    let (mut bob, mut bob_hears, _) = rooms.join(alice.room(), &person(2)).unwrap();
+    let (mut bob, mut bob_hears, _) = rooms.join(alice.room(), &person(2), None).unwrap();
     advance(Duration::from_secs(599)).await;
     alice.end_if_idle(Instant::now());
     assert!(bob.say(b"still there?").is_delivered);
@@ -281,7 +339,7 @@ fn many_messages_share_their_bytes_with_all_receivers() {
     let rooms = rooms(1 << 20, 600);
     let (alice, _) = rooms.open(&person(0), None).unwrap();
     let mut others: Vec<_> =
-        (1..20).map(|who| rooms.join(alice.room(), &person(who)).unwrap()).collect();
+        (1..20).map(|who| rooms.join(alice.room(), &person(who), None).unwrap()).collect();
     for (_, queue, _) in &mut others {
         while queue.try_recv().is_some() {}
     }

@@ -6,7 +6,7 @@ use crate::{
         Admin, Problem,
         request::{Page, address},
     },
-    hub::{Listed, SessionId},
+    hub::{Kicked, Listed, SessionId},
 };
 use axum::{
     Json,
@@ -82,6 +82,7 @@ pub(in crate::admin) async fn list(
 
 #[derive(Debug, Serialize)]
 pub(in crate::admin) struct Ended {
+    /// Sessions. 0: there were only conversations, which have ended.
     ended: usize,
 }
 
@@ -90,9 +91,15 @@ pub(in crate::admin) async fn end(
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Ended>, Problem> {
     let user = address(path)?;
-    let Some(session) = admin.hub.kick(&user) else {
-        return Err(Problem::new(StatusCode::NOT_FOUND, format!("{user} is not online")));
-    };
-    tracing::info!(session.id = %session, %user, "an operator ends the session");
-    Ok(Json(Ended { ended: 1 }))
+    match admin.hub.kick(&user) {
+        Some(Kicked::Session(session)) => {
+            tracing::info!(session.id = %session, %user, "an operator ends the session");
+            Ok(Json(Ended { ended: 1 }))
+        }
+        Some(Kicked::Conversations) => {
+            tracing::info!(%user, "an operator ends conversations of somebody not signed in");
+            Ok(Json(Ended { ended: 0 }))
+        }
+        None => Err(Problem::new(StatusCode::NOT_FOUND, format!("{user} is not online"))),
+    }
 }

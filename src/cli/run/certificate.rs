@@ -8,7 +8,7 @@ use crate::{
         Policy, Source, TlsServer,
     },
 };
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The configured certificates, or those of the data folder, where self-signed ones are made at the
 /// first start.
@@ -62,10 +62,9 @@ pub(super) fn to_trust(config: &Config) -> Option<String> {
         return None;
     }
     let folder = &config.data.dir;
-    let ca = PairFiles::named(&folder.join(CERTIFICATES_FOLDER), CA_NAME).certificate;
-    if ca.exists() {
+    if has_authority(config) {
         let text = "(`msnd client-setup` writes what users of Windows need for that)";
-        return Some(format!("{} {text}", ca.display()));
+        return Some(format!("{} {text}", authority_file(config).display()));
     }
     let modern = folder.join(CERTIFICATE_FILE);
     let legacy = folder.join(LEGACY_CERTIFICATE_FILE);
@@ -73,6 +72,15 @@ pub(super) fn to_trust(config: &Config) -> Option<String> {
         return Some(modern.display().to_string());
     }
     Some(format!("{} (Windows XP and older: {})", modern.display(), legacy.display()))
+}
+
+/// Whether `msnd cert init` has made an authority for users to install.
+pub(super) fn has_authority(config: &Config) -> bool {
+    authority_file(config).exists()
+}
+
+fn authority_file(config: &Config) -> PathBuf {
+    PairFiles::named(&config.data.dir.join(CERTIFICATES_FOLDER), CA_NAME).certificate
 }
 
 /// What each setting costs, one line each.

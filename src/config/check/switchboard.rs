@@ -28,6 +28,14 @@ pub(super) fn check(config: &Config, found: &mut Complaints) {
     ] {
         found.range(key, value, range);
     }
+    let limits = &config.limits;
+    if limits.room_queue_bytes_max > limits.room_queues_bytes_max {
+        let remedy = format!(
+            "one queue alone may take limits.room_queue_bytes_max ({}); choose at least that",
+            limits.room_queue_bytes_max
+        );
+        found.add("limits.room_queues_bytes_max", limits.room_queues_bytes_max, remedy);
+    }
     let is_named = !switchboard.advertised.is_empty()
         || !switchboard.servers.is_empty()
         || !config.notification.advertised.is_empty();

@@ -105,6 +105,20 @@ async fn requests_on_one_connection_are_answered_in_order() {
 }
 
 #[tokio::test]
+async fn a_tunnel_is_refused_and_nothing_behind_it_is_heard() {
+    for request in [
+        "CONNECT nexus.passport.com:443 HTTP/1.1\r\nHost: nexus.passport.com\r\n\r\n",
+        "connect messenger.hotmail.com:1863 HTTP/1.0\r\n\r\n",
+        "CONNECT /deaf\r\n",
+    ] {
+        let answers = ask(&format!("{request}POST /a HTTP/1.1\r\n\r\n")).await;
+        assert!(answers.starts_with("HTTP/1.1 501 Not Implemented\r\n"), "{answers}");
+        assert!(answers.ends_with("\r\nConnection: close\r\n\r\n"), "{answers}");
+        assert_eq!(answers.matches("HTTP/1.1 ").count(), 1, "{answers}");
+    }
+}
+
+#[tokio::test]
 async fn the_client_can_have_it_closed() {
     for request in [
         "GET /a HTTP/1.1\r\nConnection: close\r\n\r\n",

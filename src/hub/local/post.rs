@@ -16,7 +16,7 @@ impl State {
         let event = Event::Alert(alert);
         let mut told = 0;
         for id in recipients {
-            self.arrivals.alert(*id, &event);
+            self.arrivals.alert(*id);
             if self.members.get(id).is_some_and(|member| member.takes_documents()) {
                 self.tell(*id, event.clone());
                 told += 1;
@@ -27,10 +27,14 @@ impl State {
     }
 
     pub(in crate::hub) fn tell_mail(&mut self, id: AccountId, news: Arc<MailNews>) {
-        let event = Event::Mail(news);
-        self.arrivals.mail(id, &event);
-        self.tell(id, event);
+        self.arrivals.mail(id, news.mailbox);
+        self.tell(id, Event::Mail(news));
         self.settle();
+    }
+
+    pub(in crate::hub) fn hears_alerts(&self, id: AccountId) -> bool {
+        let member = self.members.get(&id);
+        member.is_some_and(|member| member.takes_documents() && member.presence.is_some())
     }
 
     pub(in crate::hub) fn page(&mut self, from: AccountId, to: AccountId, page: Arc<Page>) -> bool {

@@ -55,6 +55,15 @@ pub struct Listed {
     pub waiting_events: usize,
 }
 
+/// What an operator has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kicked {
+    /// A session, and the conversations of its account.
+    Session(SessionId),
+    /// Conversations; the account was not signed in.
+    Conversations,
+}
+
 impl State {
     pub(in crate::hub) fn announce(&mut self, minutes: u32) -> usize {
         let online = self.online();
@@ -64,12 +73,12 @@ impl State {
         told
     }
 
-    pub(in crate::hub) fn kick(&mut self, address: &Address) -> Option<SessionId> {
-        let id = *self.by_address.get(address)?;
-        let session = self.members.get(&id)?.session;
-        self.end(id, Event::Kicked);
+    pub(in crate::hub) fn kick(&mut self, address: &Address) -> Option<Kicked> {
+        let id = self.by_address.get(address).copied().or_else(|| self.stays.find(address))?;
+        let session = self.members.get(&id).map(|member| member.session);
+        let was_talking = self.end(id, Event::Kicked);
         self.settle();
-        Some(session)
+        session.map(Kicked::Session).or_else(|| was_talking.then_some(Kicked::Conversations))
     }
 
     pub(in crate::hub) fn sessions(&self, after: SessionId, count: usize) -> Vec<Listed> {

@@ -18,11 +18,7 @@ use crate::{
     session::{Call, Outbox, Reason, Reject},
     store::StoreError,
 };
-use std::{sync::Arc, time::Duration};
-use tokio::time::Instant;
-
-/// The window of `limits.pages_per_minute_max`.
-const PAGE_WINDOW: Duration = Duration::from_secs(60);
+use std::sync::Arc;
 
 pub(super) async fn handle(
     session: &mut SignedIn,
@@ -38,10 +34,9 @@ pub(super) async fn handle(
     let text = page_text(call.payload.as_deref().unwrap_or_default());
     let page = text.ok().and_then(|text| Page::new(session.address.clone(), &text).ok());
     let page = page.ok_or(ErrorCode::InvalidParameter)?;
-    if pages_too_often(session) {
+    if !session.context.pages.take(session.account) {
         return Err(ErrorCode::TooFast.into());
     }
-    session.paged_at.push_back(Instant::now());
     let (recipient, takes_pages) =
         session.context.store.takes_pages(&address).await.map_err(|error| match error {
             StoreError::NotFound => ErrorCode::NoSuchUser.into(),
@@ -73,12 +68,4 @@ impl Device {
             _ => Err(ArgError::Number.into()),
         }
     }
-}
-
-fn pages_too_often(session: &mut SignedIn) -> bool {
-    let now = Instant::now();
-    while session.paged_at.front().is_some_and(|at| now >= *at + PAGE_WINDOW) {
-        session.paged_at.pop_front();
-    }
-    session.paged_at.len() >= session.context.config.limits.pages_per_minute_max as usize
 }

@@ -98,6 +98,7 @@ async fn sign_in(
     });
     let Registered { account, has_alerts, person, member, inbox } =
         register(role, grant, &facts).await?;
+    let missed = member.missed();
     let context = role.context.clone();
     context.metrics.signed_in(NAME);
     let web_ticket = context.tickets.issue_web(account.id);
@@ -141,9 +142,8 @@ async fn sign_in(
         idle_check_at: None,
         renamed_at: VecDeque::new(),
         asked_for_switchboard_at: VecDeque::new(),
-        paged_at: VecDeque::new(),
-        mailbox: account.mailbox,
-        has_alerts,
+        mailbox: account.mailbox.map(|read| missed.mailbox.unwrap_or(read)),
+        has_alerts: has_alerts || missed.alert,
         told_alert: None,
     }));
     Ok(())

@@ -2,20 +2,61 @@
 
 use super::{read, sql};
 use crate::{
-    model::{AccountId, Alert, AlertId, alert::AlertParts},
-    store::{NewAlert, Posted, Recipients, StoreError, Waiting},
+    model::{
+        AccountId, Address, Alert, AlertId,
+        alert::{AlertError, AlertParts},
+    },
+    store::{Audience, NewAlert, Posted, Recipients, StoreError, Waiting},
 };
 use anyhow::Context as _;
 use sqlx::SqliteConnection;
 use std::collections::BTreeSet;
 
-/// Keeps an alert, and forgets those that had expired when it was made.
-pub(super) async fn add(conn: &mut SqliteConnection, new: &NewAlert) -> Result<Posted, StoreError> {
-    let now_secs = new.created_at_secs;
-    let purged = sqlx::query(sql::PURGE_RECIPIENTS).bind(now_secs).execute(&mut *conn).await?;
-    sqlx::query(sql::PURGE_ALERTS).bind(now_secs).execute(&mut *conn).await?;
+/// Accounts for which one job stores an alert that is for all; edits of clients wait so long.
+const PART_ACCOUNTS: u32 = 512;
+/// Alerts forgotten for each one that is added.
+const PURGED_MAX: u32 = 4;
+/// How long an expired alert stays: a clock that is wrong for an hour must not destroy what waits.
+const PURGE_AFTER_SECS: i64 = 86_400;
+
+/// What came of one job.
+pub(super) struct Part {
+    pub(super) posted: Posted,
+    /// The account behind which the next job goes on, if there is more to do.
+    pub(super) next: Option<AccountId>,
+}
+
+/// Keeps an alert for its one recipient, or for the next part of all accounts behind `after`, which
+/// may be nobody. Forgets some that expired long ago.
+pub(super) async fn add(
+    conn: &mut SqliteConnection,
+    new: &NewAlert,
+    audience: &dyn Audience,
+    after: AccountId,
+) -> Result<Part, StoreError> {
+    let purge_before = new.created_at_secs.saturating_sub(PURGE_AFTER_SECS);
+    let mut expired = 0;
+    // Recipients first, to know how many there were.
+    for (statement, is_counted) in [(sql::PURGE_RECIPIENTS, true), (sql::PURGE_ALERTS, false)] {
+        let purge = sqlx::query(statement).bind(purge_before).bind(PURGED_MAX);
+        let purged = purge.execute(&mut *conn).await?.rows_affected();
+        expired += if is_counted { purged } else { 0 };
+    }
+    let expired = usize::try_from(expired).unwrap_or(usize::MAX);
+    let key = insert(conn, new).await?;
+    let (recipients, next) = match &new.to {
+        Recipients::One(address) => (vec![add_one(conn, new, audience, address, key).await?], None),
+        Recipients::All => add_part(conn, new, audience, after, key).await?,
+    };
+    if recipients.is_empty() {
+        sqlx::query(sql::DROP_SETTLED_ALERT).bind(key).execute(conn).await?;
+    }
+    Ok(Part { posted: Posted { id: alert_id(key)?, recipients, expired }, next })
+}
+
+async fn insert(conn: &mut SqliteConnection, new: &NewAlert) -> Result<i64, StoreError> {
     let parts = new.alert.parts();
-    let key: i64 = sqlx::query_scalar(sql::ADD_ALERT)
+    let inserted = sqlx::query_scalar(sql::ADD_ALERT)
         .bind(new.created_at_secs)
         .bind(new.expires_at_secs)
         .bind(parts.site_id)
@@ -26,39 +67,83 @@ pub(super) async fn add(conn: &mut SqliteConnection, new: &NewAlert) -> Result<P
         .bind(parts.lang)
         .bind(parts.priority)
         .bind(&parts.text)
-        .bind(&parts.html)
-        .fetch_one(&mut *conn)
+        .bind(&parts.html);
+    Ok(inserted.fetch_one(conn).await?)
+}
+
+async fn add_one(
+    conn: &mut SqliteConnection,
+    new: &NewAlert,
+    audience: &dyn Audience,
+    address: &Address,
+    key: i64,
+) -> Result<AccountId, StoreError> {
+    let row: Option<(i64, i64)> = sqlx::query_as(sql::WAITING_COUNT)
+        .bind(address.as_str())
+        .bind(new.created_at_secs)
+        .fetch_optional(&mut *conn)
         .await?;
-    let recipients = match &new.to {
-        Recipients::One(address) => {
-            let row: Option<(i64, i64)> = sqlx::query_as(sql::WAITING_COUNT)
-                .bind(address.as_str())
-                .fetch_optional(&mut *conn)
-                .await?;
-            let (account, waiting) = row.ok_or(StoreError::NotFound)?;
-            if waiting >= i64::from(new.waiting_max) {
-                return Err(StoreError::Conflict(format!(
-                    "{waiting} alerts wait for {address} already, and no more may"
-                )));
-            }
-            sqlx::query(sql::ADD_RECIPIENT).bind(account).bind(key).execute(conn).await?;
-            vec![account]
+    let (account, waiting) = row.ok_or(StoreError::NotFound)?;
+    let id = read::account_id(account)?;
+    if waiting >= new.waiting_max.into() {
+        let hears = audience.hears(id);
+        if !hears || waiting >= new.unconfirmed_max.into() {
+            return Err(StoreError::Conflict(if hears {
+                format!(
+                    "{waiting} alerts wait until the client of {address} confirms them, and \
+                         no more may"
+                )
+            } else {
+                format!("{waiting} alerts wait for {address} already, and no more may")
+            }));
         }
-        Recipients::All => {
-            sqlx::query_scalar(sql::ADD_ALL_RECIPIENTS)
-                .bind(key)
-                .bind(new.waiting_max)
-                .fetch_all(conn)
-                .await?
-        }
-    };
-    if recipients.is_empty() {
-        let why = "there is no account that may sign in and for which one more alert may wait";
-        return Err(StoreError::Conflict(why.to_owned()));
     }
-    let recipients = recipients.into_iter().map(read::account_id).collect::<Result<_, _>>()?;
-    let expired = usize::try_from(purged.rows_affected()).unwrap_or(usize::MAX);
-    Ok(Posted { id: alert_id(key)?, recipients, expired })
+    sqlx::query(sql::ADD_RECIPIENT).bind(account).bind(key).execute(conn).await?;
+    Ok(id)
+}
+
+async fn add_part(
+    conn: &mut SqliteConnection,
+    new: &NewAlert,
+    audience: &dyn Audience,
+    after: AccountId,
+    key: i64,
+) -> Result<(Vec<AccountId>, Option<AccountId>), StoreError> {
+    let after = read::key(after);
+    let next: Option<i64> = sqlx::query_scalar(sql::END_OF_PART)
+        .bind(after)
+        .bind(PART_ACCOUNTS - 1)
+        .fetch_optional(&mut *conn)
+        .await?;
+    // Those who are left are fewer.
+    let end = next.unwrap_or(i64::MAX);
+    let full: Vec<i64> = sqlx::query_scalar(sql::FULL_IN_PART)
+        .bind(after)
+        .bind(end)
+        .bind(new.created_at_secs)
+        .bind(new.waiting_max)
+        .bind(i64::from(new.unconfirmed_max) - 1)
+        .fetch_all(&mut *conn)
+        .await?;
+    let added: Vec<i64> = sqlx::query_scalar(sql::ADD_PART)
+        .bind(after)
+        .bind(end)
+        .bind(new.created_at_secs)
+        .bind(new.waiting_max)
+        .bind(key)
+        .fetch_all(&mut *conn)
+        .await?;
+    let mut recipients =
+        added.into_iter().map(read::account_id).collect::<anyhow::Result<Vec<_>>>()?;
+    for account in full {
+        let id = read::account_id(account)?;
+        if audience.hears(id) {
+            sqlx::query(sql::ADD_RECIPIENT).bind(account).bind(key).execute(&mut *conn).await?;
+            recipients.push(id);
+        }
+    }
+    recipients.sort_unstable();
+    Ok((recipients, next.map(read::account_id).transpose()?))
 }
 
 /// These accounts need these alerts no more; what nobody needs goes.
@@ -86,15 +171,17 @@ pub(super) async fn waiting(
     id: AccountId,
     now_secs: i64,
 ) -> Result<Waiting, StoreError> {
-    let rows: Vec<Row> =
-        sqlx::query_as(sql::WAITING_ALERTS).bind(read::key(id)).fetch_all(conn).await?;
-    let mut waiting = Waiting { alerts: Vec::new(), expired: Vec::new() };
+    let rows: Vec<Row> = sqlx::query_as(sql::WAITING_ALERTS)
+        .bind(read::key(id))
+        .bind(now_secs)
+        .fetch_all(conn)
+        .await?;
+    let mut waiting = Waiting { alerts: Vec::new(), illegal: Vec::new() };
     for row in rows {
         let id = alert_id(row.id)?;
-        if row.expires_at <= now_secs {
-            waiting.expired.push(id);
-        } else {
-            waiting.alerts.push((id, row.alert()?));
+        match row.alert() {
+            Ok(alert) => waiting.alerts.push((id, alert)),
+            Err(_) => waiting.illegal.push(id),
         }
     }
     Ok(waiting)
@@ -103,7 +190,6 @@ pub(super) async fn waiting(
 #[derive(sqlx::FromRow)]
 struct Row {
     id: i64,
-    expires_at: i64,
     site_id: u32,
     site_url: Option<String>,
     action_url: String,
@@ -116,7 +202,7 @@ struct Row {
 }
 
 impl Row {
-    fn alert(self) -> anyhow::Result<Alert> {
+    fn alert(self) -> Result<Alert, AlertError> {
         let Self { site_id, site_url, action_url, subscribe_url, icon, .. } = self;
         let Self { lang, priority, text, html, .. } = self;
         let parts = AlertParts {
@@ -130,7 +216,7 @@ impl Row {
             text,
             html,
         };
-        Alert::new(parts).context("a stored alert is not legal")
+        Alert::new(parts)
     }
 }
 

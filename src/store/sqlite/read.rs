@@ -76,14 +76,14 @@ pub(super) async fn callee(
     callee: &Address,
     caller: AccountId,
 ) -> Result<Callee, StoreError> {
-    let row: Option<(i64, bool, String, u8)> = sqlx::query_as(sql::CALLEE)
+    let row: Option<(i64, bool, String, u8, bool)> = sqlx::query_as(sql::CALLEE)
         .bind(callee.as_str())
         .bind(key(caller))
         .fetch_optional(conn)
         .await?;
-    let (id, enabled, code, bits) = row.ok_or(StoreError::NotFound)?;
+    let (id, enabled, code, bits, caller_enabled) = row.ok_or(StoreError::NotFound)?;
     let allows = stored_privacy(&code)?.allows(ListBits(bits));
-    Ok(Callee { id: account_id(id)?, enabled, allows })
+    Ok(Callee { id: account_id(id)?, enabled, allows, caller_enabled })
 }
 
 /// Everything on an account's lists.

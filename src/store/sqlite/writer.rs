@@ -1,20 +1,27 @@
 //! The one writer: takes all waiting jobs, commits them together, then publishes and answers each
 //! in order. One wait for the disk thus serves many callers. Knows nothing of what a job does.
 
-use super::{accounts, alerts, edit, mailboxes, replace, sql};
+use super::{
+    accounts,
+    alerts::{self, Part},
+    edit, mailboxes, replace, sql,
+};
 use crate::{
     metrics::StoreMeters,
     model::{
         AccountId, Address, AlertId, Applied, Edit, Mailbox, mail::MailChange, roster::RosterLimits,
     },
     store::{
-        EditError, NewAccount, NewAlert, PasswordHash, Posted, Publish, PublishAlert, PublishMail,
+        Audience, EditError, NewAccount, NewAlert, PasswordHash, Posted, Publish, PublishMail,
         StoreError,
     },
 };
 use anyhow::anyhow;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
@@ -27,7 +34,7 @@ const QUEUE_JOBS_MAX: usize = 1024;
 const BATCH_JOBS_MAX: usize = 256;
 
 /// The callers' side of the queue.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Writer {
     jobs: mpsc::Sender<Job>,
     closing: CancellationToken,
@@ -47,8 +54,8 @@ pub(super) enum Write {
     SetEnabled(Address, bool),
     /// From everybody's lists too.
     Remove(Address),
-    /// With its recipients.
-    AddAlert(NewAlert),
+    /// With its recipients; for all, those behind this account.
+    AddAlert(Arc<NewAlert>, Arc<dyn Audience>, AccountId),
     /// Delivered or expired.
     SettleAlerts(Vec<(AccountId, AlertId)>),
     /// An empty one, or none.
@@ -92,13 +99,32 @@ impl Writer {
         self.ask(write, Reply::Accounts).await
     }
 
-    /// Queues an alert and waits for its commit.
-    pub(super) async fn alert(
-        &self,
-        alert: NewAlert,
-        publish: PublishAlert,
+    /// Queues an alert, part by part if it is for all, and waits for the last commit. Each part has
+    /// a number of its own, so that numbers rise in commit order whatever is stored in between.
+    pub(super) async fn post(
+        self,
+        new: NewAlert,
+        audience: Arc<dyn Audience>,
     ) -> Result<Posted, StoreError> {
-        self.ask(Write::AddAlert(alert), |answer| Reply::Alert(publish, answer)).await
+        let new = Arc::new(new);
+        let mut all: Option<Posted> = None;
+        let mut next = Some(AccountId(0));
+        while let Some(after) = next {
+            let write = Write::AddAlert(new.clone(), audience.clone(), after);
+            let audience = audience.clone();
+            let Part { posted, next: further } =
+                self.ask(write, |answer| Reply::Alert(audience, answer)).await?;
+            next = further;
+            match &mut all {
+                _ if posted.recipients.is_empty() => {}
+                Some(all) => all.recipients.extend(posted.recipients),
+                None => all = Some(posted),
+            }
+        }
+        all.ok_or_else(|| {
+            let why = "there is no account that may sign in and for which one more alert may wait";
+            StoreError::Conflict(why.to_owned())
+        })
     }
 
     /// Queues a change of a mailbox and waits for its commit.
@@ -134,7 +160,7 @@ type Job = (Write, Reply);
 enum Reply {
     Edit(Publish, oneshot::Sender<Result<Applied, EditError>>),
     Accounts(oneshot::Sender<Result<(), StoreError>>),
-    Alert(PublishAlert, oneshot::Sender<Result<Posted, StoreError>>),
+    Alert(Arc<dyn Audience>, oneshot::Sender<Result<Part, StoreError>>),
     Mail(PublishMail, oneshot::Sender<Result<Mailbox, StoreError>>),
 }
 
@@ -143,7 +169,7 @@ enum Done {
     /// It went well.
     Well,
     Edited(Applied),
-    Posted(Posted),
+    Posted(Part),
     Counted(AccountId, Mailbox),
 }
 
@@ -299,7 +325,9 @@ impl Write {
             Self::Edit(owner, edit) => {
                 return edit::apply(conn, limits, *owner, edit).await.map(Done::Edited);
             }
-            Self::AddAlert(alert) => return Ok(Done::Posted(alerts::add(conn, alert).await?)),
+            Self::AddAlert(new, audience, after) => {
+                return Ok(Done::Posted(alerts::add(conn, new, &**audience, *after).await?));
+            }
             Self::ChangeMail(address, change) => {
                 let (account, mailbox) = mailboxes::change(conn, address, change).await?;
                 return Ok(Done::Counted(account, mailbox));
@@ -336,13 +364,15 @@ impl Reply {
             Self::Accounts(answer) => {
                 let _ = answer.send(outcome.map(drop).map_err(store_error));
             }
-            Self::Alert(publish, answer) => {
+            Self::Alert(audience, answer) => {
                 let outcome = outcome.map_err(store_error).and_then(|done| match done {
-                    Done::Posted(posted) => Ok(posted),
+                    Done::Posted(part) => Ok(part),
                     _ => Err(nothing()),
                 });
-                if let Ok(posted) = &outcome {
-                    published(|| publish(posted));
+                if let Ok(Part { posted, .. }) = &outcome
+                    && !posted.recipients.is_empty()
+                {
+                    published(|| audience.publish(posted));
                 }
                 let _ = answer.send(outcome);
             }

@@ -11,7 +11,7 @@
 //! Quirks: if everybody has left meanwhile there is no `IRO`, and the conversation goes on.
 
 use crate::{
-    hub::Answer,
+    hub::{Answer, Unanswered},
     protocol::{ErrorCode, Event},
     session::{Call, Outbox, Reason, Reject},
     store::StoreError,
@@ -23,11 +23,13 @@ pub(super) async fn handle(
     call: &Call,
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
-    role.may_present_cookie()?;
     let mut args = call.args();
     let (address, cookie) = (args.address()?, args.word()?);
     let answer = role.context.hub.redeem_answer(cookie, address.as_ref());
-    let answer = answer.ok_or_else(|| role.refuse_cookie())?;
+    let answer = answer.map_err(|unanswered| match unanswered {
+        Unanswered::BadCookie => role.refuse_cookie(),
+        Unanswered::NotAllowed => role.refuse_caller(),
+    })?;
     if args.u32()? != answer.room.0 {
         return Err(Reason::OtherRoom.into());
     }
@@ -35,10 +37,11 @@ pub(super) async fn handle(
         return Err(Reject::Final(ErrorCode::SwitchboardFailed, Reason::Shutdown));
     }
     if !still_allows(role, &answer).await? {
-        return Err(role.refuse_cookie());
+        return Err(role.refuse_caller());
     }
+    role.still_welcome(&answer.admitted)?;
     let person = &answer.admitted.person;
-    let joined = role.context.rooms.join(answer.room, person);
+    let joined = role.context.rooms.join(answer.room, person, answer.server.as_ref());
     let (seat, queue, present) = joined.map_err(|unseated| refused(role, unseated))?;
     role.context.counts.joined();
     role.enter(answer.admitted, seat, queue, outbox);

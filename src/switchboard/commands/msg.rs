@@ -7,7 +7,8 @@
 //! Errors: `D` that is no message, or text 282; unknown type, `D` in MSNP8, data between clients
 //! under another type in MSNP9, more than 1664 bytes: close
 //! Source: reference `sb-commands.md` §2, transcripts 08, 09 and 10
-//! Quirks: an empty message is acknowledged and goes nowhere.
+//! Quirks: an empty message is acknowledged and goes nowhere. While much waits for the only other
+//! one, further commands of the sender stay unread.
 
 use crate::{
     protocol::{Dialect, ErrorCode},
@@ -34,6 +35,9 @@ pub(super) async fn handle(
     let delivery = joined.seat.say(payload);
     let counts = &joined.context.counts;
     counts.said(kind, payload.len(), delivery.is_delivered, delivery.overflows);
+    if delivery.is_ahead {
+        joined.hold = joined.seat.hold();
+    }
     if let Some(receipt) = kind.receipt(call.trid, delivery.is_delivered) {
         outbox.send(&receipt);
     }

@@ -19,7 +19,6 @@ pub(super) async fn handle(
     call: &Call,
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
-    role.may_present_cookie()?;
     let mut args = call.args();
     let (address, cookie) = (args.address()?, args.word()?);
     let opening = role.context.hub.redeem_opening(cookie, address.as_ref());
@@ -27,6 +26,7 @@ pub(super) async fn handle(
     if role.context.closing.is_cancelled() {
         return Err(Reject::Final(ErrorCode::SwitchboardFailed, Reason::Shutdown));
     }
+    role.still_welcome(&opening.admitted)?;
     let person = &opening.admitted.person;
     let (seat, queue) = role.context.rooms.open(person, opening.server).map_err(|_| {
         role.context.counts.refused(Refusal::NoRoom);

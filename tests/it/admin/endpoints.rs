@@ -1,6 +1,6 @@
 //! What each endpoint tells and does.
 
-use super::{ALICE, BOB, CAROL, server};
+use super::{ALICE, BOB, CAROL, server, until};
 use crate::support::Client;
 use msnd::store::NewContact;
 use serde_json::json;
@@ -164,7 +164,7 @@ fn a_server_that_goes_down_is_alive_but_not_ready() {
     let (mut server, door) = server(|config| config.timers.shutdown_notice_minutes = 1);
     assert_eq!(door.json("/readyz"), json!({ "status": "ok" }));
     server.announce_shutdown(|| {
-        while door.get("/readyz").status == 200 {}
+        until(|| door.get("/readyz").status != 200);
         assert_eq!(door.get("/readyz").status, 503);
         assert_eq!(door.get("/healthz").status, 200);
         assert_eq!(door.json("/api/v1/status")["closing"], true);

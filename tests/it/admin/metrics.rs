@@ -1,6 +1,6 @@
 //! The metrics: their form, and that they count what happens, each server its own.
 
-use super::{ALICE, BOB, CAROL, http::Door, server};
+use super::{ALICE, BOB, CAROL, http::Door, server, until};
 use crate::support::{Client, TestServer};
 use msnd::{
     net::tls::{KeyKind, TlsServer},
@@ -187,16 +187,6 @@ fn a_dropped_session_is_counted_as_an_overflow() {
         }
         door.metric("msnd_inbox_overflows_total") == 1.0
     });
-}
-
-/// Waits for what another thread does.
-fn until(mut is_so: impl FnMut() -> bool) {
-    let patience = std::time::Duration::from_secs(20);
-    let start = tokio::time::Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < patience, "it never came");
-        std::thread::yield_now();
-    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Conversations as operators see them: who, how old, how long idle; never what is said.
 
-use super::{ALICE, BOB, server};
+use super::{ALICE, BOB, server, until};
 use crate::{
     cli::Home,
     support::{Client, TestServer},
@@ -59,7 +59,7 @@ fn conversations_are_listed_with_who_is_in_them() {
     );
     assert_eq!(home.json(&format!("rooms --json {to}"))[0]["participants"], json!([ALICE, BOB]));
     drop((host, guest));
-    while door.json("/api/v1/rooms") != none {}
+    until(|| door.json("/api/v1/rooms") == none);
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! A server's process killed in the middle of its work: every alert that was acknowledged before is
-//! delivered afterwards, by the real binary.
+//! A process that stores alerts, killed in the middle of its work: every alert that was
+//! acknowledged before is delivered afterwards, by the real binary. What is killed is a child of
+//! this test binary, which sends through the library as a server does.
 
 use super::{ALICE, BOB, alert};
 use crate::{process::child::Home, support::server::new_account};

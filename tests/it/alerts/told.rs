@@ -4,7 +4,8 @@
 use super::{ALICE, BOB, CAROL, address, alert};
 use msnd::{
     hub::{
-        Event, Facts, Hub, Inbox, MailEvent, MailNews, Memo, Person, PostedAlert, SessionId, SignIn,
+        Event, Facts, Hub, Inbox, MailEvent, MailNews, Memo, Missed, Person, PostedAlert,
+        SessionId, SignIn,
     },
     model::{
         AccountId, AlertId, Circle, Dialect, Mailbox, Name, Page, Presence, Status,
@@ -80,13 +81,29 @@ fn who_signs_in_at_the_same_moment_is_told_too() {
     hub.tell_mail(ALICE_ID, news(1));
     hub.tell_mail(ALICE_ID, news(2));
     let signed_in = arrival.sign_in(sign_in(ALICE_ID, ALICE, Dialect::Msnp9, Circle::default()));
-    let (_alice, mut inbox) = signed_in.unwrap();
+    let (alice, mut inbox) = signed_in.unwrap();
     drop(arrival);
-    // The last one of each kind says that there is something, and how much.
-    assert_eq!(told(&mut inbox), ["alert 2", "mail 2"]);
-    let (_again, mut inbox) =
+    // That there are alerts, and how much is unread; nothing that a session could tell as news.
+    let mailbox = Some(Mailbox { inbox_unread: 2, folders_unread: 0 });
+    assert_eq!(alice.missed(), Missed { alert: true, mailbox });
+    assert_eq!(told(&mut inbox), [""; 0]);
+    let (again, mut inbox) =
         enter(&hub, sign_in(ALICE_ID, ALICE, Dialect::Msnp9, Circle::default()));
-    assert_eq!(told(&mut inbox), [""; 0], "what came before is in what was read");
+    assert_eq!(again.missed(), Missed::default(), "what came before is in what was read");
+    assert_eq!(told(&mut inbox), [""; 0]);
+}
+
+#[test]
+fn who_shows_itself_with_a_client_that_understands_alerts_hears_them() {
+    let hub = Hub::new(64);
+    assert!(!hub.hears_alerts(ALICE_ID), "offline");
+    let (alice, _inbox) = enter(&hub, sign_in(ALICE_ID, ALICE, Dialect::Msnp9, Circle::default()));
+    assert!(!hub.hears_alerts(ALICE_ID), "before the first CHG");
+    let _ = alice.set_presence(show(Status::Hidden));
+    assert!(hub.hears_alerts(ALICE_ID));
+    let (bob, _inbox) = enter(&hub, sign_in(BOB_ID, BOB, Dialect::Msnp8, Circle::default()));
+    let _ = bob.set_presence(show(Status::Online));
+    assert!(!hub.hears_alerts(BOB_ID), "does not understand");
 }
 
 #[test]

@@ -104,7 +104,8 @@ fn a_hang_up_reads_certificates_again() {
     let mut process = Process::start(
         folder.path(),
         "run --ready-json --set passport.https_bind=127.0.0.1:0 --set dispatch.bind=off \
-         --set notification.bind=127.0.0.1:0 --set passport.certificate_file=cert \
+         --set notification.bind=127.0.0.1:0 --set switchboard.bind=off --set web.bind=off \
+         --set passport.certificate_file=cert \
          --set passport.key_file=key",
     );
     let ready = process.ready();

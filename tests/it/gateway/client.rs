@@ -9,18 +9,18 @@ use std::{
 };
 
 /// One connection to port 80.
-pub(super) struct Http(BufReader<TcpStream>);
+pub(crate) struct Http(BufReader<TcpStream>);
 
 /// One answer.
 #[derive(Debug)]
-pub(super) struct Reply {
+pub(crate) struct Reply {
     /// Everything before the empty line.
-    pub(super) head: String,
-    pub(super) body: String,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Http {
-    pub(super) fn connect(address: SocketAddr) -> Self {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -44,12 +44,12 @@ impl Http {
         self.send_raw(&request);
     }
 
-    pub(super) fn send_raw(&mut self, text: &str) {
+    pub(crate) fn send_raw(&mut self, text: &str) {
         self.0.get_mut().write_all(text.as_bytes()).unwrap();
     }
 
     /// Reads one answer by its length.
-    pub(super) fn read(&mut self) -> Reply {
+    pub(crate) fn read(&mut self) -> Reply {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
             assert_ne!(self.0.read_line(&mut head).unwrap(), 0, "no answer: {head:?}");
@@ -82,22 +82,22 @@ impl Http {
 }
 
 impl Reply {
-    pub(super) fn status(&self) -> &str {
+    pub(crate) fn status(&self) -> &str {
         self.head.lines().next().unwrap()
     }
 
     /// A header by its exact name.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
     /// The parts of the session header.
-    pub(super) fn session(&self) -> Vec<&str> {
+    pub(crate) fn session(&self) -> Vec<&str> {
         self.header("X-MSN-Messenger").unwrap().split("; ").collect()
     }
 
     /// The session's id.
-    pub(super) fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         self.session()[0].strip_prefix("SessionID=").unwrap().to_owned()
     }
 
@@ -192,7 +192,7 @@ impl Gated {
 }
 
 /// The lines of a body, each payload as one more; panics where a command is not whole.
-pub(super) fn commands(mut body: &str) -> Vec<String> {
+pub(crate) fn commands(mut body: &str) -> Vec<String> {
     let mut lines = Vec::new();
     while !body.is_empty() {
         let (line, rest) = body.split_once("\r\n").expect("a whole line");

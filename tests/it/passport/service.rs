@@ -11,8 +11,8 @@ use msnd::{
     net::tls::{KeyKind, TlsServer},
     passport::Passport,
     store::{
-        Account, Callee, EditError, NewAccount, NewAlert, PasswordHash, Posted, Publish,
-        PublishAlert, PublishMail, SchemaStatus, SignIn, Store, StoreError, Waiting,
+        Account, Audience, Callee, EditError, NewAccount, NewAlert, PasswordHash, Posted, Publish,
+        PublishMail, SchemaStatus, SignIn, Store, StoreError, Waiting,
         password::{Cost, PasswordHasher},
     },
 };
@@ -151,7 +151,7 @@ impl Store for MemoryStore {
         Ok(unavailable()?)
     }
 
-    async fn add_alert(&self, _: NewAlert, _: PublishAlert) -> Result<Posted, StoreError> {
+    async fn add_alert(&self, _: NewAlert, _: Arc<dyn Audience>) -> Result<Posted, StoreError> {
         unavailable()
     }
 

@@ -48,7 +48,7 @@ fn a_million_conversations_leave_nothing_behind() {
         let Some(Event::Ring(ring)) = bob_inbox.try_recv() else { panic!("nobody rang") };
         let answer = hub.redeem_answer(ring.cookie.as_bytes(), Some(&bob_address)).unwrap();
         let person = Arc::clone(&answer.admitted.person);
-        let (guest, _guest_hears, _) = rooms.join(answer.room, &person).unwrap();
+        let (guest, _guest_hears, _) = rooms.join(answer.room, &person, None).unwrap();
         assert!(guest.say(b"hello").is_delivered && host.say(&[7; 1300]).is_delivered);
         drop((host, guest));
         if number == CONVERSATIONS / 10 {

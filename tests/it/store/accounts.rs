@@ -324,7 +324,7 @@ async fn a_callee_is_judged_by_its_lists_as_they_are() {
     for bench in benches().await {
         let [alice, bob, carol] = bench.trio().await;
         let ask = async |caller| bench.store.callee(&address("alice"), caller).await.unwrap();
-        let callee = Callee { id: alice, enabled: true, allows: true };
+        let callee = Callee { id: alice, enabled: true, allows: true, caller_enabled: true };
         assert_eq!(ask(bob).await, callee);
         bench.done(alice, add(List::Block, "bob")).await;
         assert_eq!(ask(bob).await, Callee { allows: false, ..callee });
@@ -338,7 +338,10 @@ async fn a_callee_is_judged_by_its_lists_as_they_are() {
         bench.done(alice, add(List::Forward, "bob")).await;
         bench.done(bob, add(List::Allow, "alice")).await;
         assert!(!ask(bob).await.allows);
-        assert!(!ask(AccountId(u64::MAX)).await.allows);
+        let nobody = ask(AccountId(u64::MAX)).await;
+        assert!(!nobody.allows && !nobody.caller_enabled);
+        bench.store.set_enabled(&address("bob"), false).await.unwrap();
+        assert!(!ask(bob).await.caller_enabled);
         bench.store.set_enabled(&address("alice"), false).await.unwrap();
         assert_eq!(ask(carol).await, Callee { enabled: false, ..callee });
         bench.store.remove_account(&address("alice")).await.unwrap();

@@ -7,7 +7,7 @@ use msnd::{
         alert::AlertParts,
         mail::{Folder, MailChange},
     },
-    store::{NewAccount, NewAlert, Posted, Recipients, StoreError},
+    store::{Audience, NewAccount, NewAlert, Posted, Recipients, StoreError},
 };
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -17,9 +17,34 @@ fn alert(text: &str) -> Alert {
     Alert::new(AlertParts::general(text, 1033)).unwrap()
 }
 
-/// Made at second 100 and expired at second 200, at most two for one account.
+/// Made at second 100 and expired at second 200, at most two for one account, or three if it hears
+/// of them.
 fn new_alert(to: Recipients, text: &str) -> NewAlert {
-    NewAlert { to, alert: alert(text), created_at_secs: 100, expires_at_secs: 200, waiting_max: 2 }
+    NewAlert {
+        to,
+        alert: alert(text),
+        created_at_secs: 100,
+        expires_at_secs: 200,
+        waiting_max: 2,
+        unconfirmed_max: 3,
+    }
+}
+
+/// Notes what is published; these accounts hear of it.
+#[derive(Debug, Default)]
+struct Noted {
+    hear: Vec<AccountId>,
+    published: Mutex<Vec<Posted>>,
+}
+
+impl Audience for Noted {
+    fn hears(&self, account: AccountId) -> bool {
+        self.hear.contains(&account)
+    }
+
+    fn publish(&self, posted: &Posted) {
+        self.published.lock().push(posted.clone());
+    }
 }
 
 fn to(who: &str) -> Recipients {
@@ -28,7 +53,7 @@ fn to(who: &str) -> Recipients {
 
 impl Bench {
     async fn add_alert(&self, new: NewAlert) -> Result<Posted, StoreError> {
-        self.store.add_alert(new, Box::new(|_| ())).await
+        self.store.add_alert(new, Arc::new(Noted::default())).await
     }
 
     /// The texts that wait, at second 150.
@@ -96,6 +121,53 @@ async fn as_many_wait_as_may_and_no_more() {
 }
 
 #[tokio::test]
+async fn more_may_wait_for_somebody_who_hears_of_them() {
+    for bench in benches().await {
+        let [alice, bob, carol] = bench.trio().await;
+        let online = Arc::new(Noted { hear: vec![alice], ..Noted::default() });
+        for who in ["alice", "bob"] {
+            for text in ["one", "two"] {
+                bench.add_alert(new_alert(to(who), text)).await.unwrap();
+            }
+        }
+        let add = async |to, text| bench.store.add_alert(new_alert(to, text), online.clone()).await;
+        let refused = add(to("bob"), "three").await.unwrap_err();
+        assert!(refused.to_string().contains("wait for bob@example.test already"), "{refused}");
+        let all = add(Recipients::All, "three").await.unwrap();
+        assert_eq!(all.recipients, [alice, carol]);
+        let refused = add(to("alice"), "four").await.unwrap_err();
+        assert!(refused.to_string().contains("client of alice@example.test confirms"), "{refused}");
+        assert_eq!(add(Recipients::All, "four").await.unwrap().recipients, [carol]);
+        assert_eq!(bench.waiting(alice).await, ["one", "two", "three"]);
+        assert_eq!(bench.waiting(bob).await, ["one", "two"]);
+    }
+}
+
+#[tokio::test]
+async fn an_alert_for_very_many_is_stored_in_parts_with_numbers_that_rise() {
+    for bench in benches().await {
+        let many = (0..1100).map(|n| new_account(&format!("user{n}"))).collect();
+        bench.store.create_accounts(many).await.unwrap();
+        // A part without anybody to tell, and one that ends with the last account.
+        for n in 0..512 {
+            bench.store.set_enabled(&address(&format!("user{n}")), false).await.unwrap();
+        }
+        let noted = Arc::new(Noted::default());
+        let all = new_alert(Recipients::All, "all");
+        let all = bench.store.add_alert(all, noted.clone()).await.unwrap();
+        let parts = noted.published.lock().clone();
+        let counts: Vec<_> = parts.iter().map(|part| part.recipients.len()).collect();
+        assert_eq!(counts, [512, 76]);
+        assert!(parts[0].id < parts[1].id && all.id == parts[0].id);
+        assert_eq!(all.recipients, [&*parts[0].recipients, &*parts[1].recipients].concat());
+        for part in parts {
+            let waiting = bench.store.waiting_alerts(part.recipients[0], 150).await.unwrap();
+            assert_eq!(waiting.alerts, [(part.id, alert("all"))]);
+        }
+    }
+}
+
+#[tokio::test]
 async fn all_are_those_who_may_sign_in() {
     for bench in benches().await {
         let nobody = bench.add_alert(new_alert(Recipients::All, "?")).await;
@@ -113,24 +185,49 @@ async fn all_are_those_who_may_sign_in() {
 }
 
 #[tokio::test]
-async fn what_has_expired_is_told_apart_and_goes_when_another_one_comes() {
+async fn what_has_expired_counts_for_nothing_and_is_forgotten_a_day_later() {
+    const DAY: i64 = 86_400;
     for bench in benches().await {
         let [alice, ..] = bench.trio().await;
-        let posted = bench.add_alert(new_alert(to("alice"), "old")).await.unwrap();
-        let at = async |secs| bench.store.waiting_alerts(alice, secs).await.unwrap();
-        assert_eq!(at(199).await.alerts.len(), 1);
-        let expired = at(200).await;
-        assert_eq!((expired.alerts.len(), expired.expired), (0, vec![posted.id]));
-        let later = NewAlert {
-            created_at_secs: 200,
-            expires_at_secs: 300,
-            waiting_max: 1,
+        let at = async |secs| bench.store.waiting_alerts(alice, secs).await.unwrap().alerts.len();
+        for text in ["one", "two"] {
+            bench.add_alert(new_alert(to("alice"), text)).await.unwrap();
+        }
+        assert_eq!((at(199).await, at(200).await), (2, 0));
+        let later = |secs| NewAlert {
+            created_at_secs: secs,
+            expires_at_secs: secs + 2 * DAY,
             ..new_alert(to("alice"), "new")
         };
-        let posted = bench.add_alert(later).await.unwrap();
-        assert_eq!(posted.expired, 1, "one for each recipient");
-        assert_eq!(bench.waiting(alice).await, ["new"]);
-        assert_eq!(at(150).await.expired, []);
+        // Should the clock have been wrong, they are still there.
+        bench.add_alert(later(200 + DAY - 1)).await.unwrap();
+        assert_eq!(at(150).await, 3);
+        bench.add_alert(later(200 + DAY)).await.unwrap();
+        assert_eq!(at(150).await, 2);
+        let third = bench.add_alert(later(200 + DAY)).await;
+        assert!(matches!(third, Err(StoreError::Conflict(_))), "{third:?}");
+    }
+}
+
+#[tokio::test]
+async fn only_a_few_old_alerts_are_forgotten_with_each_new_one() {
+    for bench in benches().await {
+        let [alice, ..] = bench.trio().await;
+        for _ in 0..10 {
+            let old = NewAlert { waiting_max: 10, ..new_alert(to("alice"), "old") };
+            bench.add_alert(old).await.unwrap();
+        }
+        let mut left = Vec::new();
+        for secs in 0..4 {
+            let new = NewAlert {
+                created_at_secs: 100_000 + secs,
+                expires_at_secs: 100_001 + secs,
+                ..new_alert(to("bob"), "new")
+            };
+            bench.add_alert(new).await.unwrap();
+            left.push(bench.waiting(alice).await.len());
+        }
+        assert_eq!(left, [6, 2, 0, 0]);
     }
 }
 
@@ -154,24 +251,24 @@ async fn a_removed_account_takes_its_alerts_and_mailbox_along() {
 async fn alerts_are_published_in_the_order_of_their_numbers() {
     for bench in benches().await {
         bench.trio().await;
-        let published = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::new(Noted::default());
         let mut posting = JoinSet::new();
         for n in 0..100 {
-            let (store, published) = (Arc::clone(&bench.store), Arc::clone(&published));
+            let (store, noted) = (Arc::clone(&bench.store), Arc::clone(&noted));
             let who = if n % 2 == 0 { to("alice") } else { Recipients::All };
             let new = NewAlert { waiting_max: 1000, ..new_alert(who, "x") };
-            let publish = move |posted: &Posted| published.lock().push(posted.clone());
-            posting.spawn(async move { store.add_alert(new, Box::new(publish)).await });
+            posting.spawn(async move { store.add_alert(new, noted).await });
         }
         let mut answered: Vec<_> =
             posting.join_all().await.into_iter().map(Result::unwrap).collect();
-        let published = std::mem::take(&mut *published.lock());
+        let published = std::mem::take(&mut *noted.published.lock());
         assert!(published.is_sorted_by(|one, other| one.id < other.id));
         answered.sort_by_key(|posted| posted.id);
         assert_eq!(published, answered);
         // A refused one is not published.
-        let publish = Box::new(|_: &Posted| panic!("published"));
-        assert!(bench.store.add_alert(new_alert(to("alice"), "x"), publish).await.is_err());
+        let refused = bench.store.add_alert(new_alert(to("alice"), "x"), noted.clone()).await;
+        assert!(refused.is_err());
+        assert_eq!(*noted.published.lock(), []);
     }
 }
 

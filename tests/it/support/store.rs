@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use msnd::{
     model::{AccountId, Address, AlertId, Applied, Edit, Mailbox, Roster, mail::MailChange},
     store::{
-        Account, Callee, EditError, NewAccount, NewAlert, PasswordHash, Posted, Publish,
-        PublishAlert, PublishMail, SchemaStatus, SignIn, Store, StoreError, Waiting,
+        Account, Audience, Callee, EditError, NewAccount, NewAlert, PasswordHash, Posted, Publish,
+        PublishMail, SchemaStatus, SignIn, Store, StoreError, Waiting,
     },
 };
 use parking_lot::{Condvar, Mutex};
@@ -18,6 +18,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
+use tokio::sync::Barrier;
 
 /// A store behind which another one does the work. The server's watch over accounts is neither
 /// noted nor disturbed: it asks by the clock.
@@ -28,6 +29,7 @@ pub(crate) struct Observed {
     called: Condvar,
     fails: AtomicBool,
     fails_from: Mutex<Option<&'static str>>,
+    held_sign_in: Mutex<Option<Arc<Barrier>>>,
 }
 
 impl Observed {
@@ -38,6 +40,7 @@ impl Observed {
             called: Condvar::new(),
             fails: AtomicBool::new(false),
             fails_from: Mutex::default(),
+            held_sign_in: Mutex::default(),
         }
     }
 
@@ -68,6 +71,14 @@ impl Observed {
     /// From the next call of this method on everything fails.
     pub(crate) fn fail_from(&self, name: &'static str) {
         *self.fails_from.lock() = Some(name);
+    }
+
+    /// Holds the answer to the next sign-in back: it has been read when the barrier is reached for
+    /// the first time, and is given when it is reached for the second time.
+    pub(crate) fn hold_sign_in(&self) -> Arc<Barrier> {
+        let barrier = Arc::new(Barrier::new(2));
+        *self.held_sign_in.lock() = Some(barrier.clone());
+        barrier
     }
 
     fn note(&self, name: &'static str) -> Result<&dyn Store, StoreError> {
@@ -128,9 +139,9 @@ impl Store for Observed {
     async fn add_alert(
         &self,
         alert: NewAlert,
-        publish: PublishAlert,
+        audience: Arc<dyn Audience>,
     ) -> Result<Posted, StoreError> {
-        self.note("add_alert")?.add_alert(alert, publish).await
+        self.note("add_alert")?.add_alert(alert, audience).await
     }
 
     async fn waiting_alerts(&self, id: AccountId, now_secs: i64) -> Result<Waiting, StoreError> {
@@ -159,7 +170,13 @@ impl Store for Observed {
     }
 
     async fn sign_in(&self, id: AccountId) -> Result<SignIn, StoreError> {
-        self.note("sign_in")?.sign_in(id).await
+        let read = self.note("sign_in")?.sign_in(id).await;
+        let held = self.held_sign_in.lock().take();
+        if let Some(held) = held {
+            held.wait().await;
+            held.wait().await;
+        }
+        read
     }
 
     async fn callee(&self, callee: &Address, caller: AccountId) -> Result<Callee, StoreError> {

@@ -152,6 +152,7 @@ impl Stage {
             Step::Shutdown => {
                 // Who has connected must be inside: those still at the door would be turned away.
                 let open = self.connections.values().filter(|one| one.is_open).count();
+                let open = open + self.offstage.len();
                 while self.server.running().connections() != open {
                     std::thread::yield_now();
                 }

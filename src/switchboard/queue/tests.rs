@@ -1,0 +1,152 @@
+//! What waits: in order, within its bounds, and never waking anybody for nothing.
+
+use super::*;
+
+fn alone(bytes_max: usize) -> (Sender, Queue) {
+    queue(bytes_max, Arc::new(Budget::new(usize::MAX, 0)))
+}
+
+const LINES: Bytes = Bytes::from_static(b"BYE alice@example.test\r\n");
+
+#[test]
+fn order_is_kept_and_memory_given_back() {
+    let (sender, mut queue) = alone(1 << 20);
+    for number in 0..1000 {
+        sender.send(number.to_string().into()).unwrap();
+    }
+    for number in 0..1000 {
+        assert_eq!(queue.try_recv(), Some(News::Lines(number.to_string().into())));
+    }
+    assert_eq!(queue.try_recv(), None);
+    let waiting = queue.shared.waiting.lock();
+    assert_eq!((waiting.bytes, waiting.entries.capacity()), (0, 0));
+}
+
+#[test]
+fn one_byte_too_many_closes_it_and_frees_what_waited() {
+    let entry = LINES.len() + ENTRY_BYTES;
+    let (sender, mut queue) = alone(3 * entry - 1);
+    assert_eq!(sender.send(LINES), Ok(()));
+    assert_eq!(sender.send(LINES), Ok(()));
+    assert_eq!(sender.send(LINES), Err(Overflowed([LINES, LINES].into())));
+    assert_eq!(sender.send(Bytes::new()), Err(Overflowed(Debris::new())));
+    assert_eq!(queue.shared.waiting.lock().entries.capacity(), 0);
+    sender.end(Ending::Idle);
+    assert_eq!(queue.try_recv(), Some(News::End(Ending::Overflow)));
+}
+
+#[test]
+fn room_that_was_read_is_free_again() {
+    let (sender, mut queue) = alone(LINES.len() + ENTRY_BYTES);
+    for _ in 0..10 {
+        sender.send(LINES).unwrap();
+        assert_eq!(queue.try_recv(), Some(News::Lines(LINES)));
+    }
+}
+
+#[tokio::test]
+async fn the_last_lines_come_before_the_end() {
+    let (sender, mut queue) = alone(1000);
+    sender.send(LINES).unwrap();
+    sender.end(Ending::Idle);
+    assert_eq!(queue.recv(true).await, News::Lines(LINES));
+    assert_eq!(queue.recv(true).await, News::End(Ending::Idle));
+    assert_eq!(queue.try_recv(), Some(News::End(Ending::Idle)));
+}
+
+#[tokio::test]
+async fn who_takes_no_lines_is_woken_by_an_overflow_only() {
+    let (sender, mut queue) = alone(LINES.len() + ENTRY_BYTES);
+    sender.send(LINES).unwrap();
+    let waiting = async { queue.recv(false).await };
+    let sending = async { assert!(sender.send(LINES).is_err()) };
+    let (news, ()) = tokio::join!(waiting, sending);
+    assert_eq!(news, News::End(Ending::Overflow));
+}
+
+#[tokio::test]
+async fn who_takes_no_lines_hears_once_that_the_last_ones_wait() {
+    let (sender, mut queue) = alone(1000);
+    sender.send(LINES).unwrap();
+    sender.end(Ending::Idle);
+    assert_eq!(queue.recv(false).await, News::LastLines);
+    assert!(is_pending(queue.recv(false)).await);
+    assert_eq!(queue.recv(true).await, News::Lines(LINES));
+    assert_eq!(queue.recv(true).await, News::End(Ending::Idle));
+}
+
+async fn is_pending(future: impl Future) -> bool {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|cx| std::task::Poll::Ready(future.as_mut().poll(cx).is_pending())).await
+}
+
+#[tokio::test]
+async fn a_line_wakes_only_who_sleeps_for_lines() {
+    let (sender, mut queue) = alone(1 << 20);
+    assert!(is_pending(queue.recv(false)).await);
+    (0..10).for_each(|_| sender.send(LINES).unwrap());
+    let shared = queue.shared.clone();
+    assert!(is_pending(shared.arrived.notified()).await, "woken for nothing");
+    while queue.try_recv().is_some() {}
+    assert!(is_pending(queue.recv(true)).await);
+    sender.send(LINES).unwrap();
+    assert!(!is_pending(shared.arrived.notified()).await);
+    sender.send(LINES).unwrap();
+    assert!(is_pending(shared.arrived.notified()).await, "nobody sleeps any more");
+}
+
+#[test]
+fn beyond_the_budget_only_a_fair_share_waits() {
+    let entry = LINES.len() + ENTRY_BYTES;
+    let budget = Arc::new(Budget::new(4 * entry, 2 * entry));
+    let new = || queue(100 * entry, budget.clone());
+    let ((greedy, mut greedys), (modest, mut modests)) = (new(), new());
+    (0..3).for_each(|_| greedy.send(LINES).unwrap());
+    (0..2).for_each(|_| modest.send(LINES).unwrap());
+    assert_eq!(budget.bytes(), 5 * entry);
+    assert!(greedy.send(LINES).is_err());
+    assert_eq!(greedys.try_recv(), Some(News::End(Ending::Overflow)));
+    assert_eq!(budget.bytes(), 2 * entry, "what is thrown away counts no more");
+    modest.send(LINES).unwrap();
+    assert_eq!(modests.try_recv(), Some(News::Lines(LINES)));
+    assert_eq!(budget.bytes(), 2 * entry);
+    drop((modest, modests));
+    assert_eq!(budget.bytes(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_ends_below_a_quarter_or_with_the_room_or_is_found_stalled() {
+    let entry = LINES.len() + ENTRY_BYTES;
+    let fill = || {
+        let (sender, queue) = alone(8 * entry);
+        (0..4).for_each(|_| sender.send(LINES).unwrap());
+        assert!(!sender.is_behind() && sender.hold(Instant::now()).is_none());
+        sender.send(LINES).unwrap();
+        assert!(sender.is_behind());
+        let hold = sender.hold(Instant::now()).unwrap();
+        (sender, queue, hold)
+    };
+    let (_sender, mut queue, mut hold) = fill();
+    for _ in 0..3 {
+        queue.try_recv();
+        assert!(is_pending(hold.released()).await);
+    }
+    queue.try_recv();
+    hold.released().await;
+    assert_eq!(hold.stalls_at(), None);
+
+    let (sender, _queue, mut hold) = fill();
+    drop(sender);
+    hold.released().await;
+
+    let (sender, mut queue, mut hold) = fill();
+    tokio::time::advance(TAKE_WAIT - Duration::from_secs(1)).await;
+    queue.try_recv();
+    tokio::time::advance(TAKE_WAIT - Duration::from_secs(1)).await;
+    assert_eq!(sender.end_stalled(Instant::now()), None);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(hold.stalls_at(), Some(Instant::now()));
+    assert_eq!(sender.end_stalled(Instant::now()).map(|debris| debris.len()), Some(4));
+    hold.released().await;
+    assert_eq!(queue.try_recv(), Some(News::End(Ending::Overflow)));
+}
