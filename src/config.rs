@@ -179,8 +179,8 @@ pub struct Passport {
     pub certificate_file: PathBuf,
     /// PEM file with the private key.
     pub key_file: PathBuf,
-    /// PEM file with the certificate chain for clients that send no server name and know no TLS 1.2.
-    /// Empty, with `legacy_key_file`: that of `certificate_file`, or a SHA-1 one in the data folder.
+    /// PEM file with the certificate chain for clients that send no server name. Empty, with
+    /// `legacy_key_file`: that of `certificate_file`, or a SHA-1 one in the data folder.
     pub legacy_certificate_file: PathBuf,
     /// PEM file with its private key.
     pub legacy_key_file: PathBuf,

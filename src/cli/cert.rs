@@ -21,7 +21,7 @@ const EXAMPLES: &str = "\
 `init` makes, in the folder `certificates` of the data folder:
   ca.pem      what users install as a trusted root: `msnd client-setup` hands it to them
   ca.key      its key: best kept off this machine, see --ca-key
-  legacy.pem  for clients without server name and TLS 1.2 (Windows 98 to XP); signed with SHA-1
+  legacy.pem  for clients that send no server name (Windows 98 to XP); signed with SHA-1
   modern.pem  for all others; signed with SHA-256
 The authority may vouch for the names of the Passport and Messenger services, for the names in the
 options (passport.login_host, *.advertised) and for those given here, and for nothing else.

@@ -6,13 +6,13 @@ use openssl::{
     provider::Provider,
     ssl::{
         NameType, SniError, SslAlert, SslContext, SslContextBuilder, SslMethod, SslMode,
-        SslOptions, SslSessionCacheMode, SslVersion,
+        SslOptions, SslSessionCacheMode,
     },
 };
 use std::sync::OnceLock;
 
-/// One context for old clients, which changes to that of `modern` when a client sends a server name
-/// or knows TLS 1.2. Without `legacy` all get `modern`.
+/// One context for clients without a server name, which changes to that of `modern` when a client
+/// sends a name. Without `legacy` all get `modern`.
 ///
 /// # Errors
 /// OpenSSL refuses a certificate, or does not speak what `policy` promises.
@@ -30,18 +30,13 @@ pub(super) fn build(
         Some(legacy) => {
             let mut nameless = context(policy, legacy)?;
             nameless.set_servername_callback(move |ssl, alert| {
-                let is_nameless = ssl.servername_raw(NameType::HOST_NAME).is_none();
-                // Whoever knows TLS 1.2 knows SHA-256, and may refuse SHA-1 in a certificate.
-                let is_new =
-                    matches!(ssl.version2(), Some(SslVersion::TLS1_2 | SslVersion::TLS1_3));
-                if is_nameless && !is_new {
+                if ssl.servername_raw(NameType::HOST_NAME).is_none() {
                     return Err(SniError::NOACK);
                 }
                 ssl.set_ssl_context(&for_named).map_err(|_| {
                     *alert = SslAlert::INTERNAL_ERROR;
                     SniError::ALERT_FATAL
-                })?;
-                if is_nameless { Err(SniError::NOACK) } else { Ok(()) }
+                })
             });
             nameless.build()
         }
@@ -50,7 +45,7 @@ pub(super) fn build(
     for (version, cipher) in policy.promises() {
         if is_rsa {
             rehearsal::speaks(&context, version, cipher)?;
-        } else if version == SslVersion::SSL3 {
+        } else if version == openssl::ssl::SslVersion::SSL3 {
             return Err(TlsError::NotRsa(legacy.unwrap_or(modern).origin.clone()));
         } else {
             rehearsal::knows(version, cipher)?;

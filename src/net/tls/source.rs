@@ -13,9 +13,9 @@ use std::{
 pub const CERTIFICATES_FOLDER: &str = "certificates";
 /// The CA itself: `ca.pem`, and `ca.key`, which is never read by a server.
 pub const CA_NAME: &str = "ca";
-/// For clients that send a server name or know TLS 1.2: `modern.pem`, `modern.key`.
+/// For clients that send a server name: `modern.pem`, `modern.key`.
 pub const MODERN_NAME: &str = "modern";
-/// For all others: `legacy.pem`, `legacy.key`.
+/// For clients that send none: `legacy.pem`, `legacy.key`.
 pub const LEGACY_NAME: &str = "legacy";
 
 /// File name of the self-signed certificate for clients that send a server name.
