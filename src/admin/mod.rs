@@ -23,6 +23,7 @@ use crate::{
     alert::Alerts,
     hub::Hub,
     metrics::Metrics,
+    model::subnet::Subnet,
     net::{listener::Admission, refusals::Refusals, tls::TlsServer},
     store::Store,
     switchboard::rooms::Rooms,
@@ -67,6 +68,8 @@ pub struct Admin {
     pub metrics: Arc<Metrics>,
     /// Connections held.
     pub admission: Arc<Admission>,
+    /// Proxies whose connections over TCP begin with a PROXY header.
+    pub proxies: Arc<[Subnet]>,
     /// Cancelled when nobody is let in any more.
     pub closing: CancellationToken,
     /// When the server started.

@@ -2,6 +2,10 @@
 //! much of a head, so long for everything. Knows no endpoint.
 
 use super::{Admin, Socket, Token, router};
+use crate::{
+    model::subnet::Subnet,
+    net::proxy::{self, Told},
+};
 use axum::Router;
 use hyper::{
     Request,
@@ -65,9 +69,40 @@ pub(super) struct Peer(pub(super) SocketAddr);
 
 /// What connections come from.
 trait Listen {
-    type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    type Io: Greet;
 
     async fn next(&self) -> io::Result<(Self::Io, Option<Peer>)>;
+}
+
+/// A connection, and how to learn who is at its other end.
+trait Greet: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// Takes the PROXY header of a connection that comes through one of our `proxies`.
+    fn greet(
+        &mut self,
+        peer: Option<Peer>,
+        proxies: &[Subnet],
+    ) -> impl Future<Output = io::Result<Option<Peer>>> + Send;
+}
+
+impl Greet for UnixStream {
+    async fn greet(&mut self, peer: Option<Peer>, _: &[Subnet]) -> io::Result<Option<Peer>> {
+        Ok(peer)
+    }
+}
+
+impl Greet for TcpStream {
+    async fn greet(&mut self, peer: Option<Peer>, proxies: &[Subnet]) -> io::Result<Option<Peer>> {
+        let through = |Peer(peer): &Peer| {
+            proxies.iter().any(|range| range.contains(peer.ip().to_canonical()))
+        };
+        if !peer.as_ref().is_some_and(through) {
+            return Ok(peer);
+        }
+        match proxy::read(self).await? {
+            Told::Client { source, .. } => Ok(Some(Peer(source))),
+            Told::Proxy => Ok(peer),
+        }
+    }
 }
 
 impl Listen for UnixListener {
@@ -106,12 +141,19 @@ async fn serve<L: Listen>(
             next = next => next,
         };
         match io {
-            Ok((io, peer)) => {
+            Ok((mut io, peer)) => {
                 let held = (seat, admin.metrics.connection("admin"));
-                let (router, draining) = (router.clone(), draining.clone());
-                let connection = connection(io, peer, router, admin.patience, draining);
+                let (admin, router, draining) = (admin.clone(), router.clone(), draining.clone());
                 tasks.spawn(async move {
-                    connection.await;
+                    // A header that is none, and one that is late, end the connection.
+                    let greeting = timeout(admin.patience, io.greet(peer, &admin.proxies));
+                    let greeted = select! {
+                        greeted = greeting => greeted,
+                        () = draining.cancelled() => return,
+                    };
+                    if let Ok(Ok(peer)) = greeted {
+                        connection(io, peer, router, admin.patience, draining).await;
+                    }
                     drop(held);
                 });
             }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
 pub struct Net {
-    /// Proxies that begin each connection, on whatever listener for clients, with a PROXY header
+    /// Proxies that begin each connection, on whatever listener, with a PROXY header
     /// (version 1 or 2). The client's address is then the one they name.
     pub proxy_protocol_from: Vec<Subnet>,
     /// HTTP proxies whose `X-Forwarded-For` the gateway believes.

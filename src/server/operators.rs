@@ -43,6 +43,7 @@ impl Operators {
             tls: parts.tls.clone(),
             metrics: parts.notification.metrics.clone(),
             admission: running.admission.clone(),
+            proxies: config.net.proxy_protocol_from.as_slice().into(),
             closing: running.closing.clone(),
             started: Instant::now(),
             patience: Duration::from_secs(config.timers.http_request_secs),

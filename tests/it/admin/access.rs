@@ -6,6 +6,7 @@ use msnd::{
     admin::{ENDPOINTS, SocketError, TokenError},
     config::Bind,
     metrics::Metrics,
+    model::subnet::Subnet,
     server::{self, StartError},
     store::{
         password::{Cost, PasswordHasher},
@@ -108,4 +109,22 @@ fn start(folder: &tempfile::TempDir, token: &Path) -> StartError {
         };
         server::start(options).await.unwrap_err()
     })
+}
+
+#[test]
+fn a_proxy_says_who_asks() {
+    let (server, door, _folder) = server_over_tcp(|config| {
+        config.net.proxy_protocol_from = vec![Subnet::try_from("127.0.0.0/8".to_owned()).unwrap()];
+    });
+    let ask = |header: &str| {
+        let request = format!("{header}GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+        String::from_utf8(door.raw(request.as_bytes())).unwrap()
+    };
+    for header in ["PROXY TCP4 192.0.2.7 192.0.2.1 40000 1869\r\n", "PROXY UNKNOWN\r\n"] {
+        assert!(ask(header).starts_with("HTTP/1.1 200 "), "{header}");
+    }
+    for header in ["", "PROXY TCP4 nonsense\r\n"] {
+        assert_eq!(ask(header), "", "{header:?}");
+    }
+    drop(server);
 }
