@@ -3,10 +3,7 @@
 //! that others guess at. Knows nothing of passwords and never learns whether an account exists.
 
 use super::familiar::Familiar;
-use crate::model::{
-    Address,
-    failures::{Failures, network},
-};
+use crate::model::{Address, failures::Failures, subnet::network};
 use parking_lot::Mutex;
 use std::{net::IpAddr, time::Duration};
 use tokio::time::Instant;

@@ -9,7 +9,7 @@ mod tunnel;
 use crate::{
     config,
     http1::{Ends, Receipt, Request, Response, Service},
-    model::{failures::network, subnet::Subnet},
+    model::subnet::{Subnet, network},
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;

@@ -4,7 +4,6 @@
 use std::{
     collections::{BTreeMap, HashMap},
     hash::Hash,
-    net::{IpAddr, Ipv6Addr},
     time::Duration,
 };
 use tokio::time::Instant;
@@ -89,17 +88,6 @@ impl<K: Clone + Eq + Hash> Failures<K> {
                 self.keys.remove(&oldest);
             }
         }
-    }
-}
-
-/// Who counts as one peer: an IPv4 address, or the network an IPv6 subscriber chooses from.
-#[must_use]
-pub fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(address) => {
-            Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
-        }
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

@@ -1,7 +1,10 @@
 //! A range of IP addresses, written `10.0.0.0/8`, or a single one. Knows no socket.
 
 use serde::{Deserialize, Serialize};
-use std::{fmt, net::IpAddr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+};
 
 /// Addresses that share their first bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +61,17 @@ impl TryFrom<String> for Subnet {
 impl From<Subnet> for String {
     fn from(subnet: Subnet) -> Self {
         subnet.to_string()
+    }
+}
+
+/// Who counts as one peer: an IPv4 address, or the network an IPv6 subscriber chooses from.
+#[must_use]
+pub fn network(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(address) => {
+            Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
+        }
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

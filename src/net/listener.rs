@@ -5,13 +5,16 @@ use super::{
     proxy::{self, Told},
     refusals::Refusals,
 };
-use crate::{metrics::Metrics, model::subnet::Subnet};
+use crate::{
+    metrics::Metrics,
+    model::subnet::{Subnet, network},
+};
 use parking_lot::Mutex;
 use socket2::{SockRef, TcpKeepalive};
 use std::{
     collections::HashMap,
     io,
-    net::{IpAddr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -191,7 +194,7 @@ impl Admission {
 impl Permit {
     /// Counts the connection for its client too.
     fn named(mut self, peer: IpAddr) -> Result<Self, Limit> {
-        let address = counted_address(peer);
+        let address = network(peer);
         {
             let mut counts = self.admission.counts.lock();
             let from_address = counts.by_address.entry(address).or_default();
@@ -321,17 +324,6 @@ fn set_up(admission: &Admission, stream: &TcpStream) -> io::Result<SocketAddr> {
 
 fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
-}
-
-/// An IPv6 site has 2^64 addresses; they count as one.
-fn counted_address(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-    }
 }
 
 fn is_about_one_connection(error: &io::Error) -> bool {

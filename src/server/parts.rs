@@ -16,7 +16,7 @@ use crate::{
     passport::Passport,
     session::{SessionLimits, run},
     store::{Store, password::PasswordHasher},
-    switchboard::{self, Switchboard, message::MESSAGE_BYTES_MAX},
+    switchboard::{self, Switchboard},
     web::Web,
 };
 use std::{collections::HashSet, sync::Arc, time::Duration};
@@ -238,7 +238,7 @@ impl Parts {
             (Role::Switchboard, _, Some(context)) => {
                 let connection =
                     Switchboard::new(context.clone(), session, peer).since(accepted_at);
-                let limits = SessionLimits { payload_bytes_max: MESSAGE_BYTES_MAX, ..limits };
+                let limits = Switchboard::limits(limits);
                 tasks.spawn(run(connection, stream, received, limits, draining, held));
             }
             _ => {

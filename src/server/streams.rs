@@ -9,7 +9,7 @@ use crate::{
     net::refusals::Refusals,
     notification::{self, Notification},
     session::{SessionLimits, run},
-    switchboard::{self, Switchboard, message::MESSAGE_BYTES_MAX},
+    switchboard::{self, Switchboard},
 };
 use std::{net::SocketAddr, sync::Arc};
 use tokio::time::Instant;
@@ -46,7 +46,7 @@ impl Open for Streams {
                 let context = self.switchboard.clone()?;
                 let (session, held) = admit(Role::Switchboard)?;
                 let role = Switchboard::new(context, session, ends.peer);
-                let limits = SessionLimits { payload_bytes_max: MESSAGE_BYTES_MAX, ..self.limits };
+                let limits = Switchboard::limits(self.limits);
                 Some(Box::pin(run(role, tunnel, &[], limits, draining, held)))
             }
         }

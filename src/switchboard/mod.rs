@@ -13,16 +13,17 @@ use crate::{
     config::Config,
     hub::{Admitted, Hub, SessionId, cookie::ANSWER_COOKIE_TTL},
     metrics::{Held, Metrics, RoleMeters},
-    model::{
-        Address,
-        failures::{Failures, network},
-    },
+    model::{Address, failures::Failures, subnet::network},
     protocol::{Dialect, ErrorCode},
-    session::{self, Outbox, Reason, Reject, Role, Row, Stage, command::RowInfo, trace::Trace},
+    session::{
+        self, Outbox, Reason, Reject, Role, Row, SessionLimits, Stage, command::RowInfo,
+        trace::Trace,
+    },
     store::Store,
 };
 use attempts::Attempts;
 use counts::{Counts, Refusal};
+use message::MESSAGE_BYTES_MAX;
 use parking_lot::Mutex;
 use queue::{Ending, FAIR_SHARE_BYTES, Hold, News, Queue};
 use room::RoomLimits;
@@ -187,6 +188,12 @@ impl Switchboard {
         let login = Duration::from_secs(self.context.config.timers.login_secs);
         self.state = State::New { deadline: accepted_at + login };
         self
+    }
+
+    /// The limits of a connection on this role: payloads have a length of their own.
+    #[must_use]
+    pub const fn limits(of_all: SessionLimits) -> SessionLimits {
+        SessionLimits { payload_bytes_max: MESSAGE_BYTES_MAX, ..of_all }
     }
 
     /// The command table as shown to people.

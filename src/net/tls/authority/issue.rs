@@ -1,7 +1,7 @@
 //! Certificates themselves: what an authority's and a leaf's say, so that Windows 98 to 11 and
 //! OpenSSL can all read them. Writes no file.
 
-use super::{AuthorityError, Names};
+use super::{super::self_signed::now_secs, AuthorityError, Names};
 use openssl::{
     asn1::{Asn1Object, Asn1OctetString, Asn1Time, Asn1Type},
     bn::{BigNum, MsbOption},
@@ -20,10 +20,7 @@ use openssl::{
         store::X509StoreBuilder,
     },
 };
-use std::{
-    net::IpAddr,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::net::IpAddr;
 
 /// The last second of an authority: the end of 2037, before old clocks run over.
 pub(super) const CA_UNTIL_SECS: i64 = 2_145_916_799;
@@ -263,11 +260,6 @@ fn is_host_name(text: &str) -> bool {
         (1..=63).contains(&label.len()) && label.bytes().all(legal)
     };
     text.len() <= 253 && text.split('.').all(is_label)
-}
-
-fn now_secs() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
