@@ -17,6 +17,10 @@ test *words:
 crash rounds="300" seed="100":
     MSND_CRASH_ROUNDS={{rounds}} MSND_CRASH_SEED={{seed}} .ci/test crash:: -- --ignored
 
+# A million conversations one after the other: tells memory before and after.
+soak:
+    .ci/test a_million_conversations -- --ignored --nocapture
+
 # Everything that guards main.
 ci:
     .ci/run

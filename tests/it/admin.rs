@@ -55,13 +55,3 @@ pub(crate) fn token_file(folder: &TempDir, token: &str) -> std::path::PathBuf {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     path
 }
-
-/// Waits for what another thread does.
-pub(crate) fn until(mut is_so: impl FnMut() -> bool) {
-    let patience = std::time::Duration::from_secs(20);
-    let start = tokio::time::Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < patience, "it never came");
-        std::thread::yield_now();
-    }
-}

@@ -8,7 +8,7 @@ mod process;
 mod role;
 mod told;
 
-use crate::support::{Client, TestServer, server::new_account};
+use crate::support::{Client, TestServer, server::new_account, until};
 use msnd::{
     alert::{Accepted, Recipients},
     model::{
@@ -87,9 +87,7 @@ fn kept(mut server: TestServer, user: &str) -> usize {
 fn await_settled(server: &TestServer, user: &str) {
     let store = server.store();
     let id = server.block_on(store.account(&address(user))).unwrap().id;
-    while !server.block_on(store.waiting_alerts(id, 0)).unwrap().alerts.is_empty() {
-        std::thread::yield_now();
-    }
+    until(|| server.block_on(store.waiting_alerts(id, 0)).unwrap().alerts.is_empty());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod client;
 
-use crate::support::{Client, TestServer, client::PATIENCE, server::new_account};
+use crate::support::{Client, TestServer, client::PATIENCE, server::new_account, until};
 use client::{ALICE, Hello, ask, connect, old, sign_in};
 use msnd::{
     config::{Bind, Config},
@@ -17,7 +17,6 @@ use std::{
     thread,
 };
 use tempfile::TempDir;
-use tokio::time::Instant;
 
 const NAME: Option<&str> = Some("login.example.test");
 const TLS10: Policy = Policy { floor: Floor::Tls10, rc4: false };
@@ -262,11 +261,7 @@ fn a_flood_of_handshakes_is_held_within_the_limits() {
         assert!(!matches!(refused, Ok(1..)), "{refused:?}");
     }
     drop(flood);
-    let until = Instant::now() + PATIENCE;
-    while server.running().connections() > 0 {
-        assert!(Instant::now() < until, "places are given back");
-        thread::yield_now();
-    }
+    until(|| server.running().connections() == 0);
     sign_in(&server, &ask(connect(&server, NAME, ANY, EVERYTHING).unwrap()));
 }
 

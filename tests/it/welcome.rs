@@ -4,11 +4,9 @@ mod standing;
 
 use crate::{
     admin::{self, ALICE, BOB, http::Door},
-    support::{Client, TestServer, client::PATIENCE},
+    support::{Client, TestServer, until},
 };
 use msnd::{config::Config, model::Address, server::Role, switchboard::message::MESSAGE_BYTES_MAX};
-use std::{thread, time::Duration};
-use tokio::time::Instant;
 
 const ROBOT: &str = "welcome@example.test";
 const HEADERS: &str = "MIME-Version: 1.0\r\n\
@@ -75,16 +73,6 @@ fn hear(client: &mut Client) -> String {
     let (line, payload) = client.message();
     assert!(line.starts_with(&format!("MSG {ROBOT} Welcome ")), "{line}");
     payload.strip_prefix(HEADERS).unwrap_or_else(|| panic!("{payload}")).to_owned()
-}
-
-/// Waits until it is so.
-#[track_caller]
-fn until(mut is_so: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < PATIENCE, "it never became so");
-        thread::sleep(Duration::from_millis(5));
-    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What each endpoint tells and does.
 
-use super::{ALICE, BOB, CAROL, server, until};
-use crate::support::Client;
+use super::{ALICE, BOB, CAROL, server};
+use crate::support::{Client, until};
 use msnd::store::NewContact;
 use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! The metrics: their form, and that they count what happens, each server its own.
 
-use super::{ALICE, BOB, CAROL, http::Door, server, until};
-use crate::support::{Client, TestServer};
+use super::{ALICE, BOB, CAROL, http::Door, server};
+use crate::support::{Client, TestServer, until};
 use msnd::{
     net::tls::{KeyKind, TlsServer},
     server::Role,

@@ -1,9 +1,9 @@
 //! Conversations as operators see them: who, how old, how long idle; never what is said.
 
-use super::{ALICE, BOB, server, until};
+use super::{ALICE, BOB, server};
 use crate::{
     cli::Home,
-    support::{Client, TestServer},
+    support::{Client, TestServer, until},
 };
 use msnd::{config::Bind, server::Role};
 use serde_json::json;

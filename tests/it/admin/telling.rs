@@ -1,7 +1,7 @@
 //! Alerts and news of mail through the API: who is told, what is refused and how.
 
-use super::{ALICE, BOB, CAROL, http::Answer, http::Door, server, until};
-use crate::support::{Client, TestServer, server::new_account, store::Observed};
+use super::{ALICE, BOB, CAROL, http::Answer, http::Door, server};
+use crate::support::{Client, TestServer, server::new_account, store::Observed, until};
 use msnd::{
     alert::Recipients,
     model::{AccountId, Address, Alert, alert::AlertParts},

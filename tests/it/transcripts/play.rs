@@ -6,7 +6,7 @@ use super::{
     operator,
     parse::{Message, Script, Step},
 };
-use crate::support::{Client, TestServer, server::new_account, store::Observed};
+use crate::support::{Client, TestServer, server::new_account, store::Observed, until};
 use msnd::{
     config::{Challenge, Config},
     model::{
@@ -153,9 +153,7 @@ impl Stage {
                 // Who has connected must be inside: those still at the door would be turned away.
                 let open = self.connections.values().filter(|one| one.is_open).count();
                 let open = open + self.offstage.len();
-                while self.server.running().connections() != open {
-                    std::thread::yield_now();
-                }
+                until(|| self.server.running().connections() == open);
                 drop(self.server.begin_shutdown());
             }
             Step::Closed { name, by_server } => {

@@ -1,9 +1,9 @@
 //! What happens to the robot itself: lists, kicks, its account, idle rooms, the end of the server.
 
-use super::{ROBOT, add, call, converse, hear, open, present, say, server, until};
+use super::{ROBOT, add, call, converse, hear, open, present, say, server};
 use crate::{
     admin::{ALICE, BOB},
-    support::{Client, TestServer, server::new_account},
+    support::{Client, TestServer, server::new_account, until},
 };
 use msnd::{
     hub::{Person, SessionId},
