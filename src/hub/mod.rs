@@ -7,12 +7,14 @@
 //! only for those who may see it.
 
 mod arrivals;
+mod by_account;
 mod calls;
 pub mod cookie;
 pub mod event;
 mod inbox;
 mod ledger;
 mod local;
+mod seats;
 mod stays;
 pub mod ticket;
 mod watch;
