@@ -18,6 +18,7 @@ mod seats;
 mod stays;
 pub mod ticket;
 mod watch;
+mod web_ticket;
 
 pub use arrivals::Missed;
 pub use cookie::{Admitted, Answer, NotRung, Opening, Ring, RoomId, Unanswered};
