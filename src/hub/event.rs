@@ -173,6 +173,13 @@ mod tests {
         assert!(size_of::<Event>() <= 16);
     }
 
+    /// Everybody online has one of each.
+    #[test]
+    fn a_person_stays_small() {
+        let bytes = (size_of::<Person>(), size_of::<Card>());
+        assert!(bytes.0 <= 80 && bytes.1 <= 128, "{bytes:?}");
+    }
+
     #[test]
     fn a_form_is_encoded_once() {
         let memo = Memo::<2>::default();

@@ -376,3 +376,15 @@ impl Drop for Member {
         self.hub.state.lock().sign_out(self.account, self.session);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every session has one.
+    #[test]
+    fn a_member_stays_small() {
+        let bytes = size_of::<local::Member>();
+        assert!(bytes <= 128, "{bytes}");
+    }
+}

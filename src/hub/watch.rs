@@ -134,3 +134,27 @@ fn give_back(seats: &mut Vec<Seat>) {
         seats.shrink_to(seats.len() * 2);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::{inbox::inbox, seats::Seats};
+
+    #[test]
+    fn a_crowd_that_leaves_takes_its_memory_with_it() {
+        const WATCHED: AccountId = AccountId(1);
+        let (mut seats, mut watch) = (Seats::default(), WatchIndex::default());
+        let crowd: Vec<_> = (0..1000).map(|n| seats.take(AccountId(n), inbox(1).0)).collect();
+        // Backwards, so that each is put in front.
+        crowd.iter().rev().for_each(|seat| watch.add(WATCHED, *seat, true));
+        assert_eq!(watch.seers(WATCHED), crowd);
+        watch.conceal(WATCHED);
+        assert_eq!((watch.seers(WATCHED).len(), watch.len()), (0, 1000));
+        for seat in crowd.iter().skip(10) {
+            watch.remove(WATCHED, *seat);
+        }
+        let watchers = watch.0.get(&WATCHED).unwrap();
+        assert_eq!(watchers.others, crowd[..10]);
+        assert!(watchers.others.capacity() <= 40 && watchers.seers.capacity() == 0);
+    }
+}

@@ -204,3 +204,16 @@ fn tell_off(reason: Reason, outbox: &mut Outbox) -> Reject {
     outbox.send(&protocol::Event::OutOther);
     reason.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notification::Notification;
+
+    /// There is one of each for every session, however idle.
+    #[test]
+    fn what_a_session_keeps_stays_small() {
+        let bytes = (size_of::<SignedIn>(), size_of::<Notification>());
+        assert!(bytes.0 <= 336 && bytes.1 <= 40, "{bytes:?}");
+    }
+}
