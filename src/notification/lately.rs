@@ -1,5 +1,5 @@
-//! What a session did in the last minute, as far as it may not do it as often as it likes. Knows not
-//! what it did.
+//! What a session did in the last minute, as far as it may not do it as often as it likes. Knows
+//! not what it did.
 
 use std::time::Duration;
 use tokio::time::Instant;

@@ -54,7 +54,7 @@ pub(super) async fn status(
     Ok(SchemaStatus { database: name(path), applied: applied(conn).await?, known: known() })
 }
 
-/// Kilobytes (with a minus) that a reading connection keeps of the file; by itself SQLite takes 2000.
+/// Kilobytes (with a minus) that a reading connection keeps of the file; SQLite would take 2000.
 const READER_CACHE: &str = "-512";
 
 /// The options of every connection to this file.
