@@ -54,6 +54,9 @@ pub(super) async fn status(
     Ok(SchemaStatus { database: name(path), applied: applied(conn).await?, known: known() })
 }
 
+/// Kilobytes (with a minus) that a reading connection keeps of the file; SQLite would take 2000.
+const READER_CACHE: &str = "-512";
+
 /// The options of every connection to this file.
 pub(super) fn connect_options(
     path: &Path,
@@ -78,9 +81,10 @@ pub(super) fn writing(connect: &SqliteConnectOptions) -> SqliteConnectOptions {
     connect.clone().journal_mode(SqliteJournalMode::Wal)
 }
 
-/// The same for a connection that must not write.
+/// The same for a connection that must not write. There are some, and what each keeps of the file
+/// the system has in memory too.
 pub(super) fn reading(connect: &SqliteConnectOptions) -> SqliteConnectOptions {
-    connect.clone().pragma("query_only", "ON")
+    connect.clone().pragma("query_only", "ON").pragma("cache_size", READER_CACHE)
 }
 
 /// Makes the file (and its folder) if it may and must. It appears with its schema and in WAL mode
