@@ -23,14 +23,6 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "message_to_20", items: 20, set_up: || message(20) },
 ];
 
-/// The same with so many others that making them takes a while: whoever else is online, or is not
-/// let see the person, costs nothing.
-pub(crate) const CROWDED: &[Case] = &[
-    Case { name: "status_to_100_of_20000", items: 100, set_up: || status(100, 20_000, 0) },
-    Case { name: "with_1000_blocked", items: 100, set_up: || status(100, 20_000, 1000) },
-    Case { name: "status_to_10000_of_20000", items: 10_000, set_up: || status(10_000, 20_000, 0) },
-];
-
 /// People online, of whom some watch the first.
 pub(crate) struct Crowd {
     pub(crate) hub: Hub,
@@ -71,7 +63,7 @@ impl Crowd {
 }
 
 /// A round is one change of status: hub work, encoding, taking out.
-fn status(seers: u32, online: u32, blocked: u32) -> Round {
+pub(crate) fn status(seers: u32, online: u32, blocked: u32) -> Round {
     let block = (0..blocked).map(|n| AccountId(u64::from(seers + n + 2))).collect();
     let circle = Circle { block, ..Circle::default() };
     let mut crowd = Crowd::gather(circle, seers + blocked, online);
