@@ -30,7 +30,6 @@ pub(crate) struct Crowd {
     pub(crate) watched: Arc<Person>,
     member: Member,
     others: Vec<(Member, Inbox)>,
-    watchers: usize,
     _inbox: Inbox,
 }
 
@@ -47,12 +46,12 @@ impl Crowd {
             (member, inbox)
         });
         let others = others.collect();
-        Self { hub, watched, member, others, watchers: watchers as usize, _inbox: inbox }
+        Self { hub, watched, member, others, _inbox: inbox }
     }
 
-    /// All watchers take out what they are told, as a line.
-    pub(crate) fn hear(&mut self) {
-        for (_, inbox) in self.others.iter_mut().take(self.watchers) {
+    /// So many, from account 2 on, take out what they are told, as a line.
+    pub(crate) fn hear(&mut self, count: u32) {
+        for (_, inbox) in self.others.iter_mut().take(count as usize) {
             while let Some(event) = inbox.try_recv() {
                 if let Event::Online(card) = event {
                     black_box(nln(&card, Dialect::Msnp9));
@@ -71,7 +70,7 @@ pub(crate) fn status(seers: u32, online: u32, blocked: u32) -> Round {
     Box::new(move || {
         client_id += 1;
         black_box(crowd.member.set_presence(presence(client_id)));
-        crowd.hear();
+        crowd.hear(seers);
     })
 }
 

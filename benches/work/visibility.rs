@@ -42,6 +42,6 @@ fn privacy(watchers: u32) -> Round {
         let change = Change::Privacy(privacy);
         let applied = Applied { owner, version, change };
         black_box(crowd.hub.apply(&applied, &crowd.watched, SessionId(1)));
-        crowd.hear();
+        crowd.hear(watchers);
     })
 }
