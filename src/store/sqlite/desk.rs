@@ -4,11 +4,12 @@
 use super::{read, sql};
 use crate::{
     model::{
-        AccountId, Address, GroupSet, ListBits, Name, Privacy, Prompt, Properties, PropertyKey,
+        AccountId, Address, GroupSet, ListBits, Privacy, Prompt, Properties, PropertyKey,
         roster::{Entry, ListCounts, RosterLimits, next_version},
     },
     store::StoreError,
 };
+use anyhow::Context as _;
 use sqlx::SqliteConnection;
 
 /// The owner's affairs during one edit.
@@ -18,6 +19,8 @@ pub(super) struct Desk<'c> {
     /// The owner.
     pub(super) owner: i64,
     pub(super) me: Me,
+    /// Whom the edit is about, if it is about somebody and there is such an account.
+    pub(super) other: Option<Other>,
 }
 
 pub(super) struct Me {
@@ -25,28 +28,84 @@ pub(super) struct Me {
     pub(super) version: u32,
     pub(super) privacy: Privacy,
     pub(super) prompt: Prompt,
+    pub(super) groups: GroupSet,
+    /// Only if it was asked for.
+    pub(super) counts: ListCounts,
 }
 
 /// Somebody else, or the owner as its own contact.
-pub(super) struct Person {
+pub(super) struct Other {
     pub(super) key: i64,
     pub(super) id: AccountId,
-    pub(super) privacy: Privacy,
+    version: u32,
+    /// Where it stands on the owner's lists.
+    pub(super) mine: Listed,
+    /// Where the owner stands on its lists.
+    pub(super) theirs: Listed,
+    privacy: Privacy,
+    /// Only if it was asked for.
+    properties: Properties,
+}
+
+/// An entry and the name in it; without a name if there is none.
+#[derive(Default)]
+pub(super) struct Listed {
+    pub(super) entry: Entry,
+    pub(super) name: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct DeskRow {
+    name: String,
+    list_version: u32,
+    privacy: String,
+    prompt: String,
+    groups: u32,
+    other: Option<i64>,
+    other_version: Option<u32>,
+    other_privacy: Option<String>,
+    my_lists: Option<u8>,
+    my_groups: Option<u32>,
+    my_name: Option<String>,
+    their_lists: Option<u8>,
+    their_groups: Option<u32>,
+    their_name: Option<String>,
+    counts: Option<String>,
+    properties: Option<String>,
 }
 
 impl<'c> Desk<'c> {
+    /// Loads what an edit must know that is about `contact`, or only about the owner; if it may
+    /// make the lists longer, also how long they are and what `contact` would show.
     pub(super) async fn open(
         conn: &'c mut SqliteConnection,
         limits: RosterLimits,
         owner: AccountId,
+        contact: Option<&Address>,
+        adds: bool,
     ) -> Result<Self, StoreError> {
         let owner = read::key(owner);
-        let row: Option<(String, u32, String, String)> =
-            sqlx::query_as(sql::OWNER).bind(owner).fetch_optional(&mut *conn).await?;
-        let (name, version, privacy, prompt) = row.ok_or(StoreError::NotFound)?;
-        let privacy = read::stored_privacy(&privacy)?;
-        let prompt = read::stored_prompt(&prompt)?;
-        Ok(Self { conn, limits, owner, me: Me { name, version, privacy, prompt } })
+        let row: Option<DeskRow> = sqlx::query_as(sql::DESK)
+            .bind(owner)
+            .bind(contact.map(Address::as_str))
+            .bind(adds)
+            .fetch_optional(&mut *conn)
+            .await?;
+        let row = row.ok_or(StoreError::NotFound)?;
+        let other = row.other()?;
+        let (forward, allow_block) = match &row.counts {
+            Some(json) => serde_json::from_str(json).context("the counts have another form")?,
+            None => (0, 0),
+        };
+        let me = Me {
+            privacy: read::stored_privacy(&row.privacy)?,
+            prompt: read::stored_prompt(&row.prompt)?,
+            name: row.name,
+            version: row.list_version,
+            groups: GroupSet(row.groups),
+            counts: ListCounts { forward, allow_block },
+        };
+        Ok(Self { conn, limits, owner, me, other })
     }
 
     /// The owner's version once this edit is made; also what others are told if the owner is
@@ -55,88 +114,104 @@ impl<'c> Desk<'c> {
         next_version(self.me.version)
     }
 
-    pub(super) async fn person(&mut self, address: &Address) -> Result<Option<Person>, StoreError> {
-        let row: Option<(i64, String)> = sqlx::query_as(sql::PERSON)
-            .bind(address.as_str())
-            .fetch_optional(&mut *self.conn)
-            .await?;
-        let Some((key, privacy)) = row else { return Ok(None) };
-        let (id, privacy) = (read::account_id(key)?, read::stored_privacy(&privacy)?);
-        Ok(Some(Person { key, id, privacy }))
+    /// The version of whom the edit is about, once it is made.
+    pub(super) fn next_version_of(&self, other: &Other) -> u32 {
+        if other.key == self.owner { self.next_version() } else { next_version(other.version) }
     }
 
-    /// Where `contact` stands on the lists of `owner`.
-    pub(super) async fn entry(&mut self, owner: i64, contact: i64) -> Result<Entry, StoreError> {
-        let row: Option<(u8, u32, String)> = sqlx::query_as(sql::ENTRY)
-            .bind(owner)
-            .bind(contact)
-            .fetch_optional(&mut *self.conn)
-            .await?;
-        Ok(row.map_or_else(Entry::default, |(lists, groups, _)| Entry {
-            lists: ListBits(lists),
-            groups: GroupSet(groups),
-        }))
-    }
-
-    /// Makes an entry of the owner's, or replaces bits and name of the one that is there.
+    /// Makes an entry of the owner's or replaces what is there, and saves the version.
     pub(super) async fn enter(
         &mut self,
-        person: &Person,
+        contact: i64,
         entry: Entry,
-        name: &Name,
+        name: &str,
     ) -> Result<(), StoreError> {
-        sqlx::query(sql::ENTER)
+        let version = self.next_version();
+        let query = sqlx::query(sql::ENTER).bind(self.owner).bind(contact);
+        let query = query.bind(entry.lists.0).bind(entry.groups.0).bind(name).bind(version);
+        query.execute(&mut *self.conn).await?;
+        Ok(())
+    }
+
+    /// Saves the bits of an entry that exists, and the version; an entry that is on no list any
+    /// more disappears.
+    pub(super) async fn save(&mut self, other: &Other, entry: Entry) -> Result<(), StoreError> {
+        match &other.mine.name {
+            Some(name) if entry.lists != ListBits::NONE => self.enter(other.key, entry, name).await,
+            _ => {
+                let version = self.next_version();
+                let query = sqlx::query(sql::DROP_ENTRY).bind(self.owner).bind(other.key);
+                query.bind(version).execute(&mut *self.conn).await?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Saves both entries of who is watched from now on, and both versions.
+    pub(super) async fn watch(
+        &mut self,
+        other: &Other,
+        entry: Entry,
+        name: &str,
+    ) -> Result<(), StoreError> {
+        let theirs = if other.key == self.owner { entry } else { other.theirs.entry };
+        let theirs = Entry { lists: theirs.lists.with(ListBits::REVERSE), ..theirs };
+        let (mine, their_name) = if other.key == self.owner {
+            (theirs, name)
+        } else {
+            (entry, other.theirs.name.as_deref().unwrap_or(&self.me.name))
+        };
+        sqlx::query(sql::WATCH)
             .bind(self.owner)
-            .bind(person.key)
-            .bind(entry.lists.0)
-            .bind(entry.groups.0)
-            .bind(name.as_str())
+            .bind(other.key)
+            .bind(mine.lists.0)
+            .bind(mine.groups.0)
+            .bind(name)
+            .bind(theirs.lists.0)
+            .bind(theirs.groups.0)
+            .bind(their_name)
+            .bind(self.next_version())
+            .bind(self.next_version_of(other))
             .execute(&mut *self.conn)
             .await?;
         Ok(())
     }
 
-    /// Saves the bits of an entry that exists; one that is on no list any more disappears.
-    pub(super) async fn save(
-        &mut self,
-        owner: i64,
-        contact: i64,
-        entry: Entry,
-    ) -> Result<(), StoreError> {
-        let query = if entry.lists == ListBits::NONE {
-            sqlx::query(sql::DROP_ENTRY).bind(owner).bind(contact)
-        } else {
-            let query = sqlx::query(sql::SAVE_ENTRY).bind(owner).bind(contact);
-            query.bind(entry.lists.0).bind(entry.groups.0)
-        };
-        query.execute(&mut *self.conn).await?;
+    /// Saves both entries of who is watched no longer, and both versions.
+    pub(super) async fn unwatch(&mut self, other: &Other, entry: Entry) -> Result<(), StoreError> {
+        let theirs = if other.key == self.owner { entry } else { other.theirs.entry };
+        let theirs = Entry { lists: theirs.lists.without(ListBits::REVERSE), ..theirs };
+        let mine = if other.key == self.owner { theirs } else { entry };
+        sqlx::query(sql::UNWATCH)
+            .bind(self.owner)
+            .bind(other.key)
+            .bind(mine.lists.0)
+            .bind(mine.groups.0)
+            .bind(theirs.lists.0)
+            .bind(theirs.groups.0)
+            .bind(self.next_version())
+            .bind(self.next_version_of(other))
+            .execute(&mut *self.conn)
+            .await?;
         Ok(())
     }
 
-    pub(super) async fn groups(&mut self) -> Result<GroupSet, StoreError> {
-        let bits =
-            sqlx::query_scalar(sql::GROUP_BITS).bind(self.owner).fetch_one(&mut *self.conn).await?;
-        Ok(GroupSet(bits))
-    }
-
-    pub(super) async fn counts(&mut self) -> Result<ListCounts, StoreError> {
-        let (forward, allow_block) =
-            sqlx::query_as(sql::LIST_COUNTS).bind(self.owner).fetch_one(&mut *self.conn).await?;
-        Ok(ListCounts { forward, allow_block })
-    }
-
-    /// Raises somebody's version and returns it; the owner's own rises at the end of the edit.
-    pub(super) async fn bump(&mut self, person: &Person) -> Result<u32, StoreError> {
-        if person.key == self.owner {
-            return Ok(self.next_version());
-        }
-        Ok(sqlx::query_scalar(sql::BUMP).bind(person.key).fetch_one(&mut *self.conn).await?)
+    /// Where the owner stands on its own lists.
+    async fn self_entry(&mut self) -> Result<Entry, StoreError> {
+        let row: Option<(u8, u32)> = sqlx::query_as(sql::SELF_ENTRY)
+            .bind(self.owner)
+            .fetch_optional(&mut *self.conn)
+            .await?;
+        Ok(row.map_or_else(Entry::default, |(lists, groups)| Entry {
+            lists: ListBits(lists),
+            groups: GroupSet(groups),
+        }))
     }
 
     /// Raises the versions of everybody who watches the owner and may see it.
     pub(super) async fn bump_watchers(&mut self) -> Result<Vec<(AccountId, u32)>, StoreError> {
         let mut told = self.bumped(sql::BUMP_WATCHERS, self.me.privacy.code()).await?;
-        let me = self.entry(self.owner, self.owner).await?;
+        let me = self.self_entry().await?;
         if me.lists.has(ListBits::FORWARD) && self.me.privacy.allows(me.lists) {
             told.push((read::account_id(self.owner)?, self.next_version()));
         }
@@ -162,24 +237,6 @@ impl<'c> Desk<'c> {
             .into_iter()
             .map(|(id, version)| Ok((read::account_id(id)?, version)))
             .collect::<anyhow::Result<_>>()?)
-    }
-
-    /// The shared properties of somebody who lets the owner see them.
-    pub(super) async fn visible_properties(
-        &mut self,
-        person: &Person,
-    ) -> Result<Option<Properties>, StoreError> {
-        let theirs = self.entry(person.key, self.owner).await?.lists;
-        if theirs.has(ListBits::BLOCK)
-            || (person.privacy == Privacy::BlockOthers && !theirs.has(ListBits::ALLOW))
-        {
-            return Ok(None);
-        }
-        let rows =
-            sqlx::query_as(sql::PROPERTIES).bind(person.key).fetch_all(&mut *self.conn).await?;
-        let mut properties = read::properties(rows)?;
-        properties.retain(|key, _| key.is_shared());
-        Ok(Some(properties))
     }
 
     pub(super) async fn property(
@@ -226,5 +283,47 @@ impl<'c> Desk<'c> {
     ) -> Result<(), StoreError> {
         sqlx::query(statement).bind(self.owner).bind(text).execute(&mut *self.conn).await?;
         Ok(())
+    }
+}
+
+impl Other {
+    /// The shared properties, if the owner may see them.
+    pub(super) fn visible_properties(self) -> Option<Properties> {
+        let mut properties = self.properties;
+        properties.retain(|key, _| key.is_shared());
+        self.privacy.allows(self.theirs.entry.lists).then_some(properties)
+    }
+}
+
+impl DeskRow {
+    fn other(&self) -> Result<Option<Other>, StoreError> {
+        let (Some(key), Some(version), Some(privacy)) =
+            (self.other, self.other_version, &self.other_privacy)
+        else {
+            return Ok(None);
+        };
+        let properties = match &self.properties {
+            Some(json) => read::properties(json)?,
+            None => Properties::new(),
+        };
+        Ok(Some(Other {
+            key,
+            id: read::account_id(key)?,
+            version,
+            mine: Listed::new(self.my_lists, self.my_groups, self.my_name.as_ref()),
+            theirs: Listed::new(self.their_lists, self.their_groups, self.their_name.as_ref()),
+            privacy: read::stored_privacy(privacy)?,
+            properties,
+        }))
+    }
+}
+
+impl Listed {
+    fn new(lists: Option<u8>, groups: Option<u32>, name: Option<&String>) -> Self {
+        let entry = Entry {
+            lists: ListBits(lists.unwrap_or_default()),
+            groups: GroupSet(groups.unwrap_or_default()),
+        };
+        Self { entry, name: name.cloned() }
     }
 }

@@ -4,42 +4,37 @@
 use super::{desk::Desk, read, sql};
 use crate::{
     model::{
-        AccountId, Address, Applied, Change, Edit, GroupId, GroupSet, List, ListBits, Name,
-        Privacy, Prompt, PropertyKey, Refusal,
+        AccountId, Applied, Change, Edit, GroupId, GroupSet, List, ListBits, Name, Privacy, Prompt,
+        PropertyKey, Refusal,
         roster::{Entry, RosterLimits},
     },
     store::{EditError, StoreError},
 };
 use sqlx::SqliteConnection;
 
-/// Makes one change. What it wrote before it failed or was refused is the caller's to roll back.
+/// Makes one change, or refuses before it has written anything. What it wrote before it failed is
+/// the caller's to roll back.
 pub(super) async fn apply(
     conn: &mut SqliteConnection,
     limits: RosterLimits,
     owner: AccountId,
     edit: &Edit,
 ) -> Result<Applied, EditError> {
-    let mut desk = Desk::open(conn, limits, owner).await?;
-    let change = match edit {
-        Edit::Add { list, contact, name, group } => desk.add(*list, contact, name, *group).await,
-        Edit::Remove { list, contact, group } => desk.remove(*list, contact, *group).await,
-        Edit::AddGroup { name } => desk.add_group(name).await,
-        Edit::RenameGroup { group, name } => desk.rename_group(*group, name).await,
-        Edit::RemoveGroup { group } => desk.remove_group(*group).await,
-        Edit::Rename { name } => desk.rename(name).await,
-        Edit::RenameContact { contact, name } => desk.rename_contact(contact, name).await,
-        Edit::SetPrivacy(privacy) => desk.set_privacy(*privacy).await,
-        Edit::SetPrompt(prompt) => desk.set_prompt(*prompt).await,
-        Edit::Touch => Ok(Change::Private),
-        Edit::SetProperty { key, value } => desk.set_property(*key, value.as_deref()).await,
-    }?;
-    let version = if change == Change::None {
-        desk.me.version
-    } else {
-        let next = desk.next_version();
-        desk.set_own(sql::SET_VERSION, i64::from(next)).await?;
-        next
+    let (contact, adds) = match edit {
+        Edit::Add { contact, .. } => (Some(contact), true),
+        Edit::Remove { contact, .. } | Edit::RenameContact { contact, .. } => {
+            (Some(contact), false)
+        }
+        _ => (None, false),
     };
+    let mut desk = Desk::open(conn, limits, owner, contact, adds).await?;
+    let change = match edit {
+        Edit::Add { list, name, group, .. } => desk.add(*list, name, *group).await,
+        Edit::Remove { list, group, .. } => desk.remove(*list, *group).await,
+        Edit::RenameContact { name, .. } => desk.rename_contact(name).await,
+        own => desk.change_own(own).await,
+    }?;
+    let version = if change == Change::None { desk.me.version } else { desk.next_version() };
     Ok(Applied { owner, version, change })
 }
 
@@ -47,67 +42,85 @@ impl Desk<'_> {
     async fn add(
         &mut self,
         list: List,
-        contact: &Address,
         name: &Name,
         group: Option<GroupId>,
     ) -> Result<Change, EditError> {
-        let person = self.person(contact).await?.ok_or(Refusal::NoSuchUser)?;
-        let before = self.entry(self.owner, person.key).await?;
-        let (groups, counts) = (self.groups().await?, self.counts().await?);
-        let after = before.add(list, group, groups, counts, self.limits)?;
-        let watched = newly(before, after, ListBits::FORWARD);
-        if watched || before.lists == ListBits::NONE {
-            self.enter(&person, after, name).await?;
+        let other = self.other.take().ok_or(Refusal::NoSuchUser)?;
+        let before = other.mine.entry;
+        let after = before.add(list, group, self.me.groups, self.me.counts, self.limits)?;
+        if newly(before, after, ListBits::FORWARD) {
+            self.watch(&other, after, name.as_str()).await?;
+            let (contact, reverse_version) = (other.id, self.next_version_of(&other));
+            let properties = other.visible_properties();
+            return Ok(Change::Watched { contact, reverse_version, properties });
+        }
+        if before.lists == ListBits::NONE {
+            self.enter(other.key, after, name.as_str()).await?;
         } else {
-            self.save(self.owner, person.key, after).await?;
+            self.save(&other, after).await?;
         }
-        if !watched {
-            return Ok(match list {
-                List::Forward => Change::Private,
-                _ => Change::Listed { list, contact: person.id },
-            });
-        }
-        sqlx::query(sql::MARK_REVERSE)
-            .bind(person.key)
-            .bind(self.owner)
-            .bind(self.me.name.as_str())
-            .execute(&mut *self.conn)
-            .await?;
-        let reverse_version = self.bump(&person).await?;
-        let properties = self.visible_properties(&person).await?;
-        Ok(Change::Watched { contact: person.id, reverse_version, properties })
+        Ok(match list {
+            List::Forward => Change::Private,
+            _ => Change::Listed { list, contact: other.id },
+        })
     }
 
-    async fn remove(
-        &mut self,
-        list: List,
-        contact: &Address,
-        group: Option<GroupId>,
-    ) -> Result<Change, EditError> {
-        let groups = self.groups().await?;
-        let Some(person) = self.person(contact).await? else {
-            Entry::default().remove(list, group, groups)?;
+    async fn remove(&mut self, list: List, group: Option<GroupId>) -> Result<Change, EditError> {
+        let Some(other) = self.other.take() else {
+            Entry::default().remove(list, group, self.me.groups)?;
             return Err(Refusal::NotOnList.into());
         };
-        let before = self.entry(self.owner, person.key).await?;
-        let after = before.remove(list, group, groups)?;
-        self.save(self.owner, person.key, after).await?;
-        if !newly(after, before, list.bit()) {
-            return Ok(Change::Private);
+        let before = other.mine.entry;
+        let after = before.remove(list, group, self.me.groups)?;
+        let contact = other.id;
+        if newly(after, before, ListBits::FORWARD) {
+            self.unwatch(&other, after).await?;
+            let reverse_version = self.next_version_of(&other);
+            return Ok(Change::Unwatched { contact, reverse_version });
         }
-        if list != List::Forward {
-            return Ok(Change::Unlisted { list, contact: person.id });
+        self.save(&other, after).await?;
+        Ok(match list {
+            List::Forward => Change::Private,
+            _ => Change::Unlisted { list, contact },
+        })
+    }
+
+    async fn rename_contact(&mut self, name: &Name) -> Result<Change, EditError> {
+        let other = self.other.take().ok_or(Refusal::NotOnList)?;
+        if other.mine.name.ok_or(Refusal::NotOnList)? == name.as_str() {
+            return Ok(Change::None);
         }
-        // The other's entry for the owner; in the owner's own case the one just saved.
-        let theirs = self.entry(person.key, self.owner).await?;
-        let theirs = Entry { lists: theirs.lists.without(ListBits::REVERSE), ..theirs };
-        self.save(person.key, self.owner, theirs).await?;
-        let reverse_version = self.bump(&person).await?;
-        Ok(Change::Unwatched { contact: person.id, reverse_version })
+        sqlx::query(sql::RENAME_CONTACT)
+            .bind(self.owner)
+            .bind(other.key)
+            .bind(name.as_str())
+            .bind(self.next_version())
+            .execute(&mut *self.conn)
+            .await?;
+        Ok(Change::Private)
+    }
+
+    /// What is about the owner alone, or about groups of contacts.
+    async fn change_own(&mut self, edit: &Edit) -> Result<Change, EditError> {
+        let change = match edit {
+            Edit::AddGroup { name } => self.add_group(name).await,
+            Edit::RenameGroup { group, name } => self.rename_group(*group, name).await,
+            Edit::RemoveGroup { group } => self.remove_group(*group).await,
+            Edit::Rename { name } => self.rename(name).await,
+            Edit::SetPrivacy(privacy) => self.set_privacy(*privacy).await,
+            Edit::SetPrompt(prompt) => self.set_prompt(*prompt).await,
+            Edit::SetProperty { key, value } => self.set_property(*key, value.as_deref()).await,
+            Edit::Touch => Ok(Change::Private),
+            Edit::Add { .. } | Edit::Remove { .. } | Edit::RenameContact { .. } => Ok(Change::None),
+        }?;
+        if change != Change::None {
+            self.set_own(sql::SET_VERSION, i64::from(self.next_version())).await?;
+        }
+        Ok(change)
     }
 
     async fn add_group(&mut self, name: &Name) -> Result<Change, EditError> {
-        let group = self.groups().await?.lowest_free().ok_or(Refusal::TooManyGroups)?;
+        let group = self.me.groups.lowest_free().ok_or(Refusal::TooManyGroups)?;
         sqlx::query(sql::ADD_GROUP)
             .bind(self.owner)
             .bind(group.get())
@@ -139,7 +152,7 @@ impl Desk<'_> {
         if group == GroupId::ZERO {
             return Err(Refusal::GroupZero.into());
         }
-        if !self.groups().await?.has(group) {
+        if !self.me.groups.has(group) {
             return Err(Refusal::NoSuchGroup.into());
         }
         let only = GroupSet::default().with(group).0;
@@ -175,30 +188,6 @@ impl Desk<'_> {
         }
         self.set_own_text(sql::RENAME, name.as_str()).await?;
         Ok(Change::Renamed { name: name.clone() })
-    }
-
-    async fn rename_contact(
-        &mut self,
-        contact: &Address,
-        name: &Name,
-    ) -> Result<Change, EditError> {
-        let person = self.person(contact).await?.ok_or(Refusal::NotOnList)?;
-        let old: Option<(u8, u32, String)> = sqlx::query_as(sql::ENTRY)
-            .bind(self.owner)
-            .bind(person.key)
-            .fetch_optional(&mut *self.conn)
-            .await?;
-        let (_, _, old) = old.ok_or(Refusal::NotOnList)?;
-        if old == name.as_str() {
-            return Ok(Change::None);
-        }
-        sqlx::query(sql::RENAME_CONTACT)
-            .bind(self.owner)
-            .bind(person.key)
-            .bind(name.as_str())
-            .execute(&mut *self.conn)
-            .await?;
-        Ok(Change::Private)
     }
 
     async fn set_privacy(&mut self, privacy: Privacy) -> Result<Change, EditError> {
