@@ -1,107 +1,87 @@
 //! One change of one roster inside the writer's transaction: load, ask `model::roster`, save, and
 //! say what it means to others. Decides no rule of its own beyond the order of the checks.
 
-use super::{desk::Desk, read, sql};
+use super::{
+    affairs::{self, Draft},
+    desk::Desk,
+    read, sql,
+};
 use crate::{
     model::{
-        AccountId, Applied, Change, Edit, GroupId, GroupSet, List, ListBits, Name, Privacy, Prompt,
-        PropertyKey, Refusal,
-        roster::{Entry, RosterLimits},
+        AccountId, Applied, Change, Edit, GroupId, GroupSet, Name, Privacy, Prompt, PropertyKey,
+        Refusal, roster::RosterLimits,
     },
     store::{EditError, StoreError},
 };
 use sqlx::SqliteConnection;
+use std::collections::HashSet;
 
-/// Makes one change, or refuses before it has written anything. What it wrote before it failed is
-/// the caller's to roll back.
+/// Makes changes in their order. Each is made, or refused before anything of it is written; if the
+/// database fails, what was written is the caller's to roll back.
 pub(super) async fn apply(
     conn: &mut SqliteConnection,
     limits: RosterLimits,
-    owner: AccountId,
-    edit: &Edit,
-) -> Result<Applied, EditError> {
-    let (contact, adds) = match edit {
-        Edit::Add { contact, .. } => (Some(contact), true),
-        Edit::Remove { contact, .. } | Edit::RenameContact { contact, .. } => {
-            (Some(contact), false)
+    edits: &[(AccountId, &Edit)],
+) -> Result<Vec<Result<Applied, EditError>>, StoreError> {
+    let mut outcomes = Vec::with_capacity(edits.len());
+    let mut together = edits.len();
+    while outcomes.len() < edits.len() {
+        let rest = &edits[outcomes.len()..];
+        let done = apply_together(conn, limits, &rest[..together.min(rest.len())]).await?;
+        // If many want the same person, little of what is read can be used.
+        together = 2 * done.len();
+        outcomes.extend(done);
+    }
+    Ok(outcomes)
+}
+
+/// Makes as many of the changes, at least one, as can be decided by what is read once: up to the
+/// first one that concerns somebody whose lists have been changed by one before it.
+async fn apply_together(
+    conn: &mut SqliteConnection,
+    limits: RosterLimits,
+    edits: &[(AccountId, &Edit)],
+) -> Result<Vec<Result<Applied, EditError>>, StoreError> {
+    let mut outcomes = Vec::with_capacity(edits.len());
+    let mut changed = HashSet::new();
+    let mut draft = Draft::default();
+    for ((owner, edit), affairs) in edits.iter().zip(affairs::read(conn, edits).await?) {
+        let Some(affairs) = affairs else {
+            outcomes.push(Err(StoreError::NotFound.into()));
+            continue;
+        };
+        let is_own = affairs::contact(edit).is_none();
+        if affairs.concerned().any(|id| changed.contains(&id)) || is_own && !outcomes.is_empty() {
+            break;
         }
-        _ => (None, false),
-    };
-    let mut desk = Desk::open(conn, limits, owner, contact, adds).await?;
-    let change = match edit {
-        Edit::Add { list, name, group, .. } => desk.add(*list, name, *group).await,
-        Edit::Remove { list, group, .. } => desk.remove(*list, *group).await,
-        Edit::RenameContact { name, .. } => desk.rename_contact(name).await,
-        own => desk.change_own(own).await,
-    }?;
-    let version = if change == Change::None { desk.me.version } else { desk.next_version() };
-    Ok(Applied { owner, version, change })
+        let decided = if is_own {
+            let (me, next_version) = (&affairs.me, affairs.next_version());
+            let mut desk = Desk { conn, owner: affairs.owner, me, next_version };
+            match desk.change(edit).await {
+                Err(EditError::Store(error @ StoreError::Unavailable(_))) => return Err(error),
+                decided => decided,
+            }
+        } else {
+            affairs.decide(edit, limits, &mut draft).map_err(EditError::from)
+        };
+        outcomes.push(decided.map(|change| {
+            changed.extend(affairs.concerned());
+            let is_none = change == Change::None;
+            let version = if is_none { affairs.me.version } else { affairs.next_version() };
+            Applied { owner: *owner, version, change }
+        }));
+        if is_own {
+            // It may have changed the lists of others.
+            break;
+        }
+    }
+    draft.save(conn).await?;
+    Ok(outcomes)
 }
 
 impl Desk<'_> {
-    async fn add(
-        &mut self,
-        list: List,
-        name: &Name,
-        group: Option<GroupId>,
-    ) -> Result<Change, EditError> {
-        let other = self.other.take().ok_or(Refusal::NoSuchUser)?;
-        let before = other.mine.entry;
-        let after = before.add(list, group, self.me.groups, self.me.counts, self.limits)?;
-        if newly(before, after, ListBits::FORWARD) {
-            self.watch(&other, after, name.as_str()).await?;
-            let (contact, reverse_version) = (other.id, self.next_version_of(&other));
-            let properties = other.visible_properties();
-            return Ok(Change::Watched { contact, reverse_version, properties });
-        }
-        if before.lists == ListBits::NONE {
-            self.enter(other.key, after, name.as_str()).await?;
-        } else {
-            self.save(&other, after).await?;
-        }
-        Ok(match list {
-            List::Forward => Change::Private,
-            _ => Change::Listed { list, contact: other.id },
-        })
-    }
-
-    async fn remove(&mut self, list: List, group: Option<GroupId>) -> Result<Change, EditError> {
-        let Some(other) = self.other.take() else {
-            Entry::default().remove(list, group, self.me.groups)?;
-            return Err(Refusal::NotOnList.into());
-        };
-        let before = other.mine.entry;
-        let after = before.remove(list, group, self.me.groups)?;
-        let contact = other.id;
-        if newly(after, before, ListBits::FORWARD) {
-            self.unwatch(&other, after).await?;
-            let reverse_version = self.next_version_of(&other);
-            return Ok(Change::Unwatched { contact, reverse_version });
-        }
-        self.save(&other, after).await?;
-        Ok(match list {
-            List::Forward => Change::Private,
-            _ => Change::Unlisted { list, contact },
-        })
-    }
-
-    async fn rename_contact(&mut self, name: &Name) -> Result<Change, EditError> {
-        let other = self.other.take().ok_or(Refusal::NotOnList)?;
-        if other.mine.name.ok_or(Refusal::NotOnList)? == name.as_str() {
-            return Ok(Change::None);
-        }
-        sqlx::query(sql::RENAME_CONTACT)
-            .bind(self.owner)
-            .bind(other.key)
-            .bind(name.as_str())
-            .bind(self.next_version())
-            .execute(&mut *self.conn)
-            .await?;
-        Ok(Change::Private)
-    }
-
     /// What is about the owner alone, or about groups of contacts.
-    async fn change_own(&mut self, edit: &Edit) -> Result<Change, EditError> {
+    async fn change(&mut self, edit: &Edit) -> Result<Change, EditError> {
         let change = match edit {
             Edit::AddGroup { name } => self.add_group(name).await,
             Edit::RenameGroup { group, name } => self.rename_group(*group, name).await,
@@ -114,7 +94,7 @@ impl Desk<'_> {
             Edit::Add { .. } | Edit::Remove { .. } | Edit::RenameContact { .. } => Ok(Change::None),
         }?;
         if change != Change::None {
-            self.set_own(sql::SET_VERSION, i64::from(self.next_version())).await?;
+            self.set_own(sql::SET_VERSION, i64::from(self.next_version)).await?;
         }
         Ok(change)
     }
@@ -163,10 +143,8 @@ impl Desk<'_> {
             .fetch_one(&mut *self.conn)
             .await?;
         if own_dropped {
-            dropped.push((
-                read::account_id(self.owner).map_err(StoreError::from)?,
-                self.next_version(),
-            ));
+            dropped
+                .push((read::account_id(self.owner).map_err(StoreError::from)?, self.next_version));
         }
         dropped.sort_unstable();
         for step in [
@@ -235,9 +213,4 @@ impl Desk<'_> {
         }
         Ok(Change::Property { key, value: value.map(str::to_owned), told })
     }
-}
-
-/// Whether `list` is in `after` but not in `before`.
-fn newly(before: Entry, after: Entry, list: ListBits) -> bool {
-    after.lists.has(list) && !before.lists.has(list)
 }

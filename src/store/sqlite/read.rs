@@ -125,7 +125,7 @@ pub(super) async fn roster(
         version,
         prompt: stored_prompt(&prompt)?,
         privacy: stored_privacy(&privacy)?,
-        properties: properties(&own)?,
+        properties: properties(listed(&own)?)?,
         groups: groups.collect::<anyhow::Result<_>>()?,
         contacts: contacts.collect::<anyhow::Result<_>>()?,
     })
@@ -176,14 +176,13 @@ pub(super) fn stored_name(text: &str) -> anyhow::Result<Name> {
     Name::new(text).context("a stored name is not legal")
 }
 
-/// Stored properties, as JSON.
-pub(super) fn properties(json: &str) -> anyhow::Result<Properties> {
-    let rows: Vec<(Cow<'_, str>, String)> = listed(json)?;
+/// Stored properties.
+pub(super) fn properties(rows: Vec<(String, String)>) -> anyhow::Result<Properties> {
     rows.into_iter().map(|(code, value)| Ok((property_key(&code)?, value))).collect()
 }
 
 /// Rows that the database has put together as JSON.
-fn listed<'j, T: Deserialize<'j>>(json: &'j str) -> anyhow::Result<Vec<T>> {
+pub(super) fn listed<'j, T: Deserialize<'j>>(json: &'j str) -> anyhow::Result<Vec<T>> {
     serde_json::from_str(json).context("the database's rows have another form")
 }
 

@@ -9,6 +9,7 @@ pub(super) const MIGRATIONS_TABLE: &str = "
         (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations')";
 pub(super) const LAST_MIGRATION: &str =
     "SELECT version FROM _sqlx_migrations ORDER BY version DESC LIMIT 1";
+pub(super) const WRITE_AHEAD: &str = "PRAGMA journal_mode = WAL";
 pub(super) const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 pub(super) const BEGIN_IMMEDIATE: &str = "BEGIN IMMEDIATE";
 pub(super) const BACKUP: &str = "VACUUM INTO $1";
@@ -68,66 +69,47 @@ pub(super) const ROSTER: &str = "
 
 // Edits.
 
-/// All that one edit must know. `$2` is the handle of whom it is about, if anybody; how long the
-/// lists are and what may be shown of that person is read only if `$3`.
-pub(super) const DESK: &str = "
-    SELECT a.name, a.list_version, a.privacy, a.prompt,
-        (SELECT COALESCE(SUM(1 << group_id), 0) FROM contact_groups
-         WHERE account_id = a.id) AS groups,
-        o.id AS other, o.list_version AS other_version, o.privacy AS other_privacy,
-        mine.list_bits AS my_lists, mine.group_bits AS my_groups, mine.name AS my_name,
-        back.list_bits AS their_lists, back.group_bits AS their_groups, back.name AS their_name,
-        CASE WHEN $3 THEN
+/// All that edits must know, as one row of JSON. `$1` is a JSON array: for each edit the owner, the
+/// handle of whom it is about (or null), and whether it may make a list longer, for only then it
+/// matters how long the lists are and what that person would show.
+pub(super) const AFFAIRS: &str = "
+    SELECT json_group_array(json_array(
+        a.name, a.list_version, a.privacy, a.prompt,
+        (SELECT COALESCE(SUM(1 << group_id), 0) FROM contact_groups WHERE account_id = a.id),
+        CASE WHEN j.value ->> 2 THEN
             (SELECT json_array(COUNT(*) FILTER (WHERE list_bits & 1 <> 0),
                                COUNT(*) FILTER (WHERE list_bits & 6 <> 0))
-             FROM contacts WHERE owner_id = a.id) END AS counts,
-        CASE WHEN $3 THEN
+             FROM contacts WHERE owner_id = a.id) END,
+        o.id, o.list_version, o.privacy,
+        mine.list_bits, mine.group_bits, mine.name, back.list_bits, back.group_bits, back.name,
+        CASE WHEN j.value ->> 2 THEN
             (SELECT json_group_array(json_array(key, value)) FROM properties
-             WHERE account_id = o.id) END AS properties
-    FROM accounts AS a
-    LEFT JOIN accounts AS o ON o.address = $2
+             WHERE account_id = o.id) END) ORDER BY j.key)
+    FROM json_each($1) AS j
+    LEFT JOIN accounts AS a ON a.id = j.value ->> 0
+    LEFT JOIN accounts AS o ON o.address = j.value ->> 1
     LEFT JOIN contacts AS mine ON mine.owner_id = a.id AND mine.contact_id = o.id
-    LEFT JOIN contacts AS back ON back.owner_id = o.id AND back.contact_id = a.id
-    WHERE a.id = $1";
+    LEFT JOIN contacts AS back ON back.owner_id = o.id AND back.contact_id = a.id";
 pub(super) const PERSON: &str = "SELECT id, privacy FROM accounts WHERE address = $1";
 pub(super) const SELF_ENTRY: &str =
     "SELECT list_bits, group_bits FROM contacts WHERE owner_id = $1 AND contact_id = $1";
 pub(super) const GROUP_NAME: &str =
     "SELECT name FROM contact_groups WHERE account_id = $1 AND group_id = $2";
 pub(super) const SET_VERSION: &str = "UPDATE accounts SET list_version = $2 WHERE id = $1";
-/// A new entry, or new bits and name for the one that is there. This and the next four raise the
-/// version too: statements that follow each other in one text are one message to the database's
-/// thread.
-pub(super) const ENTER: &str = "
+/// What edits of contacts come to, as JSON arrays: `$1` entries that are gone, `$2` entries as they
+/// are now, `$3` list versions. Statements of one text are one message to the database's thread.
+pub(super) const SAVE: &str = "
+    DELETE FROM contacts WHERE id IN
+        (SELECT c.id FROM json_each($1) AS j
+         CROSS JOIN contacts AS c ON c.owner_id = j.value ->> 0 AND c.contact_id = j.value ->> 1);
     INSERT INTO contacts (owner_id, contact_id, list_bits, group_bits, name)
-    VALUES ($1, $2, $3, $4, $5)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4
+    FROM json_each($2) WHERE 1
     ON CONFLICT (owner_id, contact_id) DO UPDATE SET
         list_bits = excluded.list_bits, group_bits = excluded.group_bits, name = excluded.name;
-    UPDATE accounts SET list_version = $6 WHERE id = $1";
-pub(super) const DROP_ENTRY: &str = "
-    DELETE FROM contacts WHERE owner_id = $1 AND contact_id = $2;
-    UPDATE accounts SET list_version = $3 WHERE id = $1";
-pub(super) const RENAME_CONTACT: &str = "
-    UPDATE contacts SET name = $3 WHERE owner_id = $1 AND contact_id = $2;
-    UPDATE accounts SET list_version = $4 WHERE id = $1";
-/// `$1` has `$2` on the forward list from now on, and `$2` has `$1` on the reverse list. Whoever
-/// watches itself has one entry, given twice.
-pub(super) const WATCH: &str = "
-    INSERT INTO contacts (owner_id, contact_id, list_bits, group_bits, name)
-    VALUES ($1, $2, $3, $4, $5), ($2, $1, $6, $7, $8)
-    ON CONFLICT (owner_id, contact_id) DO UPDATE SET
-        list_bits = excluded.list_bits, group_bits = excluded.group_bits, name = excluded.name;
-    UPDATE accounts SET list_version = CASE id WHEN $1 THEN $9 ELSE $10 END WHERE id IN ($1, $2)";
-/// The reverse of it; an entry that is on no list any more disappears.
-pub(super) const UNWATCH: &str = "
-    DELETE FROM contacts
-    WHERE owner_id = $1 AND contact_id = $2 AND $3 = 0
-       OR owner_id = $2 AND contact_id = $1 AND $5 = 0;
-    UPDATE contacts
-    SET list_bits = CASE owner_id WHEN $1 THEN $3 ELSE $5 END,
-        group_bits = CASE owner_id WHEN $1 THEN $4 ELSE $6 END
-    WHERE owner_id = $1 AND contact_id = $2 OR owner_id = $2 AND contact_id = $1;
-    UPDATE accounts SET list_version = CASE id WHEN $1 THEN $7 ELSE $8 END WHERE id IN ($1, $2)";
+    UPDATE accounts SET list_version = j.version
+    FROM (SELECT value ->> 0 AS id, value ->> 1 AS version FROM json_each($3)) AS j
+    WHERE accounts.id = j.id";
 pub(super) const RENAME: &str = "UPDATE accounts SET name = $2 WHERE id = $1";
 pub(super) const SET_PRIVACY: &str = "UPDATE accounts SET privacy = $2 WHERE id = $1";
 pub(super) const SET_PROMPT: &str = "UPDATE accounts SET prompt = $2 WHERE id = $1";
