@@ -1,5 +1,5 @@
-//! One change of one roster inside the writer's transaction: load, ask `model::roster`, save, and
-//! say what it means to others. Decides no rule of its own beyond the order of the checks.
+//! Changes of rosters inside the writer's transaction: load, ask `model::roster`, save, and say
+//! what they mean to others. Decides no rule of its own beyond the order of the checks.
 
 use super::{
     affairs::{self, Draft},
@@ -27,7 +27,10 @@ pub(super) async fn apply(
     let mut together = edits.len();
     while outcomes.len() < edits.len() {
         let rest = &edits[outcomes.len()..];
-        let done = apply_together(conn, limits, &rest[..together.min(rest.len())]).await?;
+        // Whatever is not about one contact may change the lists of many, and so comes alone.
+        let of_contacts = rest.iter().take_while(|(_, edit)| affairs::contact(edit).is_some());
+        let next = of_contacts.count().clamp(1, together);
+        let done = apply_together(conn, limits, &rest[..next]).await?;
         // If many want the same person, little of what is read can be used.
         together = 2 * done.len();
         outcomes.extend(done);
@@ -36,7 +39,8 @@ pub(super) async fn apply(
 }
 
 /// Makes as many of the changes, at least one, as can be decided by what is read once: up to the
-/// first one that concerns somebody whose lists have been changed by one before it.
+/// first one that concerns somebody whose lists have been changed by one before it. They are all
+/// about a contact each, or there is only one.
 async fn apply_together(
     conn: &mut SqliteConnection,
     limits: RosterLimits,
@@ -50,11 +54,10 @@ async fn apply_together(
             outcomes.push(Err(StoreError::NotFound.into()));
             continue;
         };
-        let is_own = affairs::contact(edit).is_none();
-        if affairs.concerned().any(|id| changed.contains(&id)) || is_own && !outcomes.is_empty() {
+        if affairs.concerned().any(|id| changed.contains(&id)) {
             break;
         }
-        let decided = if is_own {
+        let decided = if affairs::contact(edit).is_none() {
             let (me, next_version) = (&affairs.me, affairs.next_version());
             let mut desk = Desk { conn, owner: affairs.owner, me, next_version };
             match desk.change(edit).await {
@@ -70,10 +73,6 @@ async fn apply_together(
             let version = if is_none { affairs.me.version } else { affairs.next_version() };
             Applied { owner: *owner, version, change }
         }));
-        if is_own {
-            // It may have changed the lists of others.
-            break;
-        }
     }
     draft.save(conn).await?;
     Ok(outcomes)
