@@ -75,6 +75,23 @@ impl Wire {
         Ok(())
     }
 
+    /// Sends as much as is taken at once, and takes it off.
+    pub(crate) fn send_some(&self, bytes: &mut Vec<u8>) -> anyhow::Result<()> {
+        while !bytes.is_empty() {
+            match self.stream.try_write(bytes) {
+                Ok(sent) => drop(bytes.drain(..sent)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error).context("cannot send"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until something more might be sent.
+    pub(crate) async fn writable(&self) -> anyhow::Result<()> {
+        self.stream.writable().await.context("cannot send")
+    }
+
     /// Waits until something is there and hands over every whole frame of it. An error at the end
     /// of the stream.
     pub(crate) async fn frames(
