@@ -1,18 +1,23 @@
 //! A switchboard that only moves bytes: two connections name the same pair, and each gets what the
 //! other says. One thread; state in plain cells.
 
+use socket2::SockRef;
 use std::{
-    cell::{OnceCell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     collections::HashMap,
     future::poll_fn,
     io::{ErrorKind, Write as _},
+    net::Shutdown,
     pin::Pin,
     rc::Rc,
-    task::ready,
+    task::{Context, Poll, ready},
 };
 use tokio::{
     io::{AsyncRead as _, ReadBuf},
-    net::{TcpListener, tcp::OwnedWriteHalf},
+    net::{
+        TcpListener,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
     task::spawn_local,
 };
 
@@ -47,6 +52,7 @@ struct Peer {
     person: OnceCell<Vec<u8>>,
     /// How what it says begins, up to the length.
     header: OnceCell<Vec<u8>>,
+    has_left: Cell<bool>,
 }
 
 /// Accepts for ever.
@@ -55,51 +61,63 @@ pub(super) async fn serve(listener: TcpListener) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         stream.set_nodelay(true).unwrap();
-        let (mut stream, write_half) = stream.into_split();
+        let (read_half, write_half) = stream.into_split();
         let peer = Rc::new(Peer {
             stream: write_half,
             pending: RefCell::default(),
             partner: OnceCell::new(),
             person: OnceCell::new(),
             header: OnceCell::new(),
+            has_left: Cell::new(false),
         });
-        let waiting = waiting.clone();
-        spawn_local(async move {
-            // The part of a message that has come so far.
-            let mut rest = Vec::new();
-            let ended = poll_fn(|cx| {
-                loop {
-                    let read = SCRATCH.with_borrow_mut(|scratch| {
-                        let Scratch { read, relayed, replies } = scratch;
-                        let kept = rest.len();
-                        read[..kept].copy_from_slice(&rest);
-                        let mut buffer = ReadBuf::new(&mut read[kept..]);
-                        ready!(Pin::new(&mut stream).poll_read(cx, &mut buffer)).ok();
-                        let received = buffer.filled().len();
-                        let whole = &read[..kept + received];
-                        relayed.clear();
-                        replies.clear();
-                        let taken = peer.take(&waiting, whole, relayed, replies);
-                        rest.clear();
-                        rest.extend_from_slice(&whole[taken..]);
-                        if let Some(partner) = peer.partner.get() {
-                            put(partner, relayed);
-                        }
-                        put(&peer, replies);
-                        std::task::Poll::Ready(received)
-                    });
-                    if ready!(read) == 0 {
-                        return std::task::Poll::Ready(());
-                    }
-                }
-            });
-            ended.await;
-            if let Some((partner, person)) = peer.partner.get().zip(peer.person.get()) {
-                let address = person.split(|byte| *byte == b' ').next().unwrap();
-                put(partner, &[b"BYE ", address, b"\r\n"].concat());
-            }
-        });
+        spawn_local(converse(waiting.clone(), peer, read_half));
     }
+}
+
+async fn converse(waiting: Rc<Waiting>, peer: Rc<Peer>, mut stream: OwnedReadHalf) {
+    // The part of a message that has come so far.
+    let mut rest = Vec::new();
+    let left = poll_fn(|cx| {
+        SCRATCH.with_borrow_mut(|scratch| {
+            while ready!(poll(cx, &waiting, &peer, &mut stream, &mut rest, scratch)) {}
+            Poll::Ready(())
+        })
+    });
+    left.await;
+    if let Some((partner, person)) = peer.partner.get().zip(peer.person.get()) {
+        let address = person.split(|byte| *byte == b' ').next().unwrap();
+        put(partner, &[b"BYE ", address, b"\r\n"].concat());
+    }
+    // Its other half is in the hands of the partner.
+    SockRef::from(stream.as_ref()).shutdown(Shutdown::Both).ok();
+}
+
+/// Reads once and writes what follows from it. Whether more may come.
+fn poll(
+    cx: &mut Context<'_>,
+    waiting: &Waiting,
+    peer: &Rc<Peer>,
+    stream: &mut OwnedReadHalf,
+    rest: &mut Vec<u8>,
+    Scratch { read, relayed, replies }: &mut Scratch,
+) -> Poll<bool> {
+    let kept = rest.len();
+    let mut buffer = ReadBuf::new(&mut read[kept..]);
+    // Unlike `try_read`, this knows after a short read that nothing is left.
+    ready!(Pin::new(stream).poll_read(cx, &mut buffer)).ok();
+    let received = buffer.filled().len();
+    read[..kept].copy_from_slice(rest);
+    let whole = &read[..kept + received];
+    relayed.clear();
+    replies.clear();
+    let taken = peer.take(waiting, whole, relayed, replies);
+    rest.clear();
+    rest.extend_from_slice(&whole[taken..]);
+    if let Some(partner) = peer.partner.get() {
+        put(partner, relayed);
+    }
+    put(peer, replies);
+    Poll::Ready(received > 0 && !peer.has_left.get())
 }
 
 impl Peer {
@@ -116,8 +134,9 @@ impl Peer {
             let line = &bytes[taken..taken + end - 1];
             let after = taken + end + 1;
             let Some(words) = line.strip_prefix(b"MSG ") else {
-                if let Some(words) = line.strip_prefix(b"PAIR ") {
-                    self.pair(waiting, words);
+                match line.strip_prefix(b"PAIR ") {
+                    Some(words) => self.pair(waiting, words),
+                    None => self.has_left.set(line == b"OUT"),
                 }
                 taken = after;
                 continue;
