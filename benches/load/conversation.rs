@@ -80,7 +80,7 @@ pub(crate) async fn open_all(
                 };
                 // Callers and callees write, so that it makes no difference who does.
                 let (writer, reader) =
-                    if number % 2 == 0 { (caller, callee) } else { (callee, caller) };
+                    if number.is_multiple_of(2) { (caller, callee) } else { (callee, caller) };
                 conversations.push(Conversation { writer, reader });
             }
         });

@@ -83,7 +83,7 @@ impl Scenario {
 
     /// More than it needs on any machine that is of use.
     pub(crate) fn time_limit(self, options: &Options) -> Duration {
-        let measurements = if self == Self::Chat { 24 } else { 12 };
+        let measurements = if self == Self::Chat { 32 } else { 12 };
         let measuring = Duration::from_secs(options.seconds) * options.rounds * measurements;
         measuring + Duration::from_secs(60) * options.rounds
     }

@@ -47,7 +47,7 @@ type Waiting = RefCell<HashMap<Vec<u8>, Rc<Peer>>>;
 struct Peer {
     stream: OwnedWriteHalf,
     pending: RefCell<Vec<u8>>,
-    partner: OnceCell<Rc<Peer>>,
+    partner: OnceCell<Rc<Self>>,
     /// Address and name.
     person: OnceCell<Vec<u8>>,
     /// How what it says begins, up to the length.

@@ -202,7 +202,8 @@ impl Awaited {
         ensure!(self.count < sent, "a message was delivered that was not sent");
         if frame.payload != self.payload.numbered(self.count) {
             let (came, awaited) = (self.payload.read(frame.payload), FIRST_NUMBER + self.count);
-            ensure!(came == Some(awaited), "{came:?} came where {awaited} was next");
+            let came = came.context("a message without a number was delivered")?;
+            ensure!(came == awaited, "message {came} was delivered where {awaited} was next");
             bail!("message {awaited} was changed");
         }
         self.count += 1;
@@ -221,7 +222,7 @@ impl Receipts {
     fn take(&mut self, frame: Frame<'_>, sent: u32) -> anyhow::Result<()> {
         let awaited = self.line.numbered(self.count);
         if frame.line != awaited || self.count == sent {
-            bail!("the writer hears {:?} and not {:?}", frame.shown(), awaited.escape_ascii());
+            bail!("the writer hears {:?} and not \"{}\"", frame.shown(), awaited.escape_ascii());
         }
         self.count += 1;
         Ok(())
