@@ -2,6 +2,7 @@
 //! a process of its own, started with a file of accounts; they check nothing and keep nothing.
 
 mod notification;
+mod relay;
 
 use clap::{Args, ValueEnum};
 use std::{fs, path::PathBuf};
@@ -21,6 +22,8 @@ enum Kind {
     Direct,
     /// Notification; gathers what is for a socket and writes it once
     Coalescing,
+    /// Switchboard; relays between two
+    Relay,
 }
 
 /// Somebody with an account.
@@ -38,11 +41,12 @@ pub(crate) fn serve(baseline: &Baseline) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         println!("{{\"listeners\":[{{\"role\":\"notification\",\"addr\":\"{address}\"}}]}}");
-        let writer = match baseline.kind {
-            Kind::Direct => notification::Writer::Direct,
-            Kind::Coalescing => notification::Writer::Coalescing,
-        };
-        notification::serve(listener, people, writer).await;
+        use notification::Writer;
+        match baseline.kind {
+            Kind::Direct => notification::serve(listener, people, Writer::Direct).await,
+            Kind::Coalescing => notification::serve(listener, people, Writer::Coalescing).await,
+            Kind::Relay => relay::serve(listener).await,
+        }
     }));
 }
 

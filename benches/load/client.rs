@@ -5,8 +5,18 @@ pub(crate) mod passport;
 use crate::{accounts::Account, target::Target};
 use anyhow::{Context as _, anyhow, bail, ensure};
 use msnd::protocol::challenge;
-use std::{cell::RefCell, io::ErrorKind, net::SocketAddr};
-use tokio::net::TcpStream;
+use std::{
+    cell::RefCell,
+    future::poll_fn,
+    io::ErrorKind,
+    net::SocketAddr,
+    pin::Pin,
+    task::{Poll, ready},
+};
+use tokio::{
+    io::{AsyncRead as _, ReadBuf},
+    net::TcpStream,
+};
 
 /// Bytes read at once, into a buffer that all connections share.
 const READ_BYTES: usize = 64 * 1024;
@@ -75,6 +85,23 @@ impl Wire {
         Ok(())
     }
 
+    /// Sends as much as is taken at once, and takes it off.
+    pub(crate) fn send_some(&self, bytes: &mut Vec<u8>) -> anyhow::Result<()> {
+        while !bytes.is_empty() {
+            match self.stream.try_write(bytes) {
+                Ok(sent) => drop(bytes.drain(..sent)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error).context("cannot send"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until something more might be sent.
+    pub(crate) async fn writable(&self) -> anyhow::Result<()> {
+        self.stream.writable().await.context("cannot send")
+    }
+
     /// Waits until something is there and hands over every whole frame of it. An error at the end
     /// of the stream.
     pub(crate) async fn frames(
@@ -90,16 +117,7 @@ impl Wire {
             }
         }
         loop {
-            self.stream.readable().await?;
-            let Self { stream, rest } = self;
-            let is_done = SCRATCH.with_borrow_mut(|scratch| {
-                let read = match stream.try_read(scratch) {
-                    Ok(0) => bail!("the server has closed the connection"),
-                    Ok(read) => read,
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                    Err(error) => return Err(error).context("the connection is broken"),
-                };
-                let received = scratch.get(..read).unwrap_or_default();
+            let is_done = self.read(|received, rest| {
                 if rest.is_empty() {
                     let taken = take_frames(received, &mut each)?;
                     rest.extend_from_slice(received.get(taken..).unwrap_or_default());
@@ -113,8 +131,8 @@ impl Wire {
                     rest.drain(..taken);
                 }
                 Ok(taken > 0)
-            })?;
-            if is_done {
+            });
+            if is_done.await? {
                 return Ok(());
             }
         }
@@ -131,17 +149,11 @@ impl Wire {
                 }
                 return Ok(owned);
             }
-            self.stream.readable().await?;
-            let Self { stream, rest } = self;
-            SCRATCH.with_borrow_mut(|scratch| match stream.try_read(scratch) {
-                Ok(0) => Err(anyhow!("the server has closed the connection")),
-                Ok(read) => {
-                    rest.extend_from_slice(scratch.get(..read).unwrap_or_default());
-                    Ok(())
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
-                Err(error) => Err(error).context("the connection is broken"),
-            })?;
+            let read = self.read(|received, rest| {
+                rest.extend_from_slice(received);
+                Ok(())
+            });
+            read.await?;
         }
     }
 
@@ -171,6 +183,27 @@ impl Wire {
         let (id, key) = CLIENT;
         let digest = challenge::answer(challenge, key);
         self.send(format!("QRY 9 {id} 32\r\n{digest}").as_bytes()).await
+    }
+
+    /// Waits until something is there and hands it over, with what was left before. Unlike
+    /// `try_read`, `poll_read` knows after a short read that nothing is left, without asking.
+    async fn read<R>(
+        &mut self,
+        mut take: impl FnMut(&[u8], &mut Vec<u8>) -> anyhow::Result<R>,
+    ) -> anyhow::Result<R> {
+        let Self { stream, rest } = self;
+        poll_fn(|cx| {
+            SCRATCH.with_borrow_mut(|scratch| {
+                let mut buffer = ReadBuf::new(scratch);
+                let read = ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer));
+                read.context("the connection is broken")?;
+                Poll::Ready(match buffer.filled() {
+                    [] => Err(anyhow!("the server has closed the connection")),
+                    received => take(received, rest),
+                })
+            })
+        })
+        .await
     }
 }
 

@@ -13,6 +13,7 @@ mod accounts;
 mod baseline;
 mod board;
 mod client;
+mod conversation;
 mod machine;
 mod options;
 mod report;

@@ -1,9 +1,12 @@
 //! What can be measured. Each scenario is a file; here is what they share.
 
+mod chat;
 mod login;
+mod p2p;
 mod ping;
 mod presence_burst;
 mod presence_turn;
+mod talk;
 
 use crate::{
     accounts::{Account, Accounts},
@@ -38,6 +41,10 @@ pub(crate) enum Scenario {
     PresenceBurst,
     /// PNG and QNG on 100 connections
     Ping,
+    /// 100 and 1000 conversations of two, one of whom writes
+    Chat,
+    /// Data as fast as it goes, in 20 conversations
+    P2p,
 }
 
 /// One line for each scenario.
@@ -57,6 +64,8 @@ impl Scenario {
             Self::PresenceTurn => "presence-turn",
             Self::PresenceBurst => "presence-burst",
             Self::Ping => "ping",
+            Self::Chat => "chat",
+            Self::P2p => "p2p",
         }
     }
 
@@ -67,12 +76,15 @@ impl Scenario {
             Self::PresenceTurn => presence_turn::accounts(presence_turn::WATCHERS_MAX),
             Self::PresenceBurst => presence_burst::accounts(presence_burst::CHANGERS_MAX),
             Self::Ping => ping::accounts(),
+            Self::Chat => chat::accounts(chat::CONVERSATIONS_MAX),
+            Self::P2p => p2p::accounts(),
         }
     }
 
     /// More than it needs on any machine that is of use.
     pub(crate) fn time_limit(self, options: &Options) -> Duration {
-        let measuring = Duration::from_secs(options.seconds) * options.rounds * 12;
+        let measurements = if self == Self::Chat { 32 } else { 12 };
+        let measuring = Duration::from_secs(options.seconds) * options.rounds * measurements;
         measuring + Duration::from_secs(60) * options.rounds
     }
 
@@ -82,6 +94,8 @@ impl Scenario {
             Self::PresenceTurn => presence_turn::run(options).await,
             Self::PresenceBurst => presence_burst::run(options).await,
             Self::Ping => ping::run(options).await,
+            Self::Chat => chat::run(options).await,
+            Self::P2p => p2p::run(options).await,
         }
     }
 }

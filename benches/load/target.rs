@@ -44,6 +44,7 @@ pub(crate) enum Kind {
 /// Something to connect to.
 #[derive(Debug)]
 pub(crate) struct Target {
+    pub(crate) kind: Kind,
     pub(crate) notification: SocketAddr,
     pub(crate) passport: Option<SocketAddr>,
     /// The HTTP front.
@@ -79,13 +80,14 @@ impl Target {
         accounts: &Accounts,
         options: &Options,
     ) -> anyhow::Result<Self> {
-        match (kind, options.server) {
+        let target = match (kind, options.server) {
             (Kind::Server, Some(server)) => Self::running(server, options),
             (Kind::Server, None) => Self::msnd(accounts, options, &[]).await,
             (Kind::Direct, _) => Self::baseline("direct", accounts, options).await,
             (Kind::Coalescing, _) => Self::baseline("coalescing", accounts, options).await,
             (Kind::Raw(name), _) => Self::baseline(name, accounts, options).await,
-        }
+        };
+        Ok(Self { kind, ..target? })
     }
 
     /// Starts msnd with these accounts.
@@ -139,6 +141,7 @@ impl Target {
             tickets.extend(pairs.map(|(address, ticket)| (address.into(), ticket.trim().into())));
         }
         Ok(Self {
+            kind: Kind::Server,
             notification: server,
             passport: passport.transpose()?,
             http: None,
@@ -190,6 +193,7 @@ impl Target {
         let (passport, http) = (address("passport-http"), address("http"));
         files.push(log);
         Ok(Self {
+            kind: Kind::Server,
             notification,
             takes_any_ticket: passport.is_none(),
             passport,
