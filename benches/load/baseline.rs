@@ -2,10 +2,14 @@
 //! a process of its own, started with a file of accounts; they check nothing and keep nothing.
 
 mod notification;
+mod passport;
 
 use clap::{Args, ValueEnum};
-use std::{fs, path::PathBuf};
-use tokio::{net::TcpListener, task::LocalSet};
+use std::{fmt::Write as _, fs, path::PathBuf};
+use tokio::{
+    net::TcpListener,
+    task::{LocalSet, spawn_local},
+};
 
 /// Which one to be, for whom.
 #[derive(Debug, Args)]
@@ -21,6 +25,8 @@ enum Kind {
     Direct,
     /// Notification; gathers what is for a socket and writes it once
     Coalescing,
+    /// The same, and tickets over HTTP
+    Passport,
 }
 
 /// Somebody with an account.
@@ -37,11 +43,19 @@ pub(crate) fn serve(baseline: &Baseline) {
     runtime.block_on(LocalSet::new().run_until(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        println!("{{\"listeners\":[{{\"role\":\"notification\",\"addr\":\"{address}\"}}]}}");
+        let mut roles = format!("{{\"role\":\"notification\",\"addr\":\"{address}\"}}");
         let writer = match baseline.kind {
             Kind::Direct => notification::Writer::Direct,
             Kind::Coalescing => notification::Writer::Coalescing,
+            Kind::Passport => {
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let address = listener.local_addr().unwrap();
+                write!(roles, ",{{\"role\":\"passport-http\",\"addr\":\"{address}\"}}").unwrap();
+                spawn_local(passport::serve(listener));
+                notification::Writer::Coalescing
+            }
         };
+        println!("{{\"listeners\":[{roles}]}}");
         notification::serve(listener, people, writer).await;
     }));
 }

@@ -1,11 +1,12 @@
 //! One client: a connection that holds no memory while nothing comes, and the sign-in over it.
 
+pub(crate) mod gateway;
 pub(crate) mod passport;
 
 use crate::{accounts::Account, target::Target};
 use anyhow::{Context as _, anyhow, bail, ensure};
 use msnd::protocol::challenge;
-use std::{cell::RefCell, io::ErrorKind, net::SocketAddr};
+use std::{cell::RefCell, io::ErrorKind, net::SocketAddr, sync::Arc};
 use tokio::net::TcpStream;
 
 /// Bytes read at once, into a buffer that all connections share.
@@ -48,9 +49,20 @@ impl<'a> Frame<'a> {
 /// A connection that speaks lines.
 #[derive(Debug)]
 pub(crate) struct Wire {
-    stream: TcpStream,
+    stream: Arc<TcpStream>,
     /// What has been read and not been taken.
     rest: Vec<u8>,
+}
+
+/// What sends on a connection that somebody else reads.
+#[derive(Debug, Clone)]
+pub(crate) struct Sender(Arc<TcpStream>);
+
+impl Sender {
+    /// Sends all of it.
+    pub(crate) async fn send(&self, bytes: &[u8]) -> anyhow::Result<()> {
+        send(&self.0, bytes).await
+    }
 }
 
 impl Wire {
@@ -58,21 +70,17 @@ impl Wire {
     pub(crate) async fn connect(address: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await.context("cannot connect")?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, rest: Vec::new() })
+        Ok(Self { stream: Arc::new(stream), rest: Vec::new() })
     }
 
     /// Sends all of it.
-    pub(crate) async fn send(&self, mut bytes: &[u8]) -> anyhow::Result<()> {
-        while !bytes.is_empty() {
-            match self.stream.try_write(bytes) {
-                Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.stream.writable().await?;
-                }
-                Err(error) => return Err(error).context("cannot send"),
-            }
-        }
-        Ok(())
+    pub(crate) async fn send(&self, bytes: &[u8]) -> anyhow::Result<()> {
+        send(&self.stream, bytes).await
+    }
+
+    /// Sends while this one is read.
+    pub(crate) fn sender(&self) -> Sender {
+        Sender(self.stream.clone())
     }
 
     /// Waits until something is there and hands over every whole frame of it. An error at the end
@@ -174,9 +182,21 @@ impl Wire {
     }
 }
 
-/// Signs somebody in: `VER CVR USR USR SYN CHG`, each answered before the next is sent, and the
-/// answer to the challenge behind it. Follows a referral.
+/// Signs somebody in: `VER CVR USR USR SYN CHG`, each answered before the next is sent. Follows a
+/// referral.
 pub(crate) async fn sign_in(
+    target: &Target,
+    account: &Account,
+    ticket: &str,
+) -> anyhow::Result<Wire> {
+    let mut wire = log_in(target, account, ticket).await?;
+    let shown = wire.ask(&format!("CHG 6 NLN {CLIENT_ID}"), "CHG 6 NLN").await;
+    shown.with_context(|| format!("{} cannot be shown", account.address))?;
+    Ok(wire)
+}
+
+/// The same without the `CHG`: nobody sees it yet.
+pub(crate) async fn log_in(
     target: &Target,
     account: &Account,
     ticket: &str,
@@ -215,8 +235,18 @@ async fn greet(target: &Target, account: &Account, ticket: &str) -> anyhow::Resu
             _ => {}
         }
     }
-    wire.ask(&format!("CHG 6 NLN {CLIENT_ID}"), "CHG 6 NLN").await?;
     Ok(wire)
+}
+
+async fn send(stream: &TcpStream, mut bytes: &[u8]) -> anyhow::Result<()> {
+    while !bytes.is_empty() {
+        match stream.try_write(bytes) {
+            Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => stream.writable().await?,
+            Err(error) => return Err(error).context("cannot send"),
+        }
+    }
+    Ok(())
 }
 
 fn take_frames(

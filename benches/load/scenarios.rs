@@ -1,8 +1,10 @@
 //! What can be measured. Each scenario is a file; here is what they share.
 
+mod gateway;
 mod login;
 mod ping;
 mod presence_burst;
+mod presence_mesh;
 mod presence_turn;
 
 use crate::{
@@ -32,12 +34,18 @@ const SIGN_INS_AT_ONCE: usize = 32;
 pub(crate) enum Scenario {
     /// A storm of 10 000 accounts with 10 contacts each, 32 at a time, tickets in hand
     Login,
+    /// The same with nexus and login over plain HTTP, each on a connection of its own
+    LoginPassport,
     /// One user changes status, the next change when all watchers have it
     PresenceTurn,
     /// Many users change status at once before the same 1000 watchers
     PresenceBurst,
+    /// 10 000 users with 50 contacts each come, change and go at random, ten times --seconds long
+    PresenceMesh,
     /// PNG and QNG on 100 connections
     Ping,
+    /// Turns before 1000 watchers, without and with 500 sessions polling the HTTP gateway
+    Gateway,
 }
 
 /// One line for each scenario.
@@ -54,34 +62,43 @@ impl Scenario {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Login => "login",
+            Self::LoginPassport => "login-passport",
             Self::PresenceTurn => "presence-turn",
             Self::PresenceBurst => "presence-burst",
+            Self::PresenceMesh => "presence-mesh",
             Self::Ping => "ping",
+            Self::Gateway => "gateway",
         }
     }
 
     /// The accounts of its largest case.
     pub(crate) fn accounts(self) -> Accounts {
         match self {
-            Self::Login => login::accounts(),
+            Self::Login | Self::LoginPassport => login::accounts(),
             Self::PresenceTurn => presence_turn::accounts(presence_turn::WATCHERS_MAX),
             Self::PresenceBurst => presence_burst::accounts(presence_burst::CHANGERS_MAX),
+            Self::PresenceMesh => presence_mesh::accounts(),
             Self::Ping => ping::accounts(),
+            Self::Gateway => gateway::accounts(),
         }
     }
 
     /// More than it needs on any machine that is of use.
     pub(crate) fn time_limit(self, options: &Options) -> Duration {
-        let measuring = Duration::from_secs(options.seconds) * options.rounds * 12;
+        let times = if self == Self::PresenceMesh { 60 } else { 12 };
+        let measuring = Duration::from_secs(options.seconds) * options.rounds * times;
         measuring + Duration::from_secs(60) * options.rounds
     }
 
     pub(crate) async fn run(self, options: &Options) -> anyhow::Result<Vec<Row>> {
         match self {
             Self::Login => login::run(options).await,
+            Self::LoginPassport => login::run_with_passport(options).await,
             Self::PresenceTurn => presence_turn::run(options).await,
             Self::PresenceBurst => presence_burst::run(options).await,
+            Self::PresenceMesh => presence_mesh::run(options).await,
             Self::Ping => ping::run(options).await,
+            Self::Gateway => gateway::run(options).await,
         }
     }
 }

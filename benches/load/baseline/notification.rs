@@ -3,7 +3,7 @@
 
 use super::Person;
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::HashMap,
     io::{ErrorKind, Write as _},
     rc::Rc,
@@ -46,6 +46,9 @@ struct Peer {
     pending: RefCell<Vec<u8>>,
     /// Status and client id as sent.
     presence: RefCell<Vec<u8>>,
+    /// Its answer to `PNG`, in which dialects differ.
+    pong: Cell<&'static [u8]>,
+    is_leaving: Cell<bool>,
 }
 
 /// Accepts for ever.
@@ -64,7 +67,8 @@ pub(super) async fn serve(listener: TcpListener, people: Vec<Person>, writer: Wr
         let (stream, _) = listener.accept().await.unwrap();
         stream.set_nodelay(true).unwrap();
         let (pending, presence) = (RefCell::default(), RefCell::default());
-        let peer = Rc::new(Peer { stream, pending, presence });
+        let (pong, is_leaving) = (Cell::new(b"QNG 50\r\n".as_slice()), Cell::new(false));
+        let peer = Rc::new(Peer { stream, pending, presence, pong, is_leaving });
         spawn_local(converse(server.clone(), peer));
     }
 }
@@ -85,7 +89,7 @@ async fn converse(server: Rc<Server>, peer: Rc<Peer>) {
                     rest.drain(..taken);
                 }
                 server.put(&peer, &replies);
-                true
+                !peer.is_leaving.get()
             }
             Err(error) => error.kind() == ErrorKind::WouldBlock,
         });
@@ -131,9 +135,15 @@ impl Server {
         replies: &mut Vec<u8>,
     ) {
         match &line[..3] {
-            b"PNG" => replies.extend_from_slice(b"QNG 50\r\n"),
+            b"PNG" => replies.extend_from_slice(peer.pong.get()),
             b"CHG" => self.chg(peer, number.unwrap(), line, replies),
-            b"VER" => replies.extend_from_slice(b"VER 1 MSNP9 CVR0\r\n"),
+            b"VER" => {
+                if line.starts_with(b"VER 1 MSNP8") {
+                    peer.pong.set(b"QNG\r\n");
+                }
+                replies.extend_from_slice(line);
+            }
+            b"OUT" => peer.is_leaving.set(true),
             b"CVR" => replies.extend_from_slice(
                 b"CVR 2 6.0.0602 6.0.0602 1.0.0000 http://messenger.msn.com/download \
                   http://messenger.msn.com\r\n",
