@@ -143,7 +143,10 @@ impl Server {
                 }
                 replies.extend_from_slice(line);
             }
-            b"OUT" => peer.is_leaving.set(true),
+            b"OUT" => {
+                replies.extend_from_slice(line);
+                peer.is_leaving.set(true);
+            }
             b"CVR" => replies.extend_from_slice(
                 b"CVR 2 6.0.0602 6.0.0602 1.0.0000 http://messenger.msn.com/download \
                   http://messenger.msn.com\r\n",

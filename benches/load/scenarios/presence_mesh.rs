@@ -32,8 +32,8 @@ const ACCOUNTS: usize = 10_000;
 const CONTACTS: usize = 50;
 /// Each has its own people, so that nobody does two things at once.
 const ACTORS: usize = 64;
-/// One deed of so many of somebody who is there is to sign out.
-const SIGN_OUT_ONE_IN: u64 = 20;
+/// One deed of so many is to sign out, and as many are to come back.
+const SIGN_OUT_ONE_IN: usize = 20;
 /// It lasts so many times as long as the measurement of a rate.
 const TIMES_AS_LONG: u32 = 10;
 /// How long the last lines may take, and how often to look.
@@ -188,6 +188,7 @@ impl Mesh {
                     b"QNG" => {
                         self.pongs.fetch_add(1, Ordering::Relaxed);
                     }
+                    b"OUT" if seat.is_leaving.load(Ordering::Relaxed) => {}
                     _ if frame.is_trouble() => bail!("the server says {:?}", frame.shown()),
                     _ => self.truth.hear(number, frame)?,
                 }
@@ -218,7 +219,9 @@ impl Mesh {
 struct Actor {
     mesh: Arc<Mesh>,
     target: Arc<Target>,
-    people: Vec<usize>,
+    /// Its people: who is there, and who is not.
+    here: Vec<usize>,
+    away: Vec<usize>,
     random: Random,
     deeds: usize,
     sign_ins: usize,
@@ -230,7 +233,8 @@ impl Actor {
         Self {
             mesh: mesh.clone(),
             target: target.clone(),
-            people: (number..mesh.seats.len()).step_by(ACTORS).collect(),
+            here: Vec::new(),
+            away: (number..mesh.seats.len()).step_by(ACTORS).collect(),
             random: Random(seed ^ (number as u64) << 32),
             deeds: 0,
             sign_ins: 0,
@@ -239,30 +243,34 @@ impl Actor {
     }
 
     async fn bring_all(&mut self) -> anyhow::Result<()> {
-        for person in self.people.clone() {
-            self.come(person).await?;
+        while !self.away.is_empty() {
+            self.come().await?;
         }
         Ok(())
     }
 
     async fn act(&mut self, end: Instant) -> anyhow::Result<()> {
-        while !self.people.is_empty() && Instant::now() < end {
-            let person = self.people[self.random.below(self.people.len() as u64) as usize];
-            if self.mesh.seats[person].out.lock().is_none() {
-                self.come(person).await?;
-                self.sign_ins += 1;
-            } else if self.random.below(SIGN_OUT_ONE_IN) == 0 {
-                self.go(person).await?;
-            } else {
-                let line = self.mesh.truth.begin(person, Deed::Change);
-                self.say(person, &line).await?;
+        while self.here.len() + self.away.len() > 0 && Instant::now() < end {
+            match self.random.below(SIGN_OUT_ONE_IN) {
+                0 if self.here.len() > 1 => self.go().await?,
+                1 if !self.away.is_empty() => {
+                    self.come().await?;
+                    self.sign_ins += 1;
+                }
+                _ => {
+                    let person = self.here[self.random.below(self.here.len())];
+                    let line = self.mesh.truth.begin(person, Deed::Change);
+                    self.say(person, &line).await?;
+                }
             }
             self.deeds += 1;
         }
         Ok(())
     }
 
-    async fn come(&mut self, person: usize) -> anyhow::Result<()> {
+    async fn come(&mut self) -> anyhow::Result<()> {
+        let person = self.away.swap_remove(self.random.below(self.away.len()));
+        self.here.push(person);
         let account = self.mesh.truth.account(person);
         let spare = self.mesh.tickets[person].lock().pop();
         let ticket = match spare {
@@ -277,7 +285,9 @@ impl Actor {
         self.say(person, &line).await
     }
 
-    async fn go(&self, person: usize) -> anyhow::Result<()> {
+    async fn go(&mut self) -> anyhow::Result<()> {
+        let person = self.here.swap_remove(self.random.below(self.here.len()));
+        self.away.push(person);
         self.mesh.truth.begin(person, Deed::Go);
         let seat = &self.mesh.seats[person];
         seat.is_leaving.store(true, Ordering::Relaxed);
@@ -301,10 +311,10 @@ impl Actor {
 struct Random(u64);
 
 impl Random {
-    const fn below(&mut self, bound: u64) -> u64 {
+    const fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
+        ((mixed ^ (mixed >> 31)) % bound as u64) as usize
     }
 }
