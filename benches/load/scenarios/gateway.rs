@@ -72,6 +72,7 @@ pub(super) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
         );
         samples.push((with, without));
     }
+    let is_ours = target.pid().is_some();
     drop(audience);
     if let Ok(target) = Arc::try_unwrap(target) {
         target.end().await?;
@@ -82,11 +83,14 @@ pub(super) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
             samples.iter().map(|(with, without)| (figure(with), figure(without))).collect();
         Row::compare(&case, measure, "no HTTP sessions", &values, goal)
     };
-    Ok(vec![
+    let mut rows = vec![
         row("lines/s", Sample::rate, Goal::AtLeast(0.9)),
         row("p99, µs", |sample| sample.percentile_micros(99), Goal::AtMost(1.1)),
-        row("processor µs/line", Sample::cpu_micros, Goal::None),
-    ])
+    ];
+    if is_ours {
+        rows.push(row("processor µs/line", Sample::cpu_micros, Goal::None));
+    }
+    Ok(rows)
 }
 
 const fn accounts_wanted() -> usize {
