@@ -60,11 +60,15 @@ pub(super) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
     let seen = everybody.pop().context("nobody is there")?;
     let mut audience = Audience::gather(&target, &Arc::new(everybody)).await?;
     let mut samples: Vec<(Sample, Sample)> = Vec::new();
+    let mut before = audience.measure(&target, options).await?;
     for round in 1..=options.rounds {
-        let without = audience.measure(&target, options).await?;
         let crowd = Crowd::gather(&target, &seen, &pollers).await?;
         let with = audience.measure(&target, options).await?;
         let polls = crowd.disperse().await?;
+        // Compared with before and behind, since a machine has slower and faster minutes.
+        let behind = audience.measure(&target, options).await?;
+        let without = together(&before, &behind);
+        before = behind;
         eprintln!(
             "round {round}: {:.0}/s without, {:.0}/s with {POLLERS} sessions, {polls} polls",
             without.rate(),
@@ -91,6 +95,15 @@ pub(super) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
         rows.push(row("processor µs/line", Sample::cpu_micros, Goal::None));
     }
     Ok(rows)
+}
+
+fn together(one: &Sample, other: &Sample) -> Sample {
+    Sample {
+        count: one.count + other.count,
+        elapsed: one.elapsed + other.elapsed,
+        cpu: one.cpu + other.cpu,
+        latencies: [&*one.latencies, &*other.latencies].concat(),
+    }
 }
 
 const fn accounts_wanted() -> usize {
