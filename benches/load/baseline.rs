@@ -2,11 +2,16 @@
 //! a process of its own, started with a file of accounts; they check nothing and keep nothing.
 
 mod notification;
+mod passport;
 mod relay;
 
 use clap::{Args, ValueEnum};
-use std::{fs, path::PathBuf};
-use tokio::{net::TcpListener, task::LocalSet};
+use notification::Writer;
+use std::{fmt::Write as _, fs, path::PathBuf};
+use tokio::{
+    net::TcpListener,
+    task::{LocalSet, spawn_local},
+};
 
 /// Which one to be, for whom.
 #[derive(Debug, Args)]
@@ -16,12 +21,14 @@ pub(crate) struct Baseline {
     accounts: PathBuf,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kind {
     /// Notification; writes each line to each socket at once
     Direct,
     /// Notification; gathers what is for a socket and writes it once
     Coalescing,
+    /// The same, and tickets over HTTP
+    Passport,
     /// Switchboard; relays between two
     Relay,
 }
@@ -40,11 +47,19 @@ pub(crate) fn serve(baseline: &Baseline) {
     runtime.block_on(LocalSet::new().run_until(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        println!("{{\"listeners\":[{{\"role\":\"notification\",\"addr\":\"{address}\"}}]}}");
-        use notification::Writer;
+        let mut roles = format!("{{\"role\":\"notification\",\"addr\":\"{address}\"}}");
+        if baseline.kind == Kind::Passport {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            write!(roles, ",{{\"role\":\"passport-http\",\"addr\":\"{address}\"}}").unwrap();
+            spawn_local(passport::serve(listener));
+        }
+        println!("{{\"listeners\":[{roles}]}}");
         match baseline.kind {
             Kind::Direct => notification::serve(listener, people, Writer::Direct).await,
-            Kind::Coalescing => notification::serve(listener, people, Writer::Coalescing).await,
+            Kind::Coalescing | Kind::Passport => {
+                notification::serve(listener, people, Writer::Coalescing).await;
+            }
             Kind::Relay => relay::serve(listener).await,
         }
     }));

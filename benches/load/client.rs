@@ -1,5 +1,6 @@
 //! One client: a connection that holds no memory while nothing comes, and the sign-in over it.
 
+pub(crate) mod gateway;
 pub(crate) mod passport;
 
 use crate::{accounts::Account, target::Target};
@@ -11,11 +12,15 @@ use std::{
     io::ErrorKind,
     net::SocketAddr,
     pin::Pin,
+    sync::Arc,
     task::{Poll, ready},
 };
 use tokio::{
     io::{AsyncRead as _, ReadBuf},
-    net::TcpStream,
+    net::{
+        TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
 };
 
 /// Bytes read at once, into a buffer that all connections share.
@@ -58,9 +63,29 @@ impl<'a> Frame<'a> {
 /// A connection that speaks lines.
 #[derive(Debug)]
 pub(crate) struct Wire {
-    stream: TcpStream,
+    stream: OwnedReadHalf,
+    sender: Sender,
     /// What has been read and not been taken.
     rest: Vec<u8>,
+}
+
+/// What sends on a connection that somebody else reads.
+#[derive(Debug, Clone)]
+pub(crate) struct Sender(Arc<OwnedWriteHalf>);
+
+impl Sender {
+    /// Sends all of it.
+    pub(crate) async fn send(&self, bytes: &[u8]) -> anyhow::Result<()> {
+        let (stream, mut bytes) = (&self.0, bytes);
+        while !bytes.is_empty() {
+            match stream.try_write(bytes) {
+                Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => stream.writable().await?,
+                Err(error) => return Err(error).context("cannot send"),
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Wire {
@@ -68,27 +93,24 @@ impl Wire {
     pub(crate) async fn connect(address: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await.context("cannot connect")?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, rest: Vec::new() })
+        let (stream, sender) = stream.into_split();
+        Ok(Self { stream, sender: Sender(Arc::new(sender)), rest: Vec::new() })
     }
 
     /// Sends all of it.
-    pub(crate) async fn send(&self, mut bytes: &[u8]) -> anyhow::Result<()> {
-        while !bytes.is_empty() {
-            match self.stream.try_write(bytes) {
-                Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.stream.writable().await?;
-                }
-                Err(error) => return Err(error).context("cannot send"),
-            }
-        }
-        Ok(())
+    pub(crate) async fn send(&self, bytes: &[u8]) -> anyhow::Result<()> {
+        self.sender.send(bytes).await
+    }
+
+    /// Sends while this one is read.
+    pub(crate) fn sender(&self) -> Sender {
+        self.sender.clone()
     }
 
     /// Sends as much as is taken at once, and takes it off.
     pub(crate) fn send_some(&self, bytes: &mut Vec<u8>) -> anyhow::Result<()> {
         while !bytes.is_empty() {
-            match self.stream.try_write(bytes) {
+            match self.sender.0.try_write(bytes) {
                 Ok(sent) => drop(bytes.drain(..sent)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error).context("cannot send"),
@@ -99,7 +121,7 @@ impl Wire {
 
     /// Waits until something more might be sent.
     pub(crate) async fn writable(&self) -> anyhow::Result<()> {
-        self.stream.writable().await.context("cannot send")
+        self.sender.0.writable().await.context("cannot send")
     }
 
     /// Waits until something is there and hands over every whole frame of it. An error at the end
@@ -191,7 +213,7 @@ impl Wire {
         &mut self,
         mut take: impl FnMut(&[u8], &mut Vec<u8>) -> anyhow::Result<R>,
     ) -> anyhow::Result<R> {
-        let Self { stream, rest } = self;
+        let Self { stream, rest, .. } = self;
         poll_fn(|cx| {
             SCRATCH.with_borrow_mut(|scratch| {
                 let mut buffer = ReadBuf::new(scratch);
@@ -207,9 +229,21 @@ impl Wire {
     }
 }
 
-/// Signs somebody in: `VER CVR USR USR SYN CHG`, each answered before the next is sent, and the
-/// answer to the challenge behind it. Follows a referral.
+/// Signs somebody in: `VER CVR USR USR SYN CHG`, each answered before the next is sent. Follows a
+/// referral.
 pub(crate) async fn sign_in(
+    target: &Target,
+    account: &Account,
+    ticket: &str,
+) -> anyhow::Result<Wire> {
+    let mut wire = log_in(target, account, ticket).await?;
+    let shown = wire.ask(&format!("CHG 6 NLN {CLIENT_ID}"), "CHG 6 NLN").await;
+    shown.with_context(|| format!("{} cannot be shown", account.address))?;
+    Ok(wire)
+}
+
+/// The same without the `CHG`: nobody sees it yet.
+pub(crate) async fn log_in(
     target: &Target,
     account: &Account,
     ticket: &str,
@@ -248,7 +282,6 @@ async fn greet(target: &Target, account: &Account, ticket: &str) -> anyhow::Resu
             _ => {}
         }
     }
-    wire.ask(&format!("CHG 6 NLN {CLIENT_ID}"), "CHG 6 NLN").await?;
     Ok(wire)
 }
 

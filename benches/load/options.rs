@@ -31,10 +31,14 @@ pub(crate) struct Options {
     /// Where its nexus is: http://address:port or https://address:port (no certificate is checked)
     #[arg(long, value_name = "URL", requires = "server")]
     pub(crate) passport: Option<String>,
+    /// Where its HTTP gateway is
+    #[arg(long, value_name = "ADDRESS", requires = "server")]
+    pub(crate) gateway: Option<SocketAddr>,
     /// Its accounts; `load fixture SCENARIO` prints such a file
     #[arg(long, value_name = "FILE")]
     pub(crate) fixture: Option<PathBuf>,
-    /// Tickets that are good there: lines with address and ticket
+    /// Tickets that are good there: lines with address and ticket. Each is good for one sign-in, so
+    /// one round of one case can be measured with them
     #[arg(long, value_name = "FILE", requires = "server", conflicts_with = "passport")]
     pub(crate) tickets: Option<PathBuf>,
     /// What clients speak
@@ -58,6 +62,9 @@ pub(crate) struct Options {
     /// An option of msnd, as in `msnd run --set`
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+    /// Where choices at random begin
+    #[arg(long, default_value_t = 6)]
+    pub(crate) seed: u64,
     /// Only one size of the scenario: the first case whose name has this in it
     #[arg(long, value_name = "TEXT")]
     pub(crate) case: Option<String>,

@@ -1,10 +1,12 @@
 //! What can be measured. Each scenario is a file; here is what they share.
 
 mod chat;
+mod gateway;
 mod login;
 mod p2p;
 mod ping;
 mod presence_burst;
+mod presence_mesh;
 mod presence_turn;
 mod talk;
 
@@ -35,16 +37,22 @@ const SIGN_INS_AT_ONCE: usize = 32;
 pub(crate) enum Scenario {
     /// A storm of 10 000 accounts with 10 contacts each, 32 at a time, tickets in hand
     Login,
+    /// The same with nexus and login over plain HTTP, each on a connection of its own
+    LoginPassport,
     /// One user changes status, the next change when all watchers have it
     PresenceTurn,
     /// Many users change status at once before the same 1000 watchers
     PresenceBurst,
+    /// 10 000 users with 50 contacts each come, change and go at random, ten times --seconds long
+    PresenceMesh,
     /// PNG and QNG on 100 connections
     Ping,
     /// 100 and 1000 conversations of two, one of whom writes
     Chat,
     /// Data as fast as it goes, in 20 conversations
     P2p,
+    /// Turns before 1000 watchers, without and with 500 sessions polling the HTTP gateway
+    Gateway,
 }
 
 /// One line for each scenario.
@@ -61,41 +69,53 @@ impl Scenario {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Login => "login",
+            Self::LoginPassport => "login-passport",
             Self::PresenceTurn => "presence-turn",
             Self::PresenceBurst => "presence-burst",
+            Self::PresenceMesh => "presence-mesh",
             Self::Ping => "ping",
             Self::Chat => "chat",
             Self::P2p => "p2p",
+            Self::Gateway => "gateway",
         }
     }
 
     /// The accounts of its largest case.
     pub(crate) fn accounts(self) -> Accounts {
         match self {
-            Self::Login => login::accounts(),
+            Self::Login | Self::LoginPassport => login::accounts(),
             Self::PresenceTurn => presence_turn::accounts(presence_turn::WATCHERS_MAX),
             Self::PresenceBurst => presence_burst::accounts(presence_burst::CHANGERS_MAX),
+            Self::PresenceMesh => presence_mesh::accounts(),
             Self::Ping => ping::accounts(),
             Self::Chat => chat::accounts(chat::CONVERSATIONS_MAX),
             Self::P2p => p2p::accounts(),
+            Self::Gateway => gateway::accounts(),
         }
     }
 
     /// More than it needs on any machine that is of use.
     pub(crate) fn time_limit(self, options: &Options) -> Duration {
-        let measurements = if self == Self::Chat { 32 } else { 12 };
-        let measuring = Duration::from_secs(options.seconds) * options.rounds * measurements;
+        let times = match self {
+            Self::PresenceMesh => 60,
+            Self::Chat => 32,
+            _ => 12,
+        };
+        let measuring = Duration::from_secs(options.seconds) * options.rounds * times;
         measuring + Duration::from_secs(60) * options.rounds
     }
 
     pub(crate) async fn run(self, options: &Options) -> anyhow::Result<Vec<Row>> {
         match self {
             Self::Login => login::run(options).await,
+            Self::LoginPassport => login::run_with_passport(options).await,
             Self::PresenceTurn => presence_turn::run(options).await,
             Self::PresenceBurst => presence_burst::run(options).await,
+            Self::PresenceMesh => presence_mesh::run(options).await,
             Self::Ping => ping::run(options).await,
             Self::Chat => chat::run(options).await,
             Self::P2p => p2p::run(options).await,
+            Self::Gateway => gateway::run(options).await,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     accounts::{Account, Accounts},
+    client::passport::Passport,
     machine,
     options::Options,
 };
@@ -46,8 +47,8 @@ pub(crate) enum Kind {
 pub(crate) struct Target {
     pub(crate) kind: Kind,
     pub(crate) notification: SocketAddr,
-    pub(crate) passport: Option<SocketAddr>,
-    /// The HTTP front.
+    pub(crate) passport: Option<Passport>,
+    /// The HTTP front, with the gateway.
     pub(crate) http: Option<SocketAddr>,
     pub(crate) dialect: String,
     tickets: HashMap<String, String>,
@@ -116,23 +117,27 @@ impl Target {
         self.process.as_ref().and_then(|process| process.child.id())
     }
 
-    /// Tickets that need not be fetched.
-    pub(crate) fn tickets_at_hand(&self, accounts: &[Account]) -> anyhow::Result<Vec<String>> {
-        let ticket = |account: &Account| match self.tickets.get(&account.address) {
+    /// A ticket that need not be fetched.
+    pub(crate) fn ticket_at_hand(&self, account: &Account) -> anyhow::Result<String> {
+        match self.tickets.get(&account.address) {
             Some(ticket) => Ok(ticket.clone()),
             None if self.takes_any_ticket => Ok(ANY_TICKET.to_owned()),
             None => {
                 bail!("there is no ticket for {}: use --passport or --tickets", account.address)
             }
-        };
-        accounts.iter().map(ticket).collect()
+        }
+    }
+
+    /// Whether the same people can sign in more than once: there are tickets for that.
+    pub(crate) const fn has_endless_tickets(&self) -> bool {
+        self.passport.is_some() || self.takes_any_ticket
     }
 
     fn running(server: SocketAddr, options: &Options) -> anyhow::Result<Self> {
-        let passport = options.passport.as_deref().map(|url| {
-            let address = url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/');
-            address.parse().with_context(|| format!("{url} is not http://address:port"))
-        });
+        ensure!(
+            options.tickets.is_none() || options.rounds == 1,
+            "a ticket is good for one sign-in: with --tickets only --rounds 1 can be measured"
+        );
         let mut tickets = HashMap::new();
         if let Some(path) = &options.tickets {
             let text = std::fs::read_to_string(path)
@@ -143,8 +148,8 @@ impl Target {
         Ok(Self {
             kind: Kind::Server,
             notification: server,
-            passport: passport.transpose()?,
-            http: None,
+            passport: options.passport.as_deref().map(Passport::parse).transpose()?,
+            http: options.gateway,
             dialect: options.dialect.clone(),
             tickets,
             takes_any_ticket: false,
@@ -190,7 +195,7 @@ impl Target {
             listener.and_then(|listener| listener.addr.parse().ok())
         };
         let notification = address("notification").context("no notification server")?;
-        let (passport, http) = (address("passport-http"), address("http"));
+        let (passport, http) = (address("passport-http").map(Passport::plain), address("http"));
         files.push(log);
         Ok(Self {
             kind: Kind::Server,

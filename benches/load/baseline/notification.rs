@@ -3,13 +3,20 @@
 
 use super::Person;
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::HashMap,
+    future::poll_fn,
     io::{ErrorKind, Write as _},
+    pin::Pin,
     rc::Rc,
+    task::{Poll, ready},
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead as _, ReadBuf},
+    net::{
+        TcpListener,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
     sync::Notify,
     task::spawn_local,
 };
@@ -42,10 +49,13 @@ struct Server {
 }
 
 struct Peer {
-    stream: TcpStream,
+    stream: OwnedWriteHalf,
     pending: RefCell<Vec<u8>>,
     /// Status and client id as sent.
     presence: RefCell<Vec<u8>>,
+    /// Its answer to `PNG`, in which dialects differ.
+    pong: Cell<&'static [u8]>,
+    is_leaving: Cell<bool>,
 }
 
 /// Accepts for ever.
@@ -64,35 +74,40 @@ pub(super) async fn serve(listener: TcpListener, people: Vec<Person>, writer: Wr
         let (stream, _) = listener.accept().await.unwrap();
         stream.set_nodelay(true).unwrap();
         let (pending, presence) = (RefCell::default(), RefCell::default());
-        let peer = Rc::new(Peer { stream, pending, presence });
-        spawn_local(converse(server.clone(), peer));
+        let (pong, is_leaving) = (Cell::new(b"QNG 50\r\n".as_slice()), Cell::new(false));
+        let (read_half, stream) = stream.into_split();
+        let peer = Rc::new(Peer { stream, pending, presence, pong, is_leaving });
+        spawn_local(converse(server.clone(), peer, read_half));
     }
 }
 
-async fn converse(server: Rc<Server>, peer: Rc<Peer>) {
+async fn converse(server: Rc<Server>, peer: Rc<Peer>, mut stream: OwnedReadHalf) {
     let (mut number, mut rest) = (None, Vec::new());
-    while peer.stream.readable().await.is_ok() {
-        let is_open = SCRATCH.with_borrow_mut(|scratch| match peer.stream.try_read(scratch) {
-            Ok(0) => false,
-            Ok(read) => {
+    let left = poll_fn(|cx| {
+        SCRATCH.with_borrow_mut(|scratch| {
+            while !peer.is_leaving.get() {
+                let mut buffer = ReadBuf::new(scratch);
+                // Unlike `try_read`, this knows after a short read that nothing is left.
+                let read = ready!(Pin::new(&mut stream).poll_read(cx, &mut buffer));
+                let received = buffer.filled();
+                if read.is_err() || received.is_empty() {
+                    break;
+                }
                 let mut replies = Vec::new();
                 if rest.is_empty() {
-                    let taken = server.lines(&peer, &mut number, &scratch[..read], &mut replies);
-                    rest.extend_from_slice(&scratch[taken..read]);
+                    let taken = server.lines(&peer, &mut number, received, &mut replies);
+                    rest.extend_from_slice(&received[taken..]);
                 } else {
-                    rest.extend_from_slice(&scratch[..read]);
+                    rest.extend_from_slice(received);
                     let taken = server.lines(&peer, &mut number, &rest, &mut replies);
                     rest.drain(..taken);
                 }
                 server.put(&peer, &replies);
-                true
             }
-            Err(error) => error.kind() == ErrorKind::WouldBlock,
-        });
-        if !is_open {
-            break;
-        }
-    }
+            Poll::Ready(())
+        })
+    });
+    left.await;
     if let Some(number) = number {
         server.leave(&peer, number);
     }
@@ -131,9 +146,18 @@ impl Server {
         replies: &mut Vec<u8>,
     ) {
         match &line[..3] {
-            b"PNG" => replies.extend_from_slice(b"QNG 50\r\n"),
+            b"PNG" => replies.extend_from_slice(peer.pong.get()),
             b"CHG" => self.chg(peer, number.unwrap(), line, replies),
-            b"VER" => replies.extend_from_slice(b"VER 1 MSNP9 CVR0\r\n"),
+            b"VER" => {
+                if line.starts_with(b"VER 1 MSNP8") {
+                    peer.pong.set(b"QNG\r\n");
+                }
+                replies.extend_from_slice(line);
+            }
+            b"OUT" => {
+                replies.extend_from_slice(line);
+                peer.is_leaving.set(true);
+            }
             b"CVR" => replies.extend_from_slice(
                 b"CVR 2 6.0.0602 6.0.0602 1.0.0000 http://messenger.msn.com/download \
                   http://messenger.msn.com\r\n",

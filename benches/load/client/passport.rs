@@ -1,19 +1,23 @@
-//! A ticket for a password: nexus and login, as a client asks for it.
+//! A ticket for a password: nexus and login, as a client asks for it. Whoever answers over TLS is
+//! believed: what is measured here is a server of our own.
 
 use crate::{accounts::Account, target::Target};
 use anyhow::{Context as _, bail, ensure};
+use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
 use std::{
     net::SocketAddr,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
 };
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
     task::JoinSet,
 };
+use tokio_openssl::SslStream;
 
 /// How many are fetched at once.
 const AT_ONCE: usize = 16;
@@ -22,22 +26,65 @@ const NEXUS_PATH: &str = "/rdr/pprdr.asp";
 /// Where the login service is if nobody says otherwise.
 const LOGIN_PATH: &str = "/login2.srf";
 
+/// Where nexus and login are.
+#[derive(Debug, Clone)]
+pub(crate) struct Passport {
+    at: SocketAddr,
+    /// If they are asked over TLS.
+    tls: Option<SslConnector>,
+}
+
+impl Passport {
+    /// Over plain HTTP.
+    pub(crate) const fn plain(at: SocketAddr) -> Self {
+        Self { at, tls: None }
+    }
+
+    /// From `http://address:port` or `https://address:port`.
+    pub(crate) fn parse(url: &str) -> anyhow::Result<Self> {
+        let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+        let at = rest.trim_end_matches('/').parse();
+        let at = at.with_context(|| format!("{url} is not http://address:port or https://…"))?;
+        let tls = match scheme {
+            "http" => None,
+            "https" => {
+                let mut tls = SslConnector::builder(SslMethod::tls_client())?;
+                tls.set_verify(SslVerifyMode::NONE);
+                eprintln!("{url}: its certificate is not checked");
+                Some(tls.build())
+            }
+            _ => bail!("{url} begins with neither http:// nor https://"),
+        };
+        Ok(Self { at, tls })
+    }
+}
+
+/// A ticket for one account, as long as there are any.
+pub(crate) async fn ticket(target: &Target, account: &Account) -> anyhow::Result<String> {
+    match &target.passport {
+        Some(passport) => login(passport, LOGIN_PATH, account).await,
+        None => target.ticket_at_hand(account),
+    }
+}
+
 /// Tickets for all these accounts, in their order.
 pub(crate) async fn tickets(
     target: &Arc<Target>,
     accounts: &Arc<Vec<Account>>,
 ) -> anyhow::Result<Vec<String>> {
-    let Some(passport) = target.passport else { return target.tickets_at_hand(accounts) };
+    if target.passport.is_none() {
+        return accounts.iter().map(|account| target.ticket_at_hand(account)).collect();
+    }
     let next = Arc::new(AtomicUsize::new(0));
     let mut fetching = JoinSet::new();
     for _ in 0..AT_ONCE {
-        let (accounts, next) = (accounts.clone(), next.clone());
+        let (target, accounts, next) = (target.clone(), accounts.clone(), next.clone());
         fetching.spawn(async move {
             let mut fetched = Vec::new();
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some(account) = accounts.get(number) else { return anyhow::Ok(fetched) };
-                fetched.push((number, login(passport, LOGIN_PATH, account).await?));
+                fetched.push((number, ticket(&target, account).await?));
             }
         });
     }
@@ -50,7 +97,7 @@ pub(crate) async fn tickets(
 }
 
 /// Asks the nexus where to log in. Returns the path there; the host is where we ask anyway.
-pub(crate) async fn nexus(passport: SocketAddr) -> anyhow::Result<String> {
+pub(crate) async fn nexus(passport: &Passport) -> anyhow::Result<String> {
     let request = format!("GET {NEXUS_PATH} HTTP/1.1\r\nHost: nexus.passport.com\r\n\r\n");
     let response = ask(passport, &request).await?;
     let urls = header(&response, "PassportURLs:").context("the nexus names no login service")?;
@@ -61,7 +108,7 @@ pub(crate) async fn nexus(passport: SocketAddr) -> anyhow::Result<String> {
 
 /// Logs in.
 pub(crate) async fn login(
-    passport: SocketAddr,
+    passport: &Passport,
     path: &str,
     account: &Account,
 ) -> anyhow::Result<String> {
@@ -80,9 +127,22 @@ pub(crate) async fn login(
 }
 
 /// One request on a connection of its own.
-async fn ask(at: SocketAddr, request: &str) -> anyhow::Result<String> {
-    let mut stream = TcpStream::connect(at).await.context("cannot connect to the login service")?;
+async fn ask(passport: &Passport, request: &str) -> anyhow::Result<String> {
+    let stream = TcpStream::connect(passport.at).await;
+    let stream = stream.context("cannot connect to the login service")?;
     stream.set_nodelay(true)?;
+    let Some(tls) = &passport.tls else { return exchange(stream, request).await };
+    // Named by its address, which no certificate of the time has.
+    let tls = tls.configure()?.verify_hostname(false).use_server_name_indication(false);
+    let mut stream = SslStream::new(tls.into_ssl("")?, stream)?;
+    Pin::new(&mut stream).connect().await.context("no TLS with the login service")?;
+    exchange(stream, request).await
+}
+
+async fn exchange(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    request: &str,
+) -> anyhow::Result<String> {
     stream.write_all(request.as_bytes()).await?;
     let mut response = Vec::new();
     loop {

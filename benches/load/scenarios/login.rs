@@ -1,5 +1,6 @@
 //! Everybody signs in at once, as after a restart: `VER CVR USR USR SYN CHG`, the answer to the
-//! challenge, and what those hear who are on each other's lists. All stay.
+//! challenge, and what those hear who are on each other's lists. All stay. With tickets in hand, or
+//! with each fetched just before, from nexus and login over plain HTTP.
 
 use super::{SIGN_INS_AT_ONCE, accounts_or, compare, row};
 use crate::{
@@ -32,26 +33,45 @@ pub(super) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
     let accounts = accounts_or(options, accounts)?;
     let kinds = [Kind::Server, Kind::Coalescing];
     let samples = compare(&case, &kinds, &accounts, options, async |target, people| {
-        let tickets = Arc::new(passport::tickets(target, people).await?);
-        measure(target, people, tickets).await
+        let tickets = passport::tickets(target, people).await?;
+        measure(target, people, Some(tickets)).await
     })
     .await?;
-    let of = |measure| (case.as_str(), measure, "raw exchange");
-    let goal = Goal::AtLeast(0.5);
-    let cpu = Sample::cpu_micros;
-    Ok(vec![
-        row(of("sign-ins/s"), &samples, Kind::Coalescing, Sample::rate, goal),
-        row(of("processor µs each"), &samples, Kind::Coalescing, cpu, Goal::None),
-    ])
+    Ok(rows(&case, &samples, Kind::Coalescing, Goal::AtLeast(0.5)))
 }
 
-/// Over when everybody is in and has seen all their contacts.
+/// The storm with nexus and login in it, each on a connection of its own.
+pub(super) async fn run_with_passport(options: &Options) -> anyhow::Result<Vec<Row>> {
+    ensure!(
+        options.server.is_none() || options.passport.is_some(),
+        "nexus and login are part of this: where are they? (--passport)"
+    );
+    let case = format!("{ACCOUNTS} accounts");
+    let accounts = accounts_or(options, accounts)?;
+    let baseline = Kind::Raw("passport");
+    let samples =
+        compare(&case, &[Kind::Server, baseline], &accounts, options, async |target, people| {
+            measure(target, people, None).await
+        })
+        .await?;
+    Ok(rows(&case, &samples, baseline, Goal::AtLeast(0.35)))
+}
+
+fn rows(case: &str, samples: &HashMap<Kind, Vec<Sample>>, baseline: Kind, goal: Goal) -> Vec<Row> {
+    let of = |measure| (case, measure, "raw exchange");
+    vec![
+        row(of("sign-ins/s"), samples, baseline, Sample::rate, goal),
+        row(of("processor µs each"), samples, baseline, Sample::cpu_micros, Goal::None),
+    ]
+}
+
+/// Over when everybody is in and has seen all their contacts. Without tickets they are fetched in it.
 async fn measure(
     target: &Arc<Target>,
     people: &Arc<Vec<Account>>,
-    tickets: Arc<Vec<String>>,
+    tickets: Option<Vec<String>>,
 ) -> anyhow::Result<Sample> {
-    let board = Arc::new(Board::new());
+    let (board, tickets) = (Arc::new(Board::new()), Arc::new(tickets));
     let sights = people.iter().map(|account| account.forward.len()).sum();
     let numbers: Arc<HashMap<_, _>> = Arc::new(
         people
@@ -72,7 +92,15 @@ async fn measure(
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some(account) = people.get(number) else { return anyhow::Ok(staying) };
-                let mut wire = client::sign_in(&target, account, &tickets[number]).await?;
+                let mut wire = match &*tickets {
+                    Some(tickets) => client::sign_in(&target, account, &tickets[number]).await?,
+                    None => {
+                        let passport = target.passport.as_ref().context("no login service")?;
+                        let path = passport::nexus(passport).await?;
+                        let ticket = passport::login(passport, &path, account).await?;
+                        client::sign_in(&target, account, &ticket).await?
+                    }
+                };
                 let (board, numbers) = (board.clone(), numbers.clone());
                 let mut unseen = account.forward.clone();
                 staying.spawn(async move {

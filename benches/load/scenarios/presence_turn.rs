@@ -5,7 +5,7 @@ use super::{accounts_or, compare, listen_all, repeat, row, sign_in_all};
 use crate::{
     accounts::{Account, Accounts},
     board::Board,
-    client::{CLIENT_ID, Frame},
+    client::{CLIENT_ID, Frame, Wire},
     options::Options,
     report::{Goal, Row, Sample},
     target::{Kind, Target},
@@ -13,6 +13,7 @@ use crate::{
 use anyhow::{Context as _, ensure};
 use parking_lot::Mutex;
 use std::sync::Arc;
+use tokio::task::JoinSet;
 
 /// Sizes.
 const WATCHERS: [usize; 3] = [100, 1000, WATCHERS_MAX];
@@ -54,35 +55,67 @@ pub(super) async fn measure(
     people: &Arc<Vec<Account>>,
     options: &Options,
 ) -> anyhow::Result<Sample> {
-    let mut wires = sign_in_all(target, people).await?;
-    let mut changer = wires.remove(0);
-    let Account { address, name, .. } = people.first().context("nobody is there")?.clone();
-    let (board, expected) = (Arc::new(Board::new()), Arc::new(Mutex::new(Vec::new())));
-    let watchers = wires.len();
-    let initial = CLIENT_ID.to_string();
-    let tasks = listen_all(&board, wires, |_| {
-        let (board, expected, initial) = (board.clone(), expected.clone(), initial.clone());
-        move |frame: Frame<'_>| {
-            // What it had when it signed in counts for nothing.
-            if frame.line.starts_with(b"NLN ") && !frame.line.ends_with(initial.as_bytes()) {
-                ensure!(frame.line == *expected.lock(), "{:?} is not expected", frame.shown());
-                board.delivered();
+    Audience::gather(target, people).await?.measure(target, options).await
+}
+
+/// One who changes and all who watch, signed in.
+pub(super) struct Audience {
+    changer: Wire,
+    account: Account,
+    watchers: usize,
+    board: Arc<Board>,
+    /// The line that watchers must get in this turn.
+    expected: Arc<Mutex<Vec<u8>>>,
+    _tasks: JoinSet<()>,
+}
+
+impl Audience {
+    /// Signs them in. Account 0 changes, all others watch.
+    pub(super) async fn gather(
+        target: &Arc<Target>,
+        people: &Arc<Vec<Account>>,
+    ) -> anyhow::Result<Self> {
+        let mut wires = sign_in_all(target, people).await?;
+        let changer = wires.remove(0);
+        let account = people.first().context("nobody is there")?.clone();
+        let (board, expected) = (Arc::new(Board::new()), Arc::new(Mutex::new(Vec::new())));
+        let watchers = wires.len();
+        let initial = CLIENT_ID.to_string();
+        let tasks = listen_all(&board, wires, |_| {
+            let (board, expected, initial) = (board.clone(), expected.clone(), initial.clone());
+            move |frame: Frame<'_>| {
+                // What it had when it signed in counts for nothing.
+                if frame.line.starts_with(b"NLN ") && !frame.line.ends_with(initial.as_bytes()) {
+                    ensure!(frame.line == *expected.lock(), "{:?} is not expected", frame.shown());
+                    board.delivered();
+                }
+                Ok(())
             }
-            Ok(())
-        }
-    });
-    let turn = async || {
-        let turn = board.begin(watchers);
-        let (status, client_id) = (STATUSES[turn as usize % STATUSES.len()], CLIENT_ID + turn);
-        *expected.lock() = format!("NLN {status} {address} {name} {client_id}").into_bytes();
-        let line = format!("CHG 7 {status} {client_id}\r\n");
-        changer.send(line.as_bytes()).await?;
-        board.finished().await?;
-        changer.line(line.trim_end()).await?;
-        Ok(watchers as u64)
-    };
-    let mut sample = repeat(target, options, turn).await?;
-    sample.latencies = board.take_latencies();
-    drop(tasks);
-    Ok(sample)
+        });
+        Ok(Self { changer, account, watchers, board, expected, _tasks: tasks })
+    }
+
+    /// Turns, for as long as one measurement takes.
+    pub(super) async fn measure(
+        &mut self,
+        target: &Target,
+        options: &Options,
+    ) -> anyhow::Result<Sample> {
+        let Self { changer, account, watchers, board, expected, .. } = self;
+        let Account { address, name, .. } = account;
+        board.take_latencies();
+        let turn = async || {
+            let turn = board.begin(*watchers);
+            let (status, client_id) = (STATUSES[turn as usize % STATUSES.len()], CLIENT_ID + turn);
+            *expected.lock() = format!("NLN {status} {address} {name} {client_id}").into_bytes();
+            let line = format!("CHG 7 {status} {client_id}\r\n");
+            changer.send(line.as_bytes()).await?;
+            board.finished().await?;
+            changer.line(line.trim_end()).await?;
+            Ok(*watchers as u64)
+        };
+        let mut sample = repeat(target, options, turn).await?;
+        sample.latencies = board.take_latencies();
+        Ok(sample)
+    }
 }
