@@ -2,6 +2,8 @@
 //! a process of its own, started with a file of accounts; they check nothing and keep nothing.
 
 mod notification;
+mod sqlite;
+mod task;
 
 use clap::{Args, ValueEnum};
 use std::{fs, path::PathBuf};
@@ -21,6 +23,10 @@ enum Kind {
     Direct,
     /// Notification; gathers what is for a socket and writes it once
     Coalescing,
+    /// Connections that are read from, a task each
+    Task,
+    /// No network: edits of lists, committed a hundred at a time
+    Sqlite,
 }
 
 /// Somebody with an account.
@@ -38,11 +44,18 @@ pub(crate) fn serve(baseline: &Baseline) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         println!("{{\"listeners\":[{{\"role\":\"notification\",\"addr\":\"{address}\"}}]}}");
-        let writer = match baseline.kind {
-            Kind::Direct => notification::Writer::Direct,
-            Kind::Coalescing => notification::Writer::Coalescing,
+        let book = match baseline.kind {
+            Kind::Sqlite => Some(sqlite::Book::open(&people).await),
+            _ => None,
         };
-        notification::serve(listener, people, writer).await;
+        println!("{{\"listeners\":[{{\"role\":\"notification\",\"addr\":\"{address}\"}}]}}");
+        let (direct, coalescing) = (notification::Writer::Direct, notification::Writer::Coalescing);
+        match baseline.kind {
+            Kind::Direct => notification::serve(listener, people, direct).await,
+            Kind::Coalescing => notification::serve(listener, people, coalescing).await,
+            Kind::Task => task::serve(listener).await,
+            Kind::Sqlite => book.unwrap().serve(listener).await,
+        }
     }));
 }
 

@@ -13,10 +13,12 @@ mod accounts;
 mod baseline;
 mod board;
 mod client;
+mod crowd;
 mod machine;
 mod options;
 mod report;
 mod scenarios;
+mod seed;
 mod target;
 
 use clap::Parser as _;

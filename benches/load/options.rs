@@ -93,7 +93,10 @@ impl Options {
         let mut scenarios: Vec<Scenario> = Vec::new();
         for which in &self.scenarios {
             match which {
-                Which::All => scenarios.extend(Scenario::value_variants()),
+                Which::All => {
+                    let all = Scenario::value_variants().iter().copied();
+                    scenarios.extend(all.filter(|scenario| scenario.is_among_all()));
+                }
                 Which::One(scenario) => scenarios.push(*scenario),
             }
         }

@@ -1,9 +1,13 @@
 //! What can be measured. Each scenario is a file; here is what they share.
 
+mod growth;
+mod idle;
+pub(crate) mod lists;
 mod login;
 mod ping;
 mod presence_burst;
 mod presence_turn;
+mod startup;
 
 use crate::{
     accounts::{Account, Accounts},
@@ -38,6 +42,14 @@ pub(crate) enum Scenario {
     PresenceBurst,
     /// PNG and QNG on 100 connections
     Ping,
+    /// Memory and processor time of sessions that are silent
+    Idle,
+    /// 100 users adding and removing contacts, each edit on disk before it is acknowledged
+    Lists,
+    /// Process start to ready line: nothing kept, no accounts, 100 000 accounts
+    Startup,
+    /// How cost grows with sessions and contacts; takes many minutes, so it is not among `all`
+    Growth,
 }
 
 /// One line for each scenario.
@@ -57,7 +69,16 @@ impl Scenario {
             Self::PresenceTurn => "presence-turn",
             Self::PresenceBurst => "presence-burst",
             Self::Ping => "ping",
+            Self::Idle => "idle",
+            Self::Lists => "lists",
+            Self::Startup => "startup",
+            Self::Growth => "growth",
         }
+    }
+
+    /// Whether it runs with `all`.
+    pub(crate) fn is_among_all(self) -> bool {
+        self != Self::Growth
     }
 
     /// The accounts of its largest case.
@@ -67,13 +88,20 @@ impl Scenario {
             Self::PresenceTurn => presence_turn::accounts(presence_turn::WATCHERS_MAX),
             Self::PresenceBurst => presence_burst::accounts(presence_burst::CHANGERS_MAX),
             Self::Ping => ping::accounts(),
+            Self::Idle => idle::accounts(),
+            Self::Lists => lists::accounts(),
+            Self::Startup => startup::accounts(),
+            Self::Growth => growth::accounts(growth::CONTACTS_MAX),
         }
     }
 
     /// More than it needs on any machine that is of use.
     pub(crate) fn time_limit(self, options: &Options) -> Duration {
         let measuring = Duration::from_secs(options.seconds) * options.rounds * 12;
-        measuring + Duration::from_secs(60) * options.rounds
+        match self {
+            Self::Growth => measuring + Duration::from_secs(30 * 60),
+            _ => measuring + Duration::from_secs(60) * options.rounds,
+        }
     }
 
     pub(crate) async fn run(self, options: &Options) -> anyhow::Result<Vec<Row>> {
@@ -82,6 +110,10 @@ impl Scenario {
             Self::PresenceTurn => presence_turn::run(options).await,
             Self::PresenceBurst => presence_burst::run(options).await,
             Self::Ping => ping::run(options).await,
+            Self::Idle => idle::run(options).await,
+            Self::Lists => lists::run(options).await,
+            Self::Startup => startup::run(options).await,
+            Self::Growth => growth::run(options).await,
         }
     }
 }
