@@ -44,17 +44,13 @@ pub(crate) fn serve(baseline: &Baseline) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         println!("{{\"listeners\":[{{\"role\":\"notification\",\"addr\":\"{address}\"}}]}}");
-        let book = match baseline.kind {
-            Kind::Sqlite => Some(sqlite::Book::open(&people).await),
-            _ => None,
-        };
         println!("{{\"listeners\":[{{\"role\":\"notification\",\"addr\":\"{address}\"}}]}}");
         let (direct, coalescing) = (notification::Writer::Direct, notification::Writer::Coalescing);
         match baseline.kind {
             Kind::Direct => notification::serve(listener, people, direct).await,
             Kind::Coalescing => notification::serve(listener, people, coalescing).await,
             Kind::Task => task::serve(listener).await,
-            Kind::Sqlite => book.unwrap().serve(listener).await,
+            Kind::Sqlite => sqlite::serve(listener, &people).await,
         }
     }));
 }

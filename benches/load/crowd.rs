@@ -39,7 +39,7 @@ pub(crate) struct Crowd {
     pub(crate) expected: Arc<Mutex<Vec<u8>>>,
     /// Processor time of the server for their sign-ins and what these cause, without tickets.
     pub(crate) cpu: Duration,
-    listening: Vec<JoinSet<()>>,
+    _listening: Vec<JoinSet<()>>,
 }
 
 impl Crowd {
@@ -49,56 +49,71 @@ impl Crowd {
         people: &[Account],
         sights: usize,
     ) -> anyhow::Result<Self> {
-        let (board, expected) = (Arc::new(Board::new()), Arc::default());
+        let (board, expected) = (Arc::new(Board::new()), Arc::<Mutex<Vec<u8>>>::default());
         board.begin(sights);
-        let mut crowd = Self { board, expected, cpu: Duration::ZERO, listening: Vec::new() };
+        let (mut cpu, mut listening) = (Duration::ZERO, Vec::new());
         for portion in people.chunks(PORTION) {
-            let portion = Arc::new(portion.to_vec());
-            let tickets = Arc::new(passport::tickets(target, &portion).await?);
+            let tickets = passport::tickets(target, &Arc::new(portion.to_vec())).await?;
             let before = target.cpu_time();
-            crowd.admit(target, &portion, &tickets).await?;
-            crowd.cpu += target.cpu_time() - before;
-            crowd.board.check()?;
+            let (board_of, expected_of) = (board.clone(), expected.clone());
+            let stay = move |wire, listening: &mut JoinSet<()>| {
+                listening.spawn(listen(board_of.clone(), expected_of.clone(), wire));
+            };
+            listening.extend(admit(target, portion, tickets, stay).await?);
+            cpu += target.cpu_time() - before;
+            board.check()?;
         }
         let before = target.cpu_time();
-        if let Ok(seen) = timeout(QUIET_WAIT, crowd.board.finished()).await {
+        if let Ok(seen) = timeout(QUIET_WAIT, board.finished()).await {
             seen?;
         } else {
-            bail!("{} sights of contacts were lost", crowd.board.awaited());
+            bail!("{} sights of contacts were lost", board.awaited());
         }
         quiet(target).await?;
-        crowd.cpu += target.cpu_time() - before;
-        crowd.board.take_latencies();
-        crowd.board.check()?;
-        Ok(crowd)
+        cpu += target.cpu_time() - before;
+        board.take_latencies();
+        board.check()?;
+        Ok(Self { board, expected, cpu, _listening: listening })
     }
+}
 
-    async fn admit(
-        &mut self,
-        target: &Arc<Target>,
-        people: &Arc<Vec<Account>>,
-        tickets: &Arc<Vec<String>>,
-    ) -> anyhow::Result<()> {
-        let next = Arc::new(AtomicUsize::new(0));
-        let mut workers = JoinSet::new();
-        for _ in 0..AT_ONCE {
-            let (target, people, tickets) = (target.clone(), people.clone(), tickets.clone());
-            let (next, board, expected) = (next.clone(), self.board.clone(), self.expected.clone());
-            workers.spawn(async move {
-                let mut listening = JoinSet::new();
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(account) = people.get(number) else { return anyhow::Ok(listening) };
-                    let wire = client::sign_in(&target, account, &tickets[number]).await?;
-                    listening.spawn(listen(board.clone(), expected.clone(), wire));
-                }
-            });
-        }
-        while let Some(listening) = workers.join_next().await {
-            self.listening.push(listening??);
-        }
-        Ok(())
+/// Signs people in who leave at once, as many at a time as those who come to stay.
+pub(crate) async fn pass_through(target: &Arc<Target>, people: &[Account]) -> anyhow::Result<()> {
+    for portion in people.chunks(PORTION) {
+        let tickets = passport::tickets(target, &Arc::new(portion.to_vec())).await?;
+        admit(target, portion, tickets, |wire, _| drop(wire)).await?;
     }
+    quiet(target).await
+}
+
+/// Signs people in; `stay` gets each connection, and may listen in a task of the set.
+async fn admit(
+    target: &Arc<Target>,
+    people: &[Account],
+    tickets: Vec<String>,
+    stay: impl Fn(Wire, &mut JoinSet<()>) + Clone + Send + 'static,
+) -> anyhow::Result<Vec<JoinSet<()>>> {
+    let (people, tickets) = (Arc::new(people.to_vec()), Arc::new(tickets));
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut workers = JoinSet::new();
+    for _ in 0..AT_ONCE {
+        let (target, people, tickets) = (target.clone(), people.clone(), tickets.clone());
+        let (next, stay) = (next.clone(), stay.clone());
+        workers.spawn(async move {
+            let mut listening = JoinSet::new();
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let Some(account) = people.get(number) else { return anyhow::Ok(listening) };
+                let wire = client::sign_in(&target, account, &tickets[number]).await?;
+                stay(wire, &mut listening);
+            }
+        });
+    }
+    let mut all = Vec::new();
+    while let Some(listening) = workers.join_next().await {
+        all.push(listening??);
+    }
+    Ok(all)
 }
 
 /// Waits until the server has nothing left to do.

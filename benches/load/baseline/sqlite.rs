@@ -5,7 +5,6 @@
 
 use super::Person;
 use crate::{
-    accounts::{Account, Accounts},
     scenarios::lists::{self, EDITS_AT_ONCE},
     seed,
 };
@@ -13,9 +12,10 @@ use sqlx::{
     ConnectOptions as _, Connection as _, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
-use std::io::ErrorKind;
+use std::{io::ErrorKind, path::Path};
 use tokio::net::{TcpListener, TcpStream};
 
+const DONE: &[u8] = b"QNG 50\r\n";
 /// Both entries and both versions. The numbers are the owner's and the contact's.
 const ADD: &str = "
     INSERT INTO contacts (owner_id, contact_id, list_bits, group_bits, name)
@@ -30,52 +30,44 @@ const REMOVE: &str = "
     UPDATE accounts SET list_version = list_version + 1 WHERE id = $2;
     UPDATE accounts SET list_version = list_version + 1 WHERE id = $1";
 
-/// A database with these people in it, opened as msnd opens its own.
-pub(super) struct Book {
+/// A database opened as msnd opens its own.
+struct Book {
     conn: SqliteConnection,
-    /// Everybody's name.
-    names: Vec<String>,
     /// How many edits each user has made.
     made: u64,
-    _folder: tempfile::TempDir,
+}
+
+/// Serves one client after the other. The first thing each says is where the database is.
+pub(super) async fn serve(listener: TcpListener, people: &[Person]) {
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let Some(folder) = heard(&stream).await else { continue };
+        let mut book = Book::open(Path::new(folder.trim_end())).await;
+        stream.try_write(DONE).unwrap();
+        while let Some(asked) = heard(&stream).await {
+            for _ in asked.lines() {
+                book.commit(people).await;
+                // The client may be gone: the last transactions are not waited for.
+                let _ = stream.try_write(DONE);
+            }
+        }
+    }
 }
 
 impl Book {
-    pub(super) async fn open(people: &[Person]) -> Self {
-        let account = |person: &Person| Account {
-            address: person.address.clone(),
-            name: person.name.clone(),
-            password: "secret".to_owned(),
-            forward: person.contacts.clone(),
-        };
-        let accounts = Accounts(people.iter().map(account).collect());
-        let folder = seed::folder(&accounts, accounts.0.len()).await.unwrap();
+    async fn open(folder: &Path) -> Self {
         let options = SqliteConnectOptions::new()
-            .filename(seed::database(folder.path()))
+            .filename(seed::database(folder))
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .disable_statement_logging();
-        let names = people.iter().map(|person| person.name.clone()).collect();
-        Self { conn: options.connect().await.unwrap(), names, made: 0, _folder: folder }
-    }
-
-    /// Serves one client after the other.
-    pub(super) async fn serve(mut self, listener: TcpListener) {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            stream.set_nodelay(true).unwrap();
-            while let Some(transactions) = asked(&stream).await {
-                for _ in 0..transactions {
-                    self.commit().await;
-                    stream.try_write(b"QNG 50\r\n").unwrap();
-                }
-            }
-        }
+        Self { conn: options.connect().await.unwrap(), made: 0 }
     }
 
     /// The next edit of each user.
-    async fn commit(&mut self) {
+    async fn commit(&mut self, people: &[Person]) {
         let mut transaction = self.conn.begin_with("BEGIN IMMEDIATE").await.unwrap();
         for user in 0..EDITS_AT_ONCE {
             let (contact, is_new) = lists::edit(user, self.made);
@@ -83,7 +75,7 @@ impl Book {
             let query = sqlx::query(if is_new { ADD } else { REMOVE });
             let mut query = query.bind(owner_key).bind(contact_key);
             if is_new {
-                query = query.bind(&self.names[contact]).bind(&self.names[user]);
+                query = query.bind(&people[contact].name).bind(&people[user].name);
             }
             query.execute(&mut *transaction).await.unwrap();
         }
@@ -92,14 +84,14 @@ impl Book {
     }
 }
 
-/// How many transactions a client wants next; `None` at its end.
-async fn asked(stream: &TcpStream) -> Option<usize> {
+/// What a client says next; `None` at its end.
+async fn heard(stream: &TcpStream) -> Option<String> {
     loop {
         stream.readable().await.ok()?;
-        let mut buffer = [0; 64];
+        let mut buffer = [0; 512];
         match stream.try_read(&mut buffer) {
             Ok(0) => return None,
-            Ok(read) => return Some(read / b"PNG\r\n".len()),
+            Ok(read) => return String::from_utf8(buffer[..read].to_vec()).ok(),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(_) => return None,
         }

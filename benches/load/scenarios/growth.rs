@@ -85,8 +85,7 @@ async fn measure(
 ) -> anyhow::Result<Figures> {
     let target = Arc::new(Target::on_folder(folder, options, &[]).await?);
     let (others, people) = idle::split(accounts, sessions)?;
-    drop(Crowd::gather(&target, others, idle::sights(others)).await?);
-    crowd::quiet(&target).await?;
+    crowd::pass_through(&target, others).await?;
     let before = idle::memory(&target)?;
     let (changer, crowd_of) = people.split_first().context("nobody is there")?;
     let watchers = changer.forward.len();

@@ -91,8 +91,7 @@ async fn sessions_of(
 ) -> anyhow::Result<Figures> {
     let target = Arc::new(target);
     let (others, people) = split(accounts, sessions)?;
-    drop(Crowd::gather(&target, others, sights(others)).await?);
-    crowd::quiet(&target).await?;
+    crowd::pass_through(&target, others).await?;
     let before = memory(&target)?;
     let crowd = Crowd::gather(&target, people, sights(people)).await?;
     let figures = rest(&target, before, sessions, options).await?;
@@ -109,10 +108,15 @@ async fn tasks_of(
     options: &Options,
 ) -> anyhow::Result<Figures> {
     let target = Arc::new(target);
-    drop(connect(&target, CIRCLE).await?);
+    for _ in 0..CIRCLE {
+        connect(&target).await?;
+    }
     crowd::quiet(&target).await?;
     let before = memory(&target)?;
-    let wires = connect(&target, connections).await?;
+    let mut wires = Vec::new();
+    for _ in 0..connections {
+        wires.push(connect(&target).await?);
+    }
     crowd::quiet(&target).await?;
     let figures = rest(&target, before, connections, options).await?;
     drop(wires);
@@ -135,14 +139,11 @@ async fn rest(
     Ok(Figures { kib_each, idle_ms: idle.as_secs_f64() * 1000.0 })
 }
 
-async fn connect(target: &Target, count: usize) -> anyhow::Result<Vec<Wire>> {
-    let mut wires = Vec::with_capacity(count);
-    for _ in 0..count {
-        let mut wire = Wire::connect(target.notification).await?;
-        wire.ask("PNG", "PNG").await?;
-        wires.push(wire);
-    }
-    Ok(wires)
+/// A connection whose task is there, since it has answered.
+async fn connect(target: &Target) -> anyhow::Result<Wire> {
+    let mut wire = Wire::connect(target.notification).await?;
+    wire.ask("PNG", "PNG").await?;
+    Ok(wire)
 }
 
 /// The last circle, and the first so many people.

@@ -14,6 +14,7 @@ use crate::{
 use anyhow::{Context as _, bail, ensure};
 use std::{
     collections::{HashMap, HashSet},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -70,7 +71,8 @@ pub(super) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
             target.end().await?;
         }
         let target = Target::start(raw, &accounts, options).await?;
-        let baseline = measure_raw(&target, options).await?;
+        let folder = seed::folder(&accounts, ACCOUNTS).await?;
+        let baseline = measure_raw(&target, folder.path(), options).await?;
         target.end().await?;
         for (kind, sample) in [(Kind::Server, server), (raw, baseline)] {
             let (rate, cpu) = (sample.rate(), sample.cpu_micros());
@@ -87,8 +89,9 @@ pub(super) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
 }
 
 /// One answer is a transaction. The next is asked for before it comes: nothing waits for us.
-async fn measure_raw(target: &Target, options: &Options) -> anyhow::Result<Sample> {
+async fn measure_raw(target: &Target, folder: &Path, options: &Options) -> anyhow::Result<Sample> {
     let mut wire = Wire::connect(target.notification).await?;
+    wire.ask(&folder.display().to_string(), "QNG").await?;
     wire.send(b"PNG\r\n").await?;
     repeat(target, options, async || {
         wire.ask("PNG", "QNG").await?;
@@ -214,6 +217,7 @@ impl User {
             let mut words = text.split(' ');
             match words.next().unwrap_or_default() {
                 "CHL" => challenge = text.strip_prefix("CHL 0 ").map(str::to_owned),
+                "QRY" => {}
                 // The contact who was just added is there.
                 "ILN" | "NLN" => *seen += 1,
                 "BPR" => {
