@@ -100,6 +100,10 @@ impl Scenario {
         let measuring = Duration::from_secs(options.seconds) * options.rounds * 12;
         match self {
             Self::Growth => measuring + Duration::from_secs(30 * 60),
+            // Making accounts comes before the first round.
+            Self::Startup | Self::Idle => {
+                measuring + Duration::from_secs(120) * (options.rounds + 1)
+            }
             _ => measuring + Duration::from_secs(60) * options.rounds,
         }
     }

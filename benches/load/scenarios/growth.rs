@@ -36,7 +36,7 @@ struct Figures {
 }
 
 pub(super) fn accounts(contacts: usize) -> Accounts {
-    Accounts::circles(SESSIONS_MAX + CIRCLE, CIRCLE, contacts)
+    Accounts::circles(SESSIONS_MAX, CIRCLE, contacts)
 }
 
 pub(super) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
@@ -49,7 +49,7 @@ pub(super) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
         }
         // Circle by circle, each a transaction of its own: nine million entries in bounded space.
         let accounts = accounts(contacts);
-        let folder = seed::folder(&accounts, CIRCLE).await?;
+        let folder = seed::folder(&accounts).await?;
         for (sessions, case) in cases.into_iter().filter(|(_, case)| options.wants(case)) {
             let figures = measure(folder.path(), &accounts, sessions, options).await?;
             eprintln!("{case}: {figures:?}");
@@ -84,9 +84,9 @@ async fn measure(
     options: &Options,
 ) -> anyhow::Result<Figures> {
     let target = Arc::new(Target::on_folder(folder, options, &[]).await?);
-    let (others, people) = idle::split(accounts, sessions)?;
-    crowd::pass_through(&target, others).await?;
+    crowd::pass_through(&target, &idle::visitors(accounts)).await?;
     let before = idle::memory(&target)?;
+    let people = accounts.0.get(..sessions).context("there are fewer accounts")?;
     let (changer, crowd_of) = people.split_first().context("nobody is there")?;
     let watchers = changer.forward.len();
     // All have each other, and nobody is there yet whom account 0 has.

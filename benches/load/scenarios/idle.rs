@@ -23,8 +23,12 @@ use tokio::time::sleep;
 const SESSIONS: [usize; 3] = [1000, 5000, SESSIONS_MAX];
 const SESSIONS_MAX: usize = 15_000;
 const CONTACTS: usize = 10;
-/// People who know each other, and how many sign in and out before.
+/// People who know each other.
 pub(super) const CIRCLE: usize = 1000;
+/// One of so many signs in and out before anything is measured.
+const VISITORS_STEP: usize = 3;
+/// How many connections come and go before those that are measured.
+const VISITS: usize = 100;
 /// What a session may need beyond what a connection needs anyway.
 const KIB_MAX: f64 = 3.0;
 /// How much more, in parts, it may be at one size than at another.
@@ -40,13 +44,13 @@ struct Figures {
 }
 
 pub(super) fn accounts() -> Accounts {
-    Accounts::circles(SESSIONS_MAX + CIRCLE, CIRCLE, CONTACTS)
+    Accounts::circles(SESSIONS_MAX, CIRCLE, CONTACTS)
 }
 
 pub(super) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
     ensure!(options.server.is_none(), "memory can be read of a server that is started here only");
     let accounts = accounts_or(options, accounts)?;
-    let folder = seed::folder(&accounts, CIRCLE).await?;
+    let folder = seed::folder(&accounts).await?;
     let (mut rows, mut all) = (Vec::new(), Vec::new());
     for sessions in SESSIONS {
         let case = format!("{sessions} sessions");
@@ -90,8 +94,8 @@ async fn sessions_of(
     options: &Options,
 ) -> anyhow::Result<Figures> {
     let target = Arc::new(target);
-    let (others, people) = split(accounts, sessions)?;
-    crowd::pass_through(&target, others).await?;
+    let people = accounts.0.get(..sessions).with_context(|| format!("{sessions} accounts"))?;
+    crowd::pass_through(&target, &visitors(accounts)).await?;
     let before = memory(&target)?;
     let crowd = Crowd::gather(&target, people, sights(people)).await?;
     let figures = rest(&target, before, sessions, options).await?;
@@ -108,7 +112,7 @@ async fn tasks_of(
     options: &Options,
 ) -> anyhow::Result<Figures> {
     let target = Arc::new(target);
-    for _ in 0..CIRCLE {
+    for _ in 0..VISITS {
         connect(&target).await?;
     }
     crowd::quiet(&target).await?;
@@ -146,17 +150,10 @@ async fn connect(target: &Target) -> anyhow::Result<Wire> {
     Ok(wire)
 }
 
-/// The last circle, and the first so many people.
-pub(super) fn split(
-    accounts: &Accounts,
-    sessions: usize,
-) -> anyhow::Result<(&[Account], &[Account])> {
-    let too_few = || format!("{} accounts are needed, {CIRCLE} of them apart", sessions + CIRCLE);
-    let (people, others) = accounts
-        .0
-        .split_at_checked(accounts.0.len().saturating_sub(CIRCLE))
-        .with_context(too_few)?;
-    Ok((others, people.get(..sessions).with_context(too_few)?))
+/// Those who sign in and out before: some from all over the database, so that its caches, whose
+/// size has a limit, are as full as sessions will make them.
+pub(super) fn visitors(accounts: &Accounts) -> Vec<Account> {
+    accounts.0.iter().step_by(VISITORS_STEP).cloned().collect()
 }
 
 /// How often somebody among these sees a contact come: everybody has all contacts in there.

@@ -60,7 +60,7 @@ pub(super) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
     let mut samples: HashMap<Kind, Vec<Sample>> = HashMap::new();
     for round in 1..=options.rounds {
         // Only what is kept for good is waited for: no ephemeral server.
-        let folder = seed::folder(&accounts, ACCOUNTS).await?;
+        let folder = seed::folder(&accounts).await?;
         let target = match options.server {
             Some(_) => Target::start(Kind::Server, &accounts, options).await?,
             None => Target::on_folder(folder.path(), options, &[]).await?,
@@ -71,7 +71,7 @@ pub(super) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
             target.end().await?;
         }
         let target = Target::start(raw, &accounts, options).await?;
-        let folder = seed::folder(&accounts, ACCOUNTS).await?;
+        let folder = seed::folder(&accounts).await?;
         let baseline = measure_raw(&target, folder.path(), options).await?;
         target.end().await?;
         for (kind, sample) in [(Kind::Server, server), (raw, baseline)] {

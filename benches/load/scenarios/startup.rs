@@ -19,9 +19,10 @@ use tokio::{
 };
 
 const ACCOUNTS: usize = 100_000;
-/// Accounts in one transaction while seeding, and in one circle of contacts.
+/// Accounts in one transaction while seeding, and in one circle of contacts. Few contacts, since
+/// making so many rows takes long.
 const CIRCLE: usize = 1000;
-const CONTACTS: usize = 10;
+const CONTACTS: usize = 2;
 /// Starts of each kind in a round.
 const STARTS: usize = 20;
 /// How long a start or an end may take.
@@ -36,8 +37,8 @@ pub(super) fn accounts() -> Accounts {
 
 pub(super) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
     ensure!(options.server.is_none(), "a server that runs already cannot be started");
-    let empty = seed::folder(&Accounts(Vec::new()), CIRCLE).await?;
-    let large = seed::folder(&accounts(), CIRCLE).await?;
+    let empty = seed::folder(&Accounts(Vec::new())).await?;
+    let large = seed::folder(&accounts()).await?;
     // The first start makes a certificate.
     for folder in [&empty, &large] {
         start(on_folder(folder.path(), options), options).await?;
