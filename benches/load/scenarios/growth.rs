@@ -22,6 +22,9 @@ const SESSIONS_MAX: usize = 15_000;
 const CONTACTS: [usize; 3] = [10, 100, CONTACTS_MAX];
 pub(super) const CONTACTS_MAX: usize = 600;
 
+/// What of it is a row, and its unit.
+type Measure = (&'static str, fn(&Figures) -> f64);
+
 /// What one cell of the table says.
 #[derive(Debug, Clone, Copy)]
 struct Figures {
@@ -61,7 +64,7 @@ pub(super) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
     }
     let (first_case, first) = cells.first().context("no such case")?.clone();
     eprintln!("ratios below: to {first_case}");
-    let measures: [(&'static str, fn(&Figures) -> f64); 4] = [
+    let measures: [Measure; 4] = [
         ("bytes/session", |figures| figures.bytes),
         ("processor µs/sign-in", |figures| figures.sign_in_micros),
         ("µs/turn", |figures| figures.turn_micros),

@@ -66,15 +66,18 @@ pub(super) async fn run(options: &Options) -> anyhow::Result<Vec<Row>> {
             tasks.push(tasks_of(target, sessions, options).await?);
             eprintln!("{case}: round {round}: {:?}, raw {:?}", servers.last(), tasks.last());
         }
-        let middle = |figures: &[Figures], of: fn(&Figures) -> f64| median(figures.iter().map(of));
-        let (kib, idle): (fn(&Figures) -> f64, fn(&Figures) -> f64) =
-            (|figures| figures.kib_each, |figures| figures.idle_ms);
-        let (server, task) = (middle(&servers, kib), middle(&tasks, kib));
+        let kib = |figures: &[Figures]| median(figures.iter().map(|figures| figures.kib_each));
+        let idle = |figures: &[Figures]| median(figures.iter().map(|figures| figures.idle_ms));
+        let (server, task) = (kib(&servers), kib(&tasks));
         let raw = "raw task";
-        let values: Vec<_> = servers.iter().zip(&tasks).map(|(s, t)| (kib(s), kib(t))).collect();
+        let values: Vec<_> = servers
+            .iter()
+            .zip(&tasks)
+            .map(|(server, task)| (server.kib_each, task.kib_each))
+            .collect();
         rows.push(Row::compare(&case, "KiB/session", raw, &values, Goal::None));
         rows.push(Row::amount(&case, "KiB above that", raw, (server - task, task), KIB_MAX));
-        let silent = (middle(&servers, idle), middle(&tasks, idle));
+        let silent = (idle(&servers), idle(&tasks));
         rows.push(Row::amount(&case, "ms in silence", raw, silent, IDLE_MS_MAX));
         all.push((server, task));
     }
