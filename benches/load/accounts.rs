@@ -50,6 +50,19 @@ impl Accounts {
         accounts
     }
 
+    /// The same in circles of so many, whose members know nobody in another one.
+    pub(crate) fn circles(count: usize, of: usize, contacts: usize) -> Self {
+        let mut accounts = Self::strangers(count);
+        for (circle, members) in accounts.0.chunks_mut(of).enumerate() {
+            let known = Self::circle(members.len(), contacts).0;
+            for (account, member) in members.iter_mut().zip(known) {
+                let inside = member.forward.into_iter();
+                account.forward = inside.map(|contact| circle * of + contact).collect();
+            }
+        }
+        accounts
+    }
+
     /// Reads a fixture of msnd: addresses, passwords and forward lists of it.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
@@ -85,19 +98,6 @@ impl Accounts {
             writeln!(toml, "forward = {listed:?}\n").unwrap();
         }
         toml
-    }
-
-    /// Who watches whom, by who is watched.
-    pub(crate) fn watchers(&self) -> Vec<Vec<usize>> {
-        let mut watchers = vec![Vec::new(); self.0.len()];
-        for (number, account) in self.0.iter().enumerate() {
-            for contact in &account.forward {
-                if let Some(watchers) = watchers.get_mut(*contact) {
-                    watchers.push(number);
-                }
-            }
-        }
-        watchers
     }
 }
 

@@ -4,6 +4,8 @@
 mod notification;
 mod passport;
 mod relay;
+mod sqlite;
+mod task;
 
 use clap::{Args, ValueEnum};
 use notification::Writer;
@@ -31,6 +33,10 @@ enum Kind {
     Passport,
     /// Switchboard; relays between two
     Relay,
+    /// Connections that are read from, a task each
+    Task,
+    /// No network: edits of lists, committed a hundred at a time
+    Sqlite,
 }
 
 /// Somebody with an account.
@@ -61,6 +67,8 @@ pub(crate) fn serve(baseline: &Baseline) {
                 notification::serve(listener, people, Writer::Coalescing).await;
             }
             Kind::Relay => relay::serve(listener).await,
+            Kind::Task => task::serve(listener).await,
+            Kind::Sqlite => sqlite::serve(listener, &people).await,
         }
     }));
 }

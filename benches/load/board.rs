@@ -47,6 +47,11 @@ impl Board {
         self.turn.load(Ordering::Relaxed)
     }
 
+    /// Deliveries that are still to come in this turn.
+    pub(crate) fn awaited(&self) -> usize {
+        self.awaited.load(Ordering::Relaxed)
+    }
+
     /// Something awaited has come.
     pub(crate) fn delivered(&self) {
         let latency = self.begun_at.lock().elapsed();

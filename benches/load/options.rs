@@ -1,7 +1,10 @@
 //! What the load generator is asked to do.
 
-use crate::{baseline::Baseline, scenarios::Scenario};
-use clap::{Parser, Subcommand, ValueEnum};
+use crate::{
+    baseline::Baseline,
+    scenarios::{self, SCENARIOS, Scenario},
+};
+use clap::{Parser, Subcommand};
 use std::{net::SocketAddr, path::PathBuf};
 
 const EXAMPLES: &str = "\
@@ -24,7 +27,7 @@ pub(crate) struct Options {
     pub(crate) command: Option<Command>,
     /// Which scenarios; `all` for every one
     #[arg(value_name = "SCENARIO")]
-    scenarios: Vec<Which>,
+    scenarios: Vec<String>,
     /// Dispatch or notification port of a running server
     #[arg(long, value_name = "ADDRESS", requires = "fixture")]
     pub(crate) server: Option<SocketAddr>,
@@ -81,47 +84,30 @@ pub(crate) enum Command {
     /// Print the accounts that a scenario needs, as a fixture of msnd
     Fixture {
         /// For which
-        scenario: Scenario,
+        #[arg(value_parser = scenarios::find)]
+        scenario: &'static Scenario,
     },
     /// Be a baseline
     #[command(hide = true)]
     Baseline(Baseline),
 }
 
-/// A scenario, or all.
-#[derive(Debug, Clone, Copy)]
-enum Which {
-    All,
-    One(Scenario),
-}
-
 impl Options {
-    pub(crate) fn scenarios(&self) -> Vec<Scenario> {
-        let mut scenarios: Vec<Scenario> = Vec::new();
-        for which in &self.scenarios {
-            match which {
-                Which::All => scenarios.extend(Scenario::value_variants()),
-                Which::One(scenario) => scenarios.push(*scenario),
+    /// Those that were asked for.
+    pub(crate) fn scenarios(&self) -> Result<Vec<&'static Scenario>, String> {
+        let mut scenarios = Vec::new();
+        for name in &self.scenarios {
+            if name == "all" {
+                scenarios.extend(SCENARIOS.iter().filter(|scenario| scenario.is_among_all));
+            } else {
+                scenarios.push(scenarios::find(name)?);
             }
         }
-        scenarios
+        Ok(scenarios)
     }
 
     /// Whether this case of a scenario is wanted.
     pub(crate) fn wants(&self, case: &str) -> bool {
         self.case.as_ref().is_none_or(|wanted| case.contains(wanted.as_str()))
-    }
-}
-
-impl std::str::FromStr for Which {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        if name == "all" {
-            return Ok(Self::All);
-        }
-        Scenario::from_str(name, false).map(Self::One).map_err(|_| {
-            format!("there is no such scenario; there are `all` and\n{}", crate::scenarios::list())
-        })
     }
 }

@@ -144,6 +144,8 @@ fn table(scenario: &str, rows: &[Row], wrong: Option<&str>) {
         );
     }
     for row in rows {
+        // There is none to a baseline of nothing.
+        let is_ratio = row.ratio.is_finite();
         let spread = row
             .ratios
             .iter()
@@ -155,14 +157,14 @@ fn table(scenario: &str, rows: &[Row], wrong: Option<&str>) {
             Goal::None => String::new(),
         };
         println!(
-            "  {:<26} {:<22} {:>11} {:>11}  {:<18} {:>6.2}  {:<13} {goal}{}",
+            "  {:<26} {:<22} {:>11} {:>11}  {:<18} {:>6}  {:<13} {goal}{}",
             row.case,
             row.measure,
             figure(row.server),
             figure(row.baseline),
             row.against,
-            row.ratio,
-            format!("{:.2} to {:.2}", spread.0, spread.1),
+            if is_ratio { format!("{:.2}", row.ratio) } else { String::new() },
+            if is_ratio { format!("{:.2} to {:.2}", spread.0, spread.1) } else { String::new() },
             if row.is_reached { "" } else { "  NOT REACHED" },
         );
     }

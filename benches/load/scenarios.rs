@@ -2,12 +2,16 @@
 
 mod chat;
 mod gateway;
+mod growth;
+mod idle;
+pub(crate) mod lists;
 mod login;
 mod p2p;
 mod ping;
 mod presence_burst;
 mod presence_mesh;
 mod presence_turn;
+mod startup;
 mod talk;
 
 use crate::{
@@ -18,105 +22,159 @@ use crate::{
     report::{Goal, Row, Sample},
     target::{Kind, Target},
 };
-use clap::ValueEnum;
 use std::{
     collections::HashMap,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
-use tokio::{task::JoinSet, time::Instant};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout},
+};
 
 /// How many sign in at once.
 const SIGN_INS_AT_ONCE: usize = 32;
 
-/// A scenario.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Scenario {
-    /// A storm of 10 000 accounts with 10 contacts each, 32 at a time, tickets in hand
-    Login,
-    /// The same with nexus and login over plain HTTP, each on a connection of its own
-    LoginPassport,
-    /// One user changes status, the next change when all watchers have it
-    PresenceTurn,
-    /// Many users change status at once before the same 1000 watchers
-    PresenceBurst,
-    /// 10 000 users with 50 contacts each come, change and go at random, ten times --seconds long
-    PresenceMesh,
-    /// PNG and QNG on 100 connections
-    Ping,
-    /// 100 and 1000 conversations of two, one of whom writes
-    Chat,
-    /// Data as fast as it goes, in 20 conversations
-    P2p,
-    /// Turns before 1000 watchers, without and with 500 sessions polling the HTTP gateway
-    Gateway,
+/// Something that can be measured.
+#[derive(Debug)]
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    /// One line for people.
+    about: &'static str,
+    /// The accounts of its largest case.
+    pub(crate) accounts: fn() -> Accounts,
+    /// About how many times `--seconds` one round takes.
+    measurements: u32,
+    /// Whether it runs with `all`.
+    pub(crate) is_among_all: bool,
+    run: Run,
+}
+
+/// The rows of a scenario.
+type Rows = anyhow::Result<Vec<Row>>;
+type Run = for<'a> fn(&'a Options) -> Pin<Box<dyn Future<Output = Rows> + 'a>>;
+
+/// A row of [`SCENARIOS`].
+macro_rules! scenario {
+    ($name:literal, $accounts:expr, $run:path, $measurements:literal, $about:literal) => {
+        Scenario {
+            name: $name,
+            about: $about,
+            accounts: $accounts,
+            measurements: $measurements,
+            is_among_all: true,
+            run: |options| Box::pin($run(options)),
+        }
+    };
+}
+
+/// All that can be measured.
+pub(crate) static SCENARIOS: [Scenario; 13] = [
+    scenario!(
+        "login",
+        login::accounts,
+        login::run,
+        4,
+        "A storm of 10 000 accounts with 10 contacts each, 32 at a time, tickets in hand"
+    ),
+    scenario!(
+        "login-passport",
+        login::accounts,
+        login::run_with_passport,
+        4,
+        "The same with nexus and login over plain HTTP, each on a connection of its own"
+    ),
+    scenario!(
+        "presence-turn",
+        presence_turn::most_accounts,
+        presence_turn::run,
+        8,
+        "One user changes status, the next change when all watchers have it"
+    ),
+    scenario!(
+        "presence-burst",
+        presence_burst::most_accounts,
+        presence_burst::run,
+        8,
+        "Many users change status at once before the same 1000 watchers"
+    ),
+    scenario!(
+        "presence-mesh",
+        presence_mesh::accounts,
+        presence_mesh::run,
+        60,
+        "10 000 users with 50 contacts each come, change and go at random, ten times --seconds long"
+    ),
+    scenario!(
+        "chat",
+        chat::most_accounts,
+        chat::run,
+        32,
+        "100 and 1000 conversations of two, one of whom writes"
+    ),
+    scenario!("p2p", p2p::accounts, p2p::run, 4, "Data as fast as it goes, in 20 conversations"),
+    scenario!("ping", ping::accounts, ping::run, 8, "PNG and QNG on 100 connections"),
+    scenario!(
+        "idle",
+        idle::accounts,
+        idle::run,
+        12,
+        "Memory and processor time of sessions that are silent"
+    ),
+    scenario!(
+        "lists",
+        lists::accounts,
+        lists::run,
+        4,
+        "100 users adding and removing contacts, each edit on disk before it is acknowledged"
+    ),
+    scenario!(
+        "startup",
+        startup::accounts,
+        startup::run,
+        12,
+        "Process start to ready line: nothing kept, no accounts, 100 000 accounts"
+    ),
+    scenario!(
+        "gateway",
+        gateway::accounts,
+        gateway::run,
+        8,
+        "Turns before 1000 watchers, without and with 500 sessions polling the HTTP gateway"
+    ),
+    Scenario {
+        name: "growth",
+        about: "How cost grows with sessions and contacts; takes many minutes, so it is not in `all`",
+        accounts: growth::most_accounts,
+        measurements: 600,
+        is_among_all: false,
+        run: |options| Box::pin(growth::run(options)),
+    },
+];
+
+/// The one of this name.
+pub(crate) fn find(name: &str) -> Result<&'static Scenario, String> {
+    let found = SCENARIOS.iter().find(|scenario| scenario.name == name);
+    found.ok_or_else(|| format!("there is none of this name; there are `all` and\n{}", list()))
 }
 
 /// One line for each scenario.
 pub(crate) fn list() -> String {
-    let line = |scenario: &Scenario| {
-        let value = scenario.to_possible_value().unwrap();
-        let help = value.get_help().map(ToString::to_string).unwrap_or_default();
-        format!("  {:<18} {help}", value.get_name())
-    };
-    Scenario::value_variants().iter().map(line).collect::<Vec<_>>().join("\n")
+    let line = |Scenario { name, about, .. }: &Scenario| format!("  {name:<18} {about}");
+    SCENARIOS.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 impl Scenario {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Login => "login",
-            Self::LoginPassport => "login-passport",
-            Self::PresenceTurn => "presence-turn",
-            Self::PresenceBurst => "presence-burst",
-            Self::PresenceMesh => "presence-mesh",
-            Self::Ping => "ping",
-            Self::Chat => "chat",
-            Self::P2p => "p2p",
-            Self::Gateway => "gateway",
-        }
-    }
-
-    /// The accounts of its largest case.
-    pub(crate) fn accounts(self) -> Accounts {
-        match self {
-            Self::Login | Self::LoginPassport => login::accounts(),
-            Self::PresenceTurn => presence_turn::accounts(presence_turn::WATCHERS_MAX),
-            Self::PresenceBurst => presence_burst::accounts(presence_burst::CHANGERS_MAX),
-            Self::PresenceMesh => presence_mesh::accounts(),
-            Self::Ping => ping::accounts(),
-            Self::Chat => chat::accounts(chat::CONVERSATIONS_MAX),
-            Self::P2p => p2p::accounts(),
-            Self::Gateway => gateway::accounts(),
-        }
-    }
-
-    /// More than it needs on any machine that is of use.
-    pub(crate) fn time_limit(self, options: &Options) -> Duration {
-        let times = match self {
-            Self::PresenceMesh => 60,
-            Self::Chat => 32,
-            _ => 12,
-        };
-        let measuring = Duration::from_secs(options.seconds) * options.rounds * times;
-        measuring + Duration::from_secs(60) * options.rounds
-    }
-
-    pub(crate) async fn run(self, options: &Options) -> anyhow::Result<Vec<Row>> {
-        match self {
-            Self::Login => login::run(options).await,
-            Self::LoginPassport => login::run_with_passport(options).await,
-            Self::PresenceTurn => presence_turn::run(options).await,
-            Self::PresenceBurst => presence_burst::run(options).await,
-            Self::PresenceMesh => presence_mesh::run(options).await,
-            Self::Ping => ping::run(options).await,
-            Self::Chat => chat::run(options).await,
-            Self::P2p => p2p::run(options).await,
-            Self::Gateway => gateway::run(options).await,
-        }
+    pub(crate) async fn run(&self, options: &Options) -> Rows {
+        // More than it needs on any machine that is of use; before a round, accounts are made.
+        let measuring = Duration::from_secs(options.seconds) * options.rounds * self.measurements;
+        let limit = measuring + Duration::from_secs(120) * (options.rounds + 1);
+        let run = timeout(limit, (self.run)(options)).await;
+        run.unwrap_or_else(|_| Err(anyhow::anyhow!("not done within {limit:?}")))
     }
 }
 

@@ -8,7 +8,10 @@ use crate::{
 };
 use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
-use std::{collections::HashMap, io::Write as _, net::SocketAddr, process::Stdio, time::Duration};
+use std::{
+    collections::HashMap, io::Write as _, net::SocketAddr, path::Path, process::Stdio,
+    time::Duration,
+};
 use tempfile::NamedTempFile;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
@@ -27,6 +30,15 @@ const LIMITS: [&str; 5] = [
     "passport.ticket_ttl_secs=600",
     "challenge.answer_secs=300",
     "switchboard.requests_per_minute_max=1000",
+];
+/// Every listener at a free port; none with TLS, whose key would have to be made first.
+pub(crate) const LISTENERS: [&str; 6] = [
+    "dispatch.bind=127.0.0.1:0",
+    "notification.bind=127.0.0.1:0",
+    "switchboard.bind=127.0.0.1:0",
+    "passport.http_bind=127.0.0.1:0",
+    "passport.https_bind=off",
+    "web.bind=127.0.0.1:0",
 ];
 
 /// What a measurement is made of.
@@ -105,6 +117,21 @@ impl Target {
             command.args(["--set", setting]);
         }
         Self::spawn(command, vec![fixture], options).await
+    }
+
+    /// Starts msnd on a data folder.
+    pub(crate) async fn on_folder(
+        folder: &Path,
+        options: &Options,
+        settings: &[&str],
+    ) -> anyhow::Result<Self> {
+        let mut command = Command::new(&options.msnd);
+        command.args(["run", "--ready-json", "--data-dir"]).arg(folder);
+        let chosen = options.set.iter().map(String::as_str);
+        for setting in LISTENERS.iter().chain(&LIMITS).chain(settings).copied().chain(chosen) {
+            command.args(["--set", setting]);
+        }
+        Self::spawn(command, Vec::new(), options).await
     }
 
     /// The processor time it has used, if it is a process of ours.

@@ -14,7 +14,7 @@ use anyhow::ensure;
 
 /// Sizes.
 const CONVERSATIONS: [usize; 2] = [100, CONVERSATIONS_MAX];
-pub(super) const CONVERSATIONS_MAX: usize = 1000;
+const CONVERSATIONS_MAX: usize = 1000;
 /// Types of message: told of failure alone, and acknowledged.
 const KINDS: [char; 2] = ['N', 'A'];
 /// Messages on their way in each conversation.
@@ -22,7 +22,12 @@ const WINDOWS: [u32; 2] = [1, 4];
 /// A payload, headers and text.
 const PAYLOAD_BYTES: usize = 200;
 
-pub(super) fn accounts(conversations: usize) -> Accounts {
+/// For the largest case.
+pub(super) fn most_accounts() -> Accounts {
+    accounts(CONVERSATIONS_MAX)
+}
+
+fn accounts(conversations: usize) -> Accounts {
     Accounts::strangers(2 * conversations)
 }
 

@@ -15,10 +15,15 @@ use std::{collections::HashMap, sync::Arc};
 
 /// Sizes.
 const CHANGERS: [usize; 2] = [10, CHANGERS_MAX];
-pub(super) const CHANGERS_MAX: usize = 50;
+const CHANGERS_MAX: usize = 50;
 const WATCHERS: usize = 1000;
 
-pub(super) fn accounts(changers: usize) -> Accounts {
+/// For the largest case.
+pub(super) fn most_accounts() -> Accounts {
+    accounts(CHANGERS_MAX)
+}
+
+fn accounts(changers: usize) -> Accounts {
     Accounts::audience(changers, WATCHERS)
 }
 

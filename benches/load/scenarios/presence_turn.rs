@@ -17,10 +17,15 @@ use tokio::task::JoinSet;
 
 /// Sizes.
 const WATCHERS: [usize; 3] = [100, 1000, WATCHERS_MAX];
-pub(super) const WATCHERS_MAX: usize = 10_000;
+const WATCHERS_MAX: usize = 10_000;
 const STATUSES: [&str; 2] = ["BSY", "AWY"];
 
-pub(super) fn accounts(watchers: usize) -> Accounts {
+/// For the largest case.
+pub(super) fn most_accounts() -> Accounts {
+    accounts(WATCHERS_MAX)
+}
+
+fn accounts(watchers: usize) -> Accounts {
     Accounts::audience(1, watchers)
 }
 
