@@ -79,7 +79,7 @@ impl Kind {
     /// # Errors
     /// [`Fault`].
     pub fn check(self, payload: &[u8], has_data: bool) -> Result<(), Fault> {
-        let end = payload.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+        let end = headers_end(payload);
         let headers = payload.get(..end.unwrap_or(payload.len())).unwrap_or_default();
         let content_type = content_type(headers);
         match (self, content_type) {
@@ -92,6 +92,20 @@ impl Kind {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Where the first empty line begins, with the line end before it.
+fn headers_end(payload: &[u8]) -> Option<usize> {
+    let mut line_at = 0;
+    loop {
+        let line = payload.get(line_at..)?;
+        let end = line_at + line.iter().position(|byte| *byte == b'\n')?;
+        let (before, behind) = (payload.get(..end)?, payload.get(end + 1..)?);
+        if before.last() == Some(&b'\r') && behind.starts_with(b"\r\n") {
+            return Some(end - 1);
+        }
+        line_at = end + 1;
     }
 }
 
@@ -157,6 +171,22 @@ mod tests {
             TEXT_MESSAGE,
         ] {
             assert_eq!(check(malformed), Err(Fault::Malformed), "{}", malformed.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn headers_end_at_the_first_empty_line() {
+        for payload in [
+            &b"a: b\r\n\r\nc\r\n\r\n"[..],
+            b"\r\n\r\n",
+            b"\n\r\n\r\n\r\n",
+            b"a\r\n\n\r\n\r",
+            b"a\r\r\n\r\n",
+            b"a\r\n",
+            b"",
+        ] {
+            let expected = payload.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+            assert_eq!(headers_end(payload), expected, "{}", payload.escape_ascii());
         }
     }
 

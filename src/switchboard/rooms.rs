@@ -8,7 +8,7 @@ use super::{
 use crate::{
     hub::{Person, RoomId},
     model::{AccountId, Address},
-    protocol::{Dialect, Event},
+    protocol::{Dialect, Event, event},
 };
 use bytes::BytesMut;
 use parking_lot::Mutex;
@@ -19,6 +19,9 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
+
+/// Digits of the length of the longest message.
+const DIGITS_MAX: usize = 4;
 
 /// Bounds of all rooms together.
 #[derive(Debug, Clone, Copy)]
@@ -221,14 +224,10 @@ impl Rooms {
     }
 
     fn seat(&self, room: Arc<Room>, person: &Arc<Person>, place: u64, is_opener: bool) -> Seat {
-        let empty = Event::Said { address: &person.address, name: &person.name, payload: &[] };
-        let mut line = BytesMut::new();
-        empty.encode(Dialect::Msnp9, &mut line);
-        // The length of a message has up to three digits more than that of an empty one.
-        let header_bytes_max = line.len() + 3;
+        let head = event::said_by(&person.address, &person.name);
         let idle_at = room.idle_at();
         let (rooms, person) = (self.clone(), person.clone());
-        Seat { rooms, room, person, place, is_opener, idle_check_at: idle_at, header_bytes_max }
+        Seat { rooms, room, person, place, is_opener, idle_check_at: idle_at, head }
     }
 }
 
@@ -264,8 +263,8 @@ pub struct Seat {
     place: u64,
     is_opener: bool,
     idle_check_at: Instant,
-    /// Bytes of the longest line that can stand above a message from here.
-    header_bytes_max: usize,
+    /// How the line above each message from here begins.
+    head: Box<[u8]>,
 }
 
 impl Seat {
@@ -292,9 +291,10 @@ impl Seat {
     pub fn say(&self, payload: &[u8]) -> Delivery {
         // COMPAT(bitlbee): an empty message would destroy the receiver's conversation.
         let message = (!payload.is_empty()).then(|| {
-            let mut line = BytesMut::with_capacity(self.header_bytes_max + payload.len());
-            let Person { address, name, .. } = &*self.person;
-            Event::Said { address, name, payload }.encode(Dialect::Msnp9, &mut line);
+            // A space, the length and the line end.
+            let rest = 1 + DIGITS_MAX + 2 + payload.len();
+            let mut line = BytesMut::with_capacity(self.head.len() + rest);
+            Event::SaidBy { head: &self.head, payload }.encode(Dialect::Msnp9, &mut line);
             line.freeze()
         });
         self.room.say(self.place, message.as_ref(), Instant::now())

@@ -25,7 +25,7 @@ const RENAME_WINDOW: Duration = Duration::from_secs(60);
 
 pub(super) async fn handle(
     session: &mut SignedIn,
-    call: &Call,
+    call: &Call<'_>,
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     let mut args = call.args();

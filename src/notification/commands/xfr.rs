@@ -21,7 +21,7 @@ const REQUEST_WINDOW: Duration = Duration::from_secs(60);
 
 pub(super) async fn handle(
     session: &mut SignedIn,
-    call: &Call,
+    call: &Call<'_>,
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     if call.args().word()? != b"SB" {
