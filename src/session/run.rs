@@ -238,6 +238,10 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         if is_events_turn && let Poll::Ready(event) = self.role.poll_event(takes_more, cx) {
             return Poll::Ready(Wake::Event(event));
         }
+        // Before bytes, and behind events only every other time: so no flood hides it.
+        if let Poll::Ready(wake) = rare.poll(cx) {
+            return Poll::Ready(wake);
+        }
         let Self { io, decoder, .. } = self;
         match reading {
             Reading::Bytes => {
@@ -247,10 +251,6 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
             }
             Reading::OnceDrained if takes_more => return Poll::Ready(Wake::Drained),
             Reading::OnceDrained | Reading::Nothing => {}
-        }
-        // Here, so that no flood hides it: reading pauses by itself, events have every other turn.
-        if let Poll::Ready(wake) = rare.poll(cx) {
-            return Poll::Ready(wake);
         }
         if is_events_turn {
             return Poll::Pending;
