@@ -2,6 +2,7 @@
 //! knows no room, and looks no further into a message than its headers.
 
 use crate::protocol::{Event, TrId};
+use memchr::memchr;
 
 /// Longest message with its headers, bytes.
 pub const MESSAGE_BYTES_MAX: usize = 1664;
@@ -24,6 +25,9 @@ pub enum Kind {
     /// `S`: `ACK` if it is delivered.
     Success,
 }
+
+/// The one header that is looked at.
+const CONTENT_TYPE: &[u8] = b"Content-Type";
 
 /// Why a message is not relayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +104,7 @@ fn headers_end(payload: &[u8]) -> Option<usize> {
     let mut line_at = 0;
     loop {
         let line = payload.get(line_at..)?;
-        let end = line_at + line.iter().position(|byte| *byte == b'\n')?;
+        let end = line_at + memchr(b'\n', line)?;
         let (before, behind) = (payload.get(..end)?, payload.get(end + 1..)?);
         if before.last() == Some(&b'\r') && behind.starts_with(b"\r\n") {
             return Some(end - 1);
@@ -112,15 +116,24 @@ fn headers_end(payload: &[u8]) -> Option<usize> {
 /// The media type that these headers name, without parameters.
 #[must_use]
 pub fn content_type(headers: &[u8]) -> Option<&[u8]> {
-    headers.split(|byte| *byte == b'\n').find_map(|line| {
-        let colon = line.iter().position(|byte| *byte == b':')?;
-        let (name, value) = line.split_at(colon);
-        if !name.trim_ascii().eq_ignore_ascii_case(b"Content-Type") {
-            return None;
+    let mut rest = headers;
+    loop {
+        let end = memchr(b'\n', rest);
+        let (line, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        if let Some(value) = value_of_content_type(line) {
+            return value.split(|byte| *byte == b';').next().map(<[u8]>::trim_ascii);
         }
-        let value = value.get(1..).unwrap_or_default();
-        value.split(|byte| *byte == b';').next().map(<[u8]>::trim_ascii)
-    })
+        rest = behind.get(1..)?;
+    }
+}
+
+/// What stands behind the colon, if the line is this header.
+fn value_of_content_type(line: &[u8]) -> Option<&[u8]> {
+    let (name, rest) = line.trim_ascii_start().split_at_checked(CONTENT_TYPE.len())?;
+    if !name.eq_ignore_ascii_case(CONTENT_TYPE) {
+        return None;
+    }
+    rest.trim_ascii_start().strip_prefix(b":")
 }
 
 #[cfg(test)]
@@ -171,6 +184,20 @@ mod tests {
             TEXT_MESSAGE,
         ] {
             assert_eq!(check(malformed), Err(Fault::Malformed), "{}", malformed.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn the_type_is_found_in_whatever_way_it_is_written() {
+        for (headers, expected) in [
+            (&b"Content-Type: a/b"[..], Some(&b"a/b"[..])),
+            (b"A: b\r\n \tcontent-TYPE \t: a/b ; c=d\r\nContent-Type: e/f", Some(b"a/b")),
+            (b"Content-Type:", Some(b"")),
+            (b"Content-Type\r\nContent-Type;: a\r\nContent-Types: a\r\nX: Content-Type: a", None),
+            (b"Content-Typ", None),
+            (b"", None),
+        ] {
+            assert_eq!(content_type(headers), expected, "{}", headers.escape_ascii());
         }
     }
 

@@ -20,9 +20,6 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// Digits of the length of the longest message.
-const DIGITS_MAX: usize = 4;
-
 /// Bounds of all rooms together.
 #[derive(Debug, Clone, Copy)]
 pub struct RoomsLimits {
@@ -291,13 +288,14 @@ impl Seat {
     pub fn say(&self, payload: &[u8]) -> Delivery {
         // COMPAT(bitlbee): an empty message would destroy the receiver's conversation.
         let message = (!payload.is_empty()).then(|| {
-            // A space, the length and the line end.
-            let rest = 1 + DIGITS_MAX + 2 + payload.len();
-            let mut line = BytesMut::with_capacity(self.head.len() + rest);
+            // A space, the length and the line end; exact, or a second allocation would follow.
+            let digits = payload.len().ilog10() as usize + 1;
+            let bytes = self.head.len() + 1 + digits + 2 + payload.len();
+            let mut line = BytesMut::with_capacity(bytes);
             Event::SaidBy { head: &self.head, payload }.encode(Dialect::Msnp9, &mut line);
             line.freeze()
         });
-        self.room.say(self.place, message.as_ref(), Instant::now())
+        self.room.say(self.place, message, Instant::now())
     }
 
     /// A wait for the only other one, if [`Delivery::is_ahead`] still is true.
