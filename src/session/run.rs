@@ -4,6 +4,7 @@
 use super::{
     Outbox, Reason, Reject, Role, Row,
     command::{Admitted, Run},
+    rare::{Due, Rare},
 };
 use crate::{
     config,
@@ -14,15 +15,15 @@ use std::{
     future::poll_fn,
     io,
     pin::{Pin, pin},
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf},
-    task::coop::{consume_budget, has_budget_remaining},
-    time::{Instant, Sleep, sleep_until, timeout},
+    task::coop::consume_budget,
+    time::{Instant, sleep_until, timeout},
 };
-use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+use tokio_util::sync::CancellationToken;
 
 /// Bytes taken from a socket at once, into a buffer that all connections of a thread share.
 const READ_BYTES: usize = 16 * 1024;
@@ -120,8 +121,7 @@ enum Reading {
 
 /// What ended the wait.
 enum Wake<E> {
-    /// The server goes down.
-    Drain,
+    Due(Due),
     /// `None`: the session fell behind and was dropped.
     Event(Option<E>),
     Received,
@@ -129,58 +129,13 @@ enum Wake<E> {
     Drained,
     Closed,
     Failed(io::ErrorKind),
-    Deadline,
-}
-
-/// What a connection waits for that hardly ever happens. It is waited for once, not at every
-/// wake-up: while the same task waits, a look at two flags is enough.
-struct Rare<'d, 'p> {
-    drain: &'d CancellationToken,
-    drained: Pin<&'p mut WaitForCancellationFuture<'d>>,
-    timer: Pin<&'p mut Sleep>,
-    is_timed: bool,
-    /// Who is woken by both; `None` if they must be asked.
-    woken: Option<Waker>,
-}
-
-impl Rare<'_, '_> {
-    fn set_deadline(&mut self, deadline: Option<Instant>) {
-        let was_timed = std::mem::replace(&mut self.is_timed, deadline.is_some());
-        if let Some(deadline) = deadline
-            && !(was_timed && self.timer.deadline() == deadline)
-        {
-            self.timer.as_mut().reset(deadline);
-            self.woken = None;
-        }
-    }
-
-    fn poll<E>(&mut self, cx: &mut Context<'_>) -> Poll<Wake<E>> {
-        if self.woken.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()))
-            && !self.drain.is_cancelled()
-            && !(self.is_timed && self.timer.is_elapsed())
-        {
-            return Poll::Pending;
-        }
-        self.woken = None;
-        if self.drained.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Wake::Drain);
-        }
-        if self.is_timed && self.timer.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Wake::Deadline);
-        }
-        // A task that has used up its time may have been turned away from the timer unheard.
-        if has_budget_remaining() {
-            self.woken = Some(cx.waker().clone());
-        }
-        Poll::Pending
-    }
 }
 
 impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
     async fn serve(&mut self, drain: &CancellationToken) -> Reason {
         let drained = pin!(drain.cancelled());
         let timer = pin!(sleep_until(Instant::now()));
-        let mut rare = Rare { drain, drained, timer, is_timed: false, woken: None };
+        let mut rare = Rare::new(drain, drained, timer);
         // Events and bytes take turns, so that neither keeps the other waiting.
         let mut is_events_turn = true;
         loop {
@@ -192,7 +147,8 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
             let wake = wake.await;
             is_events_turn = !matches!(wake, Wake::Event(_));
             let outcome = match wake {
-                Wake::Drain => return self.shut_down(),
+                Wake::Due(Due::Drain) => return self.shut_down(),
+                Wake::Due(Due::Deadline) => self.handle_deadline(),
                 Wake::Event(Some(event)) => self.handle_events(event),
                 Wake::Event(None) => Err(Reason::InboxOverflow),
                 Wake::Received => {
@@ -206,7 +162,6 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
                 Wake::Drained => Ok(()),
                 Wake::Closed => Err(Reason::PeerClosed),
                 Wake::Failed(kind) => Err(Reason::PeerLost(kind)),
-                Wake::Deadline => self.handle_deadline(),
             };
             if let Err(reason) = outcome {
                 return reason;
@@ -239,8 +194,8 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
             return Poll::Ready(Wake::Event(event));
         }
         // Before bytes, and behind events only every other time: so no flood hides it.
-        if let Poll::Ready(wake) = rare.poll(cx) {
-            return Poll::Ready(wake);
+        if let Poll::Ready(due) = rare.poll(cx) {
+            return Poll::Ready(Wake::Due(due));
         }
         let Self { io, decoder, .. } = self;
         match reading {
