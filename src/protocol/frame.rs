@@ -1,7 +1,6 @@
 //! Line and payload framing (reference README §3). Incremental: feed bytes as they come, take
 //! whole frames out. Holds no memory while no partial frame is waiting.
 
-use memchr::{memchr, memchr2};
 use std::fmt;
 
 /// Verbs of what a server sends with a payload behind the line.
@@ -215,7 +214,7 @@ impl Decoder {
         loop {
             let left = self.buffer.get(self.taken..).unwrap_or_default();
             let unscanned = left.get(self.scanned..).unwrap_or_default();
-            let Some(at) = memchr(b'\n', unscanned) else {
+            let Some(at) = unscanned.iter().position(|b| *b == b'\n') else {
                 self.scanned = left.len();
                 if self.scanned >= self.line_bytes_max {
                     return Err(FrameError::LineTooLong);
@@ -233,7 +232,7 @@ impl Decoder {
             let line = left.get(..end - 1).unwrap_or_default();
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             // One pass for all lines that are in order.
-            if memchr2(0, b'\r', line).is_some() {
+            if line.iter().any(|b| matches!(b, 0 | b'\r')) {
                 let has_cr = line.contains(&b'\r');
                 return Err(if has_cr { FrameError::BareCr } else { FrameError::Nul });
             }
