@@ -33,9 +33,13 @@ run *flags:
 db *words:
     cargo run --locked -- db {{words}}
 
-# What a status change costs in the hub.
-bench:
-    cargo bench --locked --bench hub
+# Times and allocations of framing, encoding, visibility and fan-out; of some by a part of the name.
+bench *words:
+    cargo bench --locked --bench micro -- {{words}}
+
+# Instructions of the same against benches/guard/figures.txt; `just guard --renew` after a wanted change.
+guard *flags:
+    .ci/guard {{flags}}
 
 # The crate's documentation, with private items.
 docs:

@@ -1,12 +1,11 @@
 //! Sign-ins between reading an account and registering: what was edited and sent meanwhile.
 
-use super::Stale;
+use super::{Stale, by_account::ByAccount};
 use crate::model::{AccountId, Mailbox, roster::version_is_newer};
-use std::collections::HashMap;
 
 /// By account. Accounts without a sign-in under way have no entry.
 #[derive(Debug, Default)]
-pub(super) struct Arrivals(HashMap<AccountId, Arriving>);
+pub(super) struct Arrivals(ByAccount<Arriving>);
 
 #[derive(Debug, Default)]
 struct Arriving {

@@ -18,8 +18,8 @@ pub struct Person {
     pub address: Address,
     /// The current friendly name.
     pub name: Name,
-    /// Encodings of "this person went offline".
-    pub memo: Memo,
+    /// The encoding of "this person went offline".
+    pub memo: Memo<1>,
 }
 
 impl Person {
@@ -38,20 +38,23 @@ pub struct Card {
     /// Status, capabilities, object.
     pub presence: Presence,
     /// Encodings of "this person is online like this".
-    pub memo: Memo,
+    pub memo: Memo<2>,
 }
 
-/// Room for one encoding of a shared event for each wire form: the first receiver that needs it
-/// makes it, all others share the bytes.
-#[derive(Debug, Default)]
-pub struct Memo([OnceLock<Bytes>; Self::FORMS]);
+/// Room for one encoding of a shared event for each of its wire forms: the first receiver that
+/// needs it makes it, all others share the bytes.
+#[derive(Debug)]
+pub struct Memo<const FORMS: usize>([OnceLock<Bytes>; FORMS]);
 
-impl Memo {
-    /// Wire forms there is room for.
-    pub const FORMS: usize = 2;
+impl<const FORMS: usize> Default for Memo<FORMS> {
+    fn default() -> Self {
+        Self([const { OnceLock::new() }; FORMS])
+    }
+}
 
-    /// The encoding in slot `form`, made by `encode` at the first call. A form beyond
-    /// [`Self::FORMS`] is encoded at every call.
+impl<const FORMS: usize> Memo<FORMS> {
+    /// The encoding in slot `form`, made by `encode` at the first call. A form beyond `FORMS` is
+    /// encoded at every call.
     pub fn get_or_encode(&self, form: usize, encode: impl FnOnce() -> Bytes) -> Bytes {
         match self.0.get(form) {
             Some(slot) => slot.get_or_init(encode).clone(),
@@ -97,8 +100,8 @@ pub struct PostedAlert {
     pub id: AlertId,
     /// What it says.
     pub alert: Alert,
-    /// Encodings of what is the same for all recipients.
-    pub memo: Memo,
+    /// The encoding of what is the same for all recipients.
+    pub memo: Memo<1>,
 }
 
 /// Something that happened in a mailbox.
@@ -170,9 +173,16 @@ mod tests {
         assert!(size_of::<Event>() <= 16);
     }
 
+    /// Everybody online has one of each.
+    #[test]
+    fn a_person_stays_small() {
+        let bytes = (size_of::<Person>(), size_of::<Card>());
+        assert!(bytes.0 <= 80 && bytes.1 <= 128, "{bytes:?}");
+    }
+
     #[test]
     fn a_form_is_encoded_once() {
-        let memo = Memo::default();
+        let memo = Memo::<2>::default();
         assert_eq!(memo.get_or_encode(1, || Bytes::from_static(b"a")), "a");
         assert_eq!(memo.get_or_encode(1, || unreachable!()), "a");
         assert_eq!(memo.get_or_encode(0, || Bytes::from_static(b"b")), "b");

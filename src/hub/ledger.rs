@@ -1,6 +1,7 @@
 //! What both tickets and cookies need: secrets that stand for something, kept as digests only, by
 //! age and by account, bounded. Knows not what they stand for.
 
+use super::by_account::ByAccount;
 use crate::model::{AccountId, Address};
 use sha2::{Digest as _, Sha256};
 use std::{
@@ -22,7 +23,7 @@ pub(super) fn digest(secret: &[u8]) -> Digest {
 pub(super) struct Ledger<V> {
     entries: HashMap<Digest, Filed<V>>,
     by_age: BTreeMap<u64, Digest>,
-    by_account: HashMap<AccountId, VecDeque<u64>>,
+    by_account: ByAccount<VecDeque<u64>>,
     next_serial: u64,
     entries_max: usize,
     per_account_max: usize,
@@ -52,7 +53,7 @@ impl<V> Ledger<V> {
         Self {
             entries: HashMap::new(),
             by_age: BTreeMap::new(),
-            by_account: HashMap::new(),
+            by_account: ByAccount::default(),
             next_serial: 0,
             entries_max,
             per_account_max: per_account_max.max(1),

@@ -8,9 +8,11 @@ pub(super) mod roll;
 use super::{
     Card, Counts, Entered, Event, ListEvent, Outcome, Person, SessionId, SignIn, Stale,
     arrivals::{Arrivals, Missed},
+    by_account::ByAccount,
     cookie::Cookies,
     event::Memo,
     inbox::Sender,
+    seats::{Seat, Seats},
     stays::Stays,
     watch::WatchIndex,
 };
@@ -29,7 +31,10 @@ use std::{
 
 #[derive(Debug, Default)]
 pub(super) struct State {
-    pub(super) members: HashMap<AccountId, Member>,
+    /// Boxed, or the free places of the table would be as large.
+    pub(super) members: ByAccount<Box<Member>>,
+    /// Where they are told.
+    seats: Seats,
     /// The same people by handle.
     pub(super) by_address: HashMap<Address, AccountId>,
     pub(super) arrivals: Arrivals,
@@ -58,7 +63,7 @@ pub(super) struct Member {
     /// Whether changes others make to its lists are told.
     listening: bool,
     pub(super) facts: Arc<Facts>,
-    inbox: Sender,
+    seat: Seat,
 }
 
 impl Member {
@@ -70,10 +75,6 @@ impl Member {
     /// Whether its client understands alerts and pages.
     fn takes_documents(&self) -> bool {
         self.facts.dialect >= Dialect::Msnp9
-    }
-
-    fn queued(&self) -> usize {
-        self.inbox.len()
     }
 }
 
@@ -102,18 +103,20 @@ impl State {
             // A new inbox has room.
             let _ = inbox.send(Event::ShutdownNotice { minutes });
         }
+        let mut circle = sign_in.circle;
+        circle.shrink_to_fit();
         let member = Member {
             session: sign_in.session,
             person: sign_in.person,
             takes_calls: true,
             presence: None,
-            circle: sign_in.circle,
+            circle,
             circle_version: sign_in.version,
             listening: false,
             facts: sign_in.facts,
-            inbox,
+            seat: self.seats.take(id, inbox),
         };
-        self.members.insert(id, member);
+        self.members.insert(id, Box::new(member));
         self.settle();
         Ok(self.arrivals.missed(id))
     }
@@ -125,8 +128,9 @@ impl State {
 
     pub(super) fn forget(&mut self, id: AccountId) {
         self.end(id, Event::Expelled);
-        for watcher in self.watch.forget(id) {
-            if let Some(member) = self.members.get_mut(&watcher) {
+        for seat in self.watch.forget(id) {
+            let watcher = self.seats.get(seat).map(|seated| seated.id);
+            if let Some(member) = watcher.and_then(|id| self.members.get_mut(&id)) {
                 member.circle.forward.retain(|contact| *contact != id);
             }
         }
@@ -144,11 +148,14 @@ impl State {
         if version_is_newer(member.circle_version, version) {
             return Err(Stale);
         }
-        // Also who has left the circle already may still have something waiting.
-        member.inbox.keep_only(forward);
+        let seat = member.seat;
         let gone: Vec<_> =
             member.circle.forward.extract_if(.., |contact| !forward.contains(contact)).collect();
-        gone.into_iter().for_each(|contact| self.watch.remove(contact, id));
+        // Also who has left the circle already may still have something waiting.
+        if let Some(seated) = self.seats.get(seat) {
+            seated.inbox.keep_only(forward);
+        }
+        gone.into_iter().for_each(|contact| self.watch.remove(contact, seat));
         Ok(())
     }
 
@@ -187,7 +194,7 @@ impl State {
         if member.presence.as_ref().is_some_and(|card| card.presence == presence) {
             return Entered::default();
         }
-        let was_visible = member.visible().is_some();
+        let (seat, was_visible) = (member.seat, member.visible().is_some());
         let person = member.person.clone();
         let card = Arc::new(Card { person: person.clone(), presence, memo: Memo::default() });
         let is_first = member.presence.replace(card.clone()).is_none();
@@ -195,7 +202,7 @@ impl State {
         let visible = is_first.then(|| self.enter(id));
         if card.presence.is_visible() {
             // Whoever watches itself has just been listed to itself.
-            self.tell_seers_but(is_first.then_some(id), id, &Event::Online(card));
+            self.tell_seers_but(is_first.then_some(seat), id, &Event::Online(card));
         } else if was_visible {
             self.tell_seers(id, &Event::Offline(person));
         }
@@ -221,7 +228,7 @@ impl State {
                 member.circle_version = applied.version;
             }
             if member.session == session {
-                outcome.queued_before = member.queued();
+                outcome.queued_before = self.seats.queued(member.seat);
             }
         }
         match &applied.change {
@@ -285,27 +292,28 @@ impl State {
             let watched = self.members.get(contact).filter(|watched| watched.presence.is_some());
             let allowed = watched.is_some_and(|watched| watched.circle.allows(id));
             // Self is not split yet; `split` below sorts it in.
-            self.watch.add(*contact, id, allowed && *contact != id);
+            self.watch.add(*contact, member.seat, allowed && *contact != id);
             if allowed {
-                visible.extend(watched.and_then(Member::visible).cloned());
+                visible.extend(watched.and_then(|watched| watched.visible()).cloned());
             }
         }
-        self.watch.split(id, |watcher| member.circle.allows(watcher));
+        self.watch.split(id, |watcher| self.seats.is_allowed(watcher, &member.circle));
         visible
     }
 
     /// Ends an account's conversations and session from our side, telling the session why. Returns
     /// whether there were conversations.
     fn end(&mut self, id: AccountId, why: Event) -> bool {
-        if let Some(member) = self.remove(id) {
-            member.inbox.farewell(why);
+        if let Some(inbox) = self.remove(id) {
+            inbox.farewell(why);
         }
         self.stays.end(id)
     }
 
     /// Ends a session in whatever state it is: watchers lose sight, its own watching ends.
-    fn remove(&mut self, id: AccountId) -> Option<Member> {
+    fn remove(&mut self, id: AccountId) -> Option<Sender> {
         let member = self.members.remove(&id)?;
+        let seated = self.seats.leave(member.seat);
         self.cookies.revoke(id);
         if self.by_address.get(&member.person.address) == Some(&id) {
             self.by_address.remove(&member.person.address);
@@ -316,10 +324,12 @@ impl State {
         if member.presence.is_some() {
             self.watch.conceal(id);
             for contact in &member.circle.forward {
-                self.watch.remove(*contact, id);
+                self.watch.remove(*contact, member.seat);
             }
         }
-        Some(member)
+        // Or who gets the seat next would be told in this one's place.
+        debug_assert!(!self.watch.has_watcher(member.seat), "a session left its seat and watches");
+        seated.map(|seated| seated.inbox)
     }
 
     /// `owner` has `contact` on its forward list from now on.
@@ -329,10 +339,11 @@ impl State {
             member.circle.forward.push(contact);
         }
         member.presence.as_ref()?;
+        let seat = member.seat;
         let watched = self.members.get(&contact).filter(|watched| watched.presence.is_some());
         let allowed = watched.is_some_and(|watched| watched.circle.allows(owner));
-        self.watch.add(contact, owner, allowed);
-        watched.filter(|_| allowed).and_then(Member::visible).cloned()
+        self.watch.add(contact, seat, allowed);
+        watched.filter(|_| allowed).and_then(|watched| watched.visible()).cloned()
     }
 
     /// `owner` no longer has `contacts` on its forward list.
@@ -343,13 +354,15 @@ impl State {
         by: &Arc<Person>,
         is_current: bool,
     ) {
-        if is_current && let Some(member) = self.members.get_mut(&owner) {
+        let member = self.members.get_mut(&owner).filter(|_| is_current);
+        let seat = member.map(|member| {
             let gone: HashSet<_> = contacts.iter().map(|(contact, _)| *contact).collect();
             member.circle.forward.retain(|id| !gone.contains(id));
-        }
+            member.seat
+        });
         for (contact, version) in contacts {
-            if is_current {
-                self.watch.remove(*contact, owner);
+            if let Some(seat) = seat {
+                self.watch.remove(*contact, seat);
             }
             let event = ListEvent::ReverseRemoved { version: *version, by: by.clone() };
             self.tell_list(*contact, event);
@@ -376,8 +389,9 @@ impl State {
         }
         let allowed = member.circle.allows(contact);
         let card = member.visible().cloned();
-        if let (Some(gained), Some(card)) = (self.watch.move_one(owner, contact, allowed), card) {
-            self.tell(contact, sight(gained, &card));
+        let Some(watcher) = self.members.get(&contact).map(|member| member.seat) else { return };
+        if let (Some(gained), Some(card)) = (self.watch.move_one(owner, watcher, allowed), card) {
+            self.tell_seat(watcher, sight(gained, &card));
         }
     }
 
@@ -388,10 +402,11 @@ impl State {
             return;
         }
         let card = member.visible().cloned();
-        let (lost, gained) = self.watch.split(owner, |watcher| member.circle.allows(watcher));
+        let allows = |watcher| self.seats.is_allowed(watcher, &member.circle);
+        let (lost, gained) = self.watch.split(owner, allows);
         if let Some(card) = card {
-            lost.into_iter().for_each(|id| self.tell(id, sight(false, &card)));
-            gained.into_iter().for_each(|id| self.tell(id, sight(true, &card)));
+            lost.into_iter().for_each(|seat| self.tell_seat(seat, sight(false, &card)));
+            gained.into_iter().for_each(|seat| self.tell_seat(seat, sight(true, &card)));
         }
     }
 
@@ -426,7 +441,7 @@ impl State {
     }
 
     pub(super) fn member(&mut self, id: AccountId, session: SessionId) -> Option<&mut Member> {
-        self.members.get_mut(&id).filter(|member| member.session == session)
+        self.members.get_mut(&id).map(Box::as_mut).filter(|member| member.session == session)
     }
 }
 

@@ -7,15 +7,18 @@
 //! only for those who may see it.
 
 mod arrivals;
+mod by_account;
 mod calls;
 pub mod cookie;
 pub mod event;
 mod inbox;
 mod ledger;
 mod local;
+mod seats;
 mod stays;
 pub mod ticket;
 mod watch;
+mod web_ticket;
 
 pub use arrivals::Missed;
 pub use cookie::{Admitted, Answer, NotRung, Opening, Ring, RoomId, Unanswered};
@@ -371,5 +374,17 @@ impl Member {
 impl Drop for Member {
     fn drop(&mut self) {
         self.hub.state.lock().sign_out(self.account, self.session);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every session has one.
+    #[test]
+    fn a_member_stays_small() {
+        let bytes = size_of::<local::Member>();
+        assert!(bytes <= 128, "{bytes}");
     }
 }

@@ -1,12 +1,9 @@
 //! Who is in conversations, signed in or not: what ends all of an account's at once. Outlives the
 //! session that the conversations came from, and nothing else. Knows no conversation.
 
-use super::Person;
+use super::{Person, by_account::ByAccount};
 use crate::model::{AccountId, Address};
-use std::{
-    collections::HashMap,
-    sync::{Arc, Weak},
-};
+use std::sync::{Arc, Weak};
 use tokio_util::sync::CancellationToken;
 
 /// Below so many entries nothing is swept.
@@ -17,7 +14,7 @@ const SWEPT_MIN: usize = 64;
 /// were accounts in conversations then, and a few.
 #[derive(Debug, Default)]
 pub(super) struct Stays {
-    by_account: HashMap<AccountId, Stay>,
+    by_account: ByAccount<Stay>,
     sweep_at: usize,
 }
 

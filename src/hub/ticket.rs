@@ -1,17 +1,22 @@
 //! Tickets: what Passport sign-in hands out and the notification role takes in, once. Knows no
 //! HTTP and no session; keeps only digests, so that a look into memory yields no sign-in.
 
-use super::ledger::{Digest, Entry, Ledger, digest};
+pub use super::web_ticket::WebTicket;
+
+use super::{
+    ledger::{Entry, Ledger, digest},
+    web_ticket::WebTickets,
+};
 use crate::model::{AccountId, Address};
 use parking_lot::Mutex;
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 /// Outstanding tickets of each kind over all accounts; the oldest gives way.
 pub const TICKETS_MAX: usize = 65_536;
 /// Web tickets of one account alive at the same time; the oldest gives way.
-pub const WEB_TICKETS_PER_ACCOUNT_MAX: usize = 8;
+pub const WEB_TICKETS_PER_ACCOUNT_MAX: u32 = 8;
 /// Longest token worth looking up, in bytes; clients have room for not much more.
 pub const PRESENTED_BYTES_MAX: usize = 1024;
 
@@ -26,8 +31,7 @@ pub struct Tickets {
     ttl: Duration,
     /// With the credential epoch.
     sign_in: Mutex<Ledger<u32>>,
-    /// With the moment of issue.
-    web: Arc<Mutex<Ledger<Instant>>>,
+    web: Arc<Mutex<WebTickets>>,
 }
 
 /// What a ticket stands for.
@@ -47,7 +51,7 @@ impl Tickets {
         Self {
             ttl,
             sign_in: Mutex::new(Ledger::new(TICKETS_MAX, per_account_max)),
-            web: Arc::new(Mutex::new(Ledger::new(TICKETS_MAX, WEB_TICKETS_PER_ACCOUNT_MAX))),
+            web: Arc::default(),
         }
     }
 
@@ -77,63 +81,33 @@ impl Tickets {
         Some(Grant { account: entry.account, credential_epoch: entry.value })
     }
 
-    /// A ticket for web pages, good for as long as the returned guard lives and never for signing
-    /// in: it lies about in files on people's disks.
+    /// A ticket for web pages, 43 bytes, good for as long as the returned guard lives and never for
+    /// signing in: it lies about in files on people's disks.
     #[must_use]
-    pub fn issue_web(&self, account: AccountId) -> WebTicket {
+    pub fn issue_web(&self, account: AccountId) -> (WebTicket, Zeroizing<String>) {
         let text = fresh_token();
-        let digest = digest(text.as_bytes());
-        let now = Instant::now();
-        let entry = Entry { account, address: None, expires: None, value: now };
-        self.web.lock().insert(digest, entry, now);
-        WebTicket { text, digest, ledger: Arc::clone(&self.web) }
+        let limits = (TICKETS_MAX, WEB_TICKETS_PER_ACCOUNT_MAX);
+        (WebTickets::insert(&self.web, text.as_bytes(), account, limits), text)
     }
 
     /// Whose live web ticket this is.
     #[must_use]
     pub fn web_account(&self, presented: &[u8]) -> Option<AccountId> {
-        let digest = digest(token(presented)?);
-        self.web.lock().find(&digest).map(|entry| entry.account)
+        let issued = self.web.lock().find(token(presented)?)?;
+        Some(issued.account)
     }
 
     /// How long ago this live web ticket was issued.
     #[must_use]
     pub fn web_age(&self, presented: &[u8]) -> Option<Duration> {
-        let digest = digest(token(presented)?);
-        self.web.lock().find(&digest).map(|entry| entry.value.elapsed())
+        let issued = self.web.lock().find(token(presented)?)?;
+        Some(issued.at.elapsed())
     }
 
     /// Makes all tickets of an account worthless.
     pub fn revoke(&self, account: AccountId) {
         self.sign_in.lock().remove_account(account);
         self.web.lock().remove_account(account);
-    }
-}
-
-/// Keeps a web ticket alive.
-pub struct WebTicket {
-    text: Zeroizing<String>,
-    digest: Digest,
-    ledger: Arc<Mutex<Ledger<Instant>>>,
-}
-
-impl WebTicket {
-    /// The token, 43 bytes.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-}
-
-impl Drop for WebTicket {
-    fn drop(&mut self) {
-        self.ledger.lock().remove(&self.digest);
-    }
-}
-
-impl fmt::Debug for WebTicket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("WebTicket(hidden)")
     }
 }
 
@@ -277,18 +251,17 @@ mod tests {
         let tickets = tickets();
         let ticket = tickets.issue(ALICE, &address("alice"), 1);
         let others = tickets.issue(BOB, &address("bob"), 1);
-        let web = tickets.issue_web(ALICE);
+        let (_web, text) = tickets.issue_web(ALICE);
         tickets.revoke(ALICE);
         assert_eq!(tickets.redeem(ticket.as_bytes(), Some(&address("alice"))), None);
-        assert_eq!(tickets.web_account(web.as_str().as_bytes()), None);
+        assert_eq!(tickets.web_account(text.as_bytes()), None);
         assert!(tickets.redeem(others.as_bytes(), Some(&address("bob"))).is_some());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_web_ticket_lives_as_long_as_its_guard_and_signs_nobody_in() {
         let tickets = tickets();
-        let web = tickets.issue_web(ALICE);
-        let text = web.as_str().to_owned();
+        let (web, text) = tickets.issue_web(ALICE);
         assert_eq!(tickets.redeem(text.as_bytes(), Some(&address("alice"))), None);
         assert_eq!(tickets.web_account(text.as_bytes()), Some(ALICE));
         tokio::time::advance(Duration::from_secs(86_400)).await;
@@ -305,8 +278,8 @@ mod tests {
     async fn debug_shows_no_ticket() {
         let tickets = tickets();
         let ticket = tickets.issue(ALICE, &address("alice"), 1);
-        let web = tickets.issue_web(ALICE);
+        let (web, text) = tickets.issue_web(ALICE);
         let shown = format!("{tickets:?} {web:?}");
-        assert!(!shown.contains(&ticket[2..45]) && !shown.contains(web.as_str()), "{shown}");
+        assert!(!shown.contains(&ticket[2..45]) && !shown.contains(text.as_str()), "{shown}");
     }
 }

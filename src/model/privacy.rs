@@ -85,6 +85,12 @@ pub struct Circle {
 }
 
 impl Circle {
+    /// Gives back what the lists hold in reserve: they seldom change, and are kept for long.
+    pub fn shrink_to_fit(&mut self) {
+        let Self { forward, allow, block, .. } = self;
+        [forward, allow, block].into_iter().for_each(Vec::shrink_to_fit);
+    }
+
     /// `allowed(watcher, self)`: whether the owner lets `watcher` see and call it.
     #[must_use]
     pub fn allows(&self, watcher: AccountId) -> bool {

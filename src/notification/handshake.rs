@@ -6,11 +6,13 @@ use crate::{
 };
 use std::{
     fmt::Write as _,
+    net::SocketAddr,
     time::{SystemTime, UNIX_EPOCH},
 };
 use tokio::time::Instant;
 
-/// What is known of a connection before sign-in.
+/// What is known of a connection before sign-in. Boxed, so that those who have signed in do not
+/// keep room for it.
 #[derive(Debug)]
 pub(super) struct Handshake {
     /// When sign-in must be complete.
@@ -19,11 +21,17 @@ pub(super) struct Handshake {
     pub(super) is_named: bool,
     /// The account it named, if well-formed.
     pub(super) address: Option<Address>,
+    /// Where the client connects from.
+    pub(super) peer: SocketAddr,
+    /// Where it reached us.
+    pub(super) local: SocketAddr,
+    /// The version that it told, if it is fit to be shown.
+    pub(super) client_version: Option<Box<str>>,
 }
 
 impl Handshake {
-    pub(super) const fn new(deadline: Instant) -> Self {
-        Self { deadline, is_named: false, address: None }
+    pub(super) const fn new(deadline: Instant, peer: SocketAddr, local: SocketAddr) -> Self {
+        Self { deadline, is_named: false, address: None, peer, local, client_version: None }
     }
 }
 

@@ -6,6 +6,7 @@ mod delivery;
 mod edit;
 mod events;
 mod handshake;
+mod lately;
 mod news;
 mod pages;
 mod signed_in;
@@ -77,18 +78,14 @@ pub struct Context {
 pub struct Notification {
     context: Arc<Context>,
     session: SessionId,
-    peer: SocketAddr,
-    local: SocketAddr,
     greeting: Greeting,
-    /// The version that the client told, if it is fit to be shown.
-    client_version: Option<Box<str>>,
     state: State,
 }
 
 /// How far the connection has come, with what belongs to that stage and nothing else.
 #[derive(Debug)]
 enum State {
-    Handshake(Handshake),
+    Handshake(Box<Handshake>),
     SignedIn(Box<SignedIn>),
 }
 
@@ -102,16 +99,18 @@ impl Notification {
         local: SocketAddr,
     ) -> Self {
         let login = Duration::from_secs(context.config.timers.login_secs);
-        let state = State::Handshake(Handshake::new(Instant::now() + login));
-        let (greeting, client_version) = (Greeting::default(), None);
-        Self { context, session, peer, local, greeting, client_version, state }
+        let handshake = Handshake::new(Instant::now() + login, peer, local);
+        let state = State::Handshake(Box::new(handshake));
+        Self { context, session, greeting: Greeting::default(), state }
     }
 
     /// The connection has been there, waiting for its first word, since this moment.
     #[must_use]
     pub fn since(mut self, accepted_at: Instant) -> Self {
         let login = Duration::from_secs(self.context.config.timers.login_secs);
-        self.state = State::Handshake(Handshake::new(accepted_at + login));
+        if let State::Handshake(handshake) = &mut self.state {
+            handshake.deadline = accepted_at + login;
+        }
         self
     }
 
@@ -205,20 +204,25 @@ impl Role for Notification {
     }
 
     fn on_end(self, reason: &Reason) {
-        let (session, address) = (self.session, self.peer);
-        match &self.state {
+        let session = self.session;
+        let handshake = match &self.state {
             State::SignedIn(signed_in) => {
-                let user = &signed_in.address;
+                let (user, address) = (&signed_in.address, signed_in.facts.peer);
                 tracing::info!(session.id = %session, %user, %address, %reason, "signed out");
+                return;
             }
-            State::Handshake(Handshake { address: Some(user), .. }) => {
+            State::Handshake(handshake) => handshake,
+        };
+        let address = handshake.peer;
+        match &handshake.address {
+            Some(user) => {
                 tracing::info!(session.id = %session, %user, %address, %reason, "not signed in");
             }
-            State::Handshake(Handshake { is_named: true, .. }) => {
+            None if handshake.is_named => {
                 // What it sent instead of an address may be anything, so it is not shown.
                 tracing::info!(session.id = %session, user = "-", %address, %reason, "not signed in");
             }
-            State::Handshake(_) => {
+            None => {
                 tracing::debug!(session.id = %session, %address, %reason, "connection ended");
             }
         }

@@ -64,7 +64,13 @@ impl SignedIn {
     }
 
     /// Numbers rise in commit order: what is not above the last one has been told already.
-    fn send_alert(&mut self, id: AlertId, alert: &Alert, memo: Option<&Memo>, outbox: &mut Outbox) {
+    fn send_alert(
+        &mut self,
+        id: AlertId,
+        alert: &Alert,
+        memo: Option<&Memo<1>>,
+        outbox: &mut Outbox,
+    ) {
         if self.told_alert.is_some_and(|told| id <= told) {
             return;
         }

@@ -4,15 +4,16 @@ use super::{
     Context,
     challenge::{Challenged, is_enforced},
     events,
+    lately::Lately,
 };
 use crate::{
-    hub::{Event, Inbox, ListEvent, Member, Person, Ring, ticket::WebTicket},
+    hub::{Event, Facts, Inbox, ListEvent, Member, Person, Ring, ticket::WebTicket},
     metrics::Held,
     model::{AccountId, Address, AlertId, Mailbox, Status, roster::version_is_newer},
     protocol::{self, Dialect, TrId, message},
     session::{Outbox, Reason, Reject},
 };
-use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// What a signed-in session knows.
@@ -24,6 +25,8 @@ pub(super) struct SignedIn {
     pub(super) address: Address,
     /// Where the client reached us.
     pub(super) local: SocketAddr,
+    /// What operators may know, and the peer's address.
+    pub(super) facts: Arc<Facts>,
     /// As at sign-in; the hub knows the current name.
     pub(super) person: Arc<Person>,
     /// Dropping it signs out.
@@ -47,9 +50,9 @@ pub(super) struct SignedIn {
     /// When to look whether the client has fallen silent; set by its first `PNG`.
     pub(super) idle_check_at: Option<Instant>,
     /// Recent changes of the own name.
-    pub(super) renamed_at: VecDeque<Instant>,
+    pub(super) renamed: Lately,
     /// Recent requests for a switchboard.
-    pub(super) asked_for_switchboard_at: VecDeque<Instant>,
+    pub(super) asked_for_switchboard: Lately,
     /// What is unread, if the profile said that there is a mailbox.
     pub(super) mailbox: Option<Mailbox>,
     /// Whether alerts may wait in the store; of interest until the first `CHG`.
@@ -200,4 +203,17 @@ fn tell_off(reason: Reason, outbox: &mut Outbox) -> Reject {
     }
     outbox.send(&protocol::Event::OutOther);
     reason.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notification::Notification;
+
+    /// There is one of each for every session, however idle.
+    #[test]
+    fn what_a_session_keeps_stays_small() {
+        let bytes = (size_of::<SignedIn>(), size_of::<Notification>());
+        assert!(bytes.0 <= 336 && bytes.1 <= 40, "{bytes:?}");
+    }
 }

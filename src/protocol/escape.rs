@@ -1,6 +1,6 @@
 //! URL-style `%XX` escapes of names and property values (reference README §3.3).
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::borrow::Cow;
 
 /// Why a word cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -67,14 +67,17 @@ fn escape(text: &str, must: impl Fn(u8) -> bool) -> String {
         let bytes = character.encode_utf8(&mut buffer).as_bytes();
         if bytes.iter().any(|byte| must(*byte)) {
             for byte in bytes {
-                // Writing to a String cannot fail.
-                let _ = write!(out, "%{byte:02X}");
+                out.extend(['%', hex_digit(byte >> 4), hex_digit(byte & 0xf)]);
             }
         } else {
             out.push(character);
         }
     }
     out
+}
+
+fn hex_digit(value: u8) -> char {
+    char::from(if value < 10 { b'0' + value } else { b'A' + value - 10 })
 }
 
 #[cfg(test)]

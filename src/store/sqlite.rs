@@ -2,6 +2,7 @@
 //! open from a second process. Knows no rule of the lists; `model::roster` does.
 
 mod accounts;
+mod affairs;
 mod alerts;
 mod desk;
 mod edit;
@@ -98,7 +99,7 @@ pub enum OpenError {
 pub async fn migrate(options: &SqliteOptions) -> Result<SchemaStatus, OpenError> {
     schema::ensure_file(options, schema::BUSY_TIMEOUT).await?;
     let connect = schema::connect_options(&options.path, options.synchronous, schema::BUSY_TIMEOUT);
-    let conn = schema::open_migrated(&options.path, &schema::writing(&connect)).await?;
+    let conn = schema::open_migrated(&options.path, &connect).await?;
     last_status(&options.path, conn).await
 }
 
@@ -168,13 +169,12 @@ impl SqliteStore {
         schema::ensure_file(&options, busy_timeout).await?;
         let SqliteOptions { path, synchronous, readers, limits, create: _ } = options;
         let connect = schema::connect_options(&path, synchronous, busy_timeout);
-        let writing = schema::writing(&connect);
-        let conn = schema::open_migrated(&path, &writing).await?;
+        let conn = schema::open_migrated(&path, &connect).await?;
         let readers = Readers::open(schema::reading(&connect), readers).await.map_err(|error| {
             OpenError::Unavailable { database: schema::name(&path), error: error.into() }
         })?;
         let tasks = TaskTracker::new();
-        let writer = Writer::start(&tasks, conn, writing, limits, meters.clone());
+        let writer = Writer::start(&tasks, conn, connect.clone(), limits, meters.clone());
         Ok(Self { path, connect, readers, writer, meters: meters.clone(), tasks })
     }
 }

@@ -37,6 +37,9 @@ const DAVE: &str = "dave@example.test";
 /// The longest list there can be.
 const CONTACTS: usize = 600;
 const GROUPS: u32 = 30;
+/// The future of a notification connection over a line in memory, which is about as large as a
+/// socket.
+const SESSION_BYTES_MAX: usize = 1000;
 
 #[rstest]
 #[case::msnp8("MSNP8")]
@@ -74,6 +77,9 @@ async fn the_longest_list_is_one_read_and_one_write(#[case] dialect: &str) {
     let limits = SessionLimits::from(&*config);
     let output_queue_bytes_max = limits.output_queue_bytes_max;
     let session = session::run(role, wire, &[], limits, CancellationToken::new(), ());
+    // What an idle session costs most of. With what tokio adds it is rounded up to 128 bytes.
+    let bytes = size_of_val(&session);
+    assert!(bytes <= SESSION_BYTES_MAX, "the future of a session has grown to {bytes} bytes");
     let conversation = async {
         let mut client = BufReader::new(client);
         let greeting =

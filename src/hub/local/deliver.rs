@@ -1,8 +1,12 @@
 //! Puts events into inboxes, and parts from those whose inbox is full.
 
-use super::{Member, State};
+use super::State;
 use crate::{
-    hub::{Event, inbox::Full},
+    hub::{
+        Event,
+        inbox::Full,
+        seats::{Seat, Seated},
+    },
     model::AccountId,
 };
 
@@ -11,28 +15,29 @@ impl State {
         self.tell_seers_but(None, watched, event);
     }
 
-    pub(super) fn tell_seers_but(
-        &mut self,
-        but: Option<AccountId>,
-        watched: AccountId,
-        event: &Event,
-    ) {
+    pub(super) fn tell_seers_but(&mut self, but: Option<Seat>, watched: AccountId, event: &Event) {
         let mut told = 0;
-        for seer in self.watch.seers(watched).filter(|seer| Some(*seer) != but) {
-            if let Some(member) = self.members.get(&seer) {
+        for seat in self.watch.seers(watched).iter().filter(|seat| Some(**seat) != but) {
+            if let Some(seated) = self.seats.get(*seat) {
                 told += 1;
-                deliver(member, seer, event.clone(), &mut self.overflowed);
+                deliver(seated, event.clone(), &mut self.overflowed);
             }
         }
         self.meters.deliveries.inc_by(told);
     }
 
     pub(in crate::hub) fn tell(&mut self, id: AccountId, event: Event) {
-        if let Some(member) = self.members.get(&id) {
+        if let Some(seat) = self.members.get(&id).map(|member| member.seat) {
+            self.tell_seat(seat, event);
+        }
+    }
+
+    pub(super) fn tell_seat(&mut self, seat: Seat, event: Event) {
+        if let Some(seated) = self.seats.get(seat) {
             if matches!(event, Event::Online(_) | Event::Offline(_)) {
                 self.meters.deliveries.inc();
             }
-            deliver(member, id, event, &mut self.overflowed);
+            deliver(seated, event, &mut self.overflowed);
         }
     }
 
@@ -46,8 +51,8 @@ impl State {
     }
 }
 
-fn deliver(member: &Member, id: AccountId, event: Event, overflowed: &mut Vec<AccountId>) {
-    if let Err(Full) = member.inbox.send(event) {
-        overflowed.push(id);
+fn deliver(seated: &Seated, event: Event, overflowed: &mut Vec<AccountId>) {
+    if let Err(Full) = seated.inbox.send(event) {
+        overflowed.push(seated.id);
     }
 }

@@ -86,7 +86,7 @@ impl State {
             .members
             .values()
             .filter(|member| member.session > after)
-            .map(|member| (member.session, member))
+            .map(|member| (member.session, &**member))
             .collect();
         if page.len() > count {
             page.select_nth_unstable_by_key(count, |(session, _)| *session);
@@ -99,7 +99,7 @@ impl State {
             card: member.presence.clone(),
             facts: member.facts.clone(),
             list_version: member.circle_version,
-            waiting_events: member.queued(),
+            waiting_events: self.seats.queued(member.seat),
         };
         page.into_iter().map(listed).collect()
     }

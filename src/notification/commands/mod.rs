@@ -147,7 +147,9 @@ async fn tell_version(
     call: &crate::session::Call<'_>,
     outbox: &mut crate::session::Outbox,
 ) -> Result<(), Reject> {
-    role.client_version = cvr::version(call).map(Box::from);
+    if let State::Handshake(handshake) = &mut role.state {
+        handshake.client_version = cvr::version(call).map(Box::from);
+    }
     cvr::handle(role.greeting, &role.context.config.notification, call, outbox)
 }
 

@@ -17,12 +17,6 @@ use crate::{
     protocol::{ErrorCode, Event},
     session::{Call, Outbox, Reject},
 };
-use std::time::Duration;
-use tokio::time::Instant;
-
-/// The window of `limits.renames_per_minute_max`.
-const RENAME_WINDOW: Duration = Duration::from_secs(60);
-
 pub(super) async fn handle(
     session: &mut SignedIn,
     call: &Call<'_>,
@@ -44,7 +38,7 @@ pub(super) async fn handle(
     };
     let applied = session.edit(edit, outbox).await?.applied;
     if is_own && applied.change != Change::None {
-        session.renamed_at.push_back(Instant::now());
+        session.renamed.note();
     }
     let version = applied.version;
     outbox.send(&Event::Rea { trid: call.trid, version, address: &address, name: token });
@@ -52,10 +46,6 @@ pub(super) async fn handle(
 }
 
 fn has_renamed_too_often(session: &mut SignedIn) -> bool {
-    let now = Instant::now();
-    while session.renamed_at.front().is_some_and(|at| now >= *at + RENAME_WINDOW) {
-        session.renamed_at.pop_front();
-    }
     let max = session.context.config.limits.renames_per_minute_max;
-    session.renamed_at.len() >= max as usize
+    session.renamed.is_too_often(max)
 }

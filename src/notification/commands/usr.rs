@@ -17,7 +17,8 @@ use crate::{
     notification::{
         NAME, Notification, State,
         challenge::Challenged,
-        handshake::{policy, unix_secs},
+        handshake::{Handshake, policy, unix_secs},
+        lately::Lately,
         signed_in::SignedIn,
     },
     protocol::{ErrorCode, Event, message},
@@ -25,7 +26,6 @@ use crate::{
     store::{Account, StoreError},
 };
 use std::{
-    collections::VecDeque,
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
 };
@@ -89,11 +89,15 @@ async fn sign_in(
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     let dialect = role.greeting.agreed()?;
+    let State::Handshake(handshake) = &mut role.state else {
+        return Err(ErrorCode::AlreadyLoggedIn.into());
+    };
+    let Handshake { peer, local, .. } = **handshake;
     let facts = Arc::new(Facts {
         role: NAME,
         dialect,
-        client_version: role.client_version.take(),
-        peer: role.peer,
+        client_version: handshake.client_version.take(),
+        peer,
         signed_in_at_secs: unix_secs(),
     });
     let Registered { account, has_alerts, person, member, inbox } =
@@ -101,7 +105,7 @@ async fn sign_in(
     let missed = member.missed();
     let context = role.context.clone();
     context.metrics.signed_in(NAME);
-    let web_ticket = context.tickets.issue_web(account.id);
+    let (web_ticket, web_token) = context.tickets.issue_web(account.id);
     outbox.confirm_trace();
     outbox.send(&Event::UsrOk { trid: call.trid, address: user, name: &account.name });
     let config = &context.config.notification;
@@ -112,22 +116,24 @@ async fn sign_in(
         has_mailbox: account.mailbox.is_some(),
         lcid: config.lcid,
         country: &config.country,
-        web_token: web_ticket.as_str(),
-        client_ip: match role.peer.ip() {
+        web_token: &web_token,
+        client_ip: match peer.ip() {
             IpAddr::V4(ip) => ip,
             // COMPAT(Twisted): a colon in the value breaks its parser.
             IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
         },
-        client_port: role.peer.port(),
+        client_port: peer.port(),
     });
     outbox.send(&Event::Msg { payload: &payload });
-    tracing::info!(session.id = %role.session, %user, address = %role.peer, %dialect, "signed in");
+    tracing::info!(session.id = %role.session, %user, address = %peer, %dialect, "signed in");
     role.state = State::SignedIn(Box::new(SignedIn {
         context,
         dialect,
         account: account.id,
-        address: user.clone(),
-        local: role.local,
+        // The same text as everywhere else, and in memory once.
+        address: person.address.clone(),
+        local,
+        facts,
         person,
         member,
         inbox,
@@ -140,8 +146,8 @@ async fn sign_in(
         challenged: Challenged::default(),
         heard_at: Instant::now(),
         idle_check_at: None,
-        renamed_at: VecDeque::new(),
-        asked_for_switchboard_at: VecDeque::new(),
+        renamed: Lately::default(),
+        asked_for_switchboard: Lately::default(),
         mailbox: account.mailbox.map(|read| missed.mailbox.unwrap_or(read)),
         has_alerts: has_alerts || missed.alert,
         told_alert: None,

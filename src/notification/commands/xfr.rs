@@ -13,12 +13,6 @@ use crate::{
     protocol::{ErrorCode, Event},
     session::{Call, Outbox, Reject},
 };
-use std::time::Duration;
-use tokio::time::Instant;
-
-/// The window of `switchboard.requests_per_minute_max`.
-const REQUEST_WINDOW: Duration = Duration::from_secs(60);
-
 pub(super) async fn handle(
     session: &mut SignedIn,
     call: &Call<'_>,
@@ -41,16 +35,12 @@ pub(super) async fn handle(
         .ok_or(ErrorCode::SwitchboardFailed)?;
     // Without a cookie the session has just been replaced; what it is told of that comes next.
     let cookie = session.member.open_conversation(server).ok_or(ErrorCode::SwitchboardFailed)?;
-    session.asked_for_switchboard_at.push_back(Instant::now());
+    session.asked_for_switchboard.note();
     outbox.send(&Event::XfrSb { trid: call.trid, to: &to, cookie: &cookie });
     Ok(())
 }
 
 fn has_asked_too_often(session: &mut SignedIn) -> bool {
-    let now = Instant::now();
-    let asked_at = &mut session.asked_for_switchboard_at;
-    while asked_at.front().is_some_and(|at| now >= *at + REQUEST_WINDOW) {
-        asked_at.pop_front();
-    }
-    asked_at.len() >= session.context.config.switchboard.requests_per_minute_max as usize
+    let max = session.context.config.switchboard.requests_per_minute_max;
+    session.asked_for_switchboard.is_too_often(max)
 }

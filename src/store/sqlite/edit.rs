@@ -1,113 +1,105 @@
-//! One change of one roster inside the writer's transaction: load, ask `model::roster`, save, and
-//! say what it means to others. Decides no rule of its own beyond the order of the checks.
+//! Changes of rosters inside the writer's transaction: load, ask `model::roster`, save, and say
+//! what they mean to others. Decides no rule of its own beyond the order of the checks.
 
-use super::{desk::Desk, read, sql};
+use super::{
+    affairs::{self, Draft},
+    desk::Desk,
+    read, sql,
+};
 use crate::{
     model::{
-        AccountId, Address, Applied, Change, Edit, GroupId, GroupSet, List, ListBits, Name,
-        Privacy, Prompt, PropertyKey, Refusal,
-        roster::{Entry, RosterLimits},
+        AccountId, Applied, Change, Edit, GroupId, GroupSet, Name, Privacy, Prompt, PropertyKey,
+        Refusal, roster::RosterLimits,
     },
     store::{EditError, StoreError},
 };
 use sqlx::SqliteConnection;
+use std::collections::HashSet;
 
-/// Makes one change. What it wrote before it failed or was refused is the caller's to roll back.
+/// Makes changes in their order. Each is made, or refused before anything of it is written; if the
+/// database fails, what was written is the caller's to roll back.
 pub(super) async fn apply(
     conn: &mut SqliteConnection,
     limits: RosterLimits,
-    owner: AccountId,
-    edit: &Edit,
-) -> Result<Applied, EditError> {
-    let mut desk = Desk::open(conn, limits, owner).await?;
-    let change = match edit {
-        Edit::Add { list, contact, name, group } => desk.add(*list, contact, name, *group).await,
-        Edit::Remove { list, contact, group } => desk.remove(*list, contact, *group).await,
-        Edit::AddGroup { name } => desk.add_group(name).await,
-        Edit::RenameGroup { group, name } => desk.rename_group(*group, name).await,
-        Edit::RemoveGroup { group } => desk.remove_group(*group).await,
-        Edit::Rename { name } => desk.rename(name).await,
-        Edit::RenameContact { contact, name } => desk.rename_contact(contact, name).await,
-        Edit::SetPrivacy(privacy) => desk.set_privacy(*privacy).await,
-        Edit::SetPrompt(prompt) => desk.set_prompt(*prompt).await,
-        Edit::Touch => Ok(Change::Private),
-        Edit::SetProperty { key, value } => desk.set_property(*key, value.as_deref()).await,
-    }?;
-    let version = if change == Change::None {
-        desk.me.version
-    } else {
-        let next = desk.next_version();
-        desk.set_own(sql::SET_VERSION, i64::from(next)).await?;
-        next
-    };
-    Ok(Applied { owner, version, change })
+    edits: &[(AccountId, &Edit)],
+) -> Result<Vec<Result<Applied, EditError>>, StoreError> {
+    let mut outcomes = Vec::with_capacity(edits.len());
+    let mut together = edits.len();
+    while outcomes.len() < edits.len() {
+        let rest = &edits[outcomes.len()..];
+        // Whatever is not about one contact may change the lists of many, and so comes alone.
+        let of_contacts = rest.iter().take_while(|(_, edit)| affairs::contact(edit).is_some());
+        let next = of_contacts.count().clamp(1, together);
+        let done = apply_together(conn, limits, &rest[..next]).await?;
+        // If many want the same person, little of what is read can be used.
+        together = 2 * done.len();
+        outcomes.extend(done);
+    }
+    Ok(outcomes)
+}
+
+/// Makes as many of the changes, at least one, as can be decided by what is read once: up to the
+/// first one that concerns somebody whose lists have been changed by one before it. They are all
+/// about a contact each, or there is only one.
+async fn apply_together(
+    conn: &mut SqliteConnection,
+    limits: RosterLimits,
+    edits: &[(AccountId, &Edit)],
+) -> Result<Vec<Result<Applied, EditError>>, StoreError> {
+    let mut outcomes = Vec::with_capacity(edits.len());
+    let mut changed = HashSet::new();
+    let mut draft = Draft::default();
+    for ((owner, edit), affairs) in edits.iter().zip(affairs::read(conn, edits).await?) {
+        let Some(affairs) = affairs else {
+            outcomes.push(Err(StoreError::NotFound.into()));
+            continue;
+        };
+        if affairs.concerned().any(|id| changed.contains(&id)) {
+            break;
+        }
+        let decided = if affairs::contact(edit).is_none() {
+            let (me, next_version) = (&affairs.me, affairs.next_version());
+            let mut desk = Desk { conn, owner: affairs.owner, me, next_version };
+            match desk.change(edit).await {
+                Err(EditError::Store(error @ StoreError::Unavailable(_))) => return Err(error),
+                decided => decided,
+            }
+        } else {
+            affairs.decide(edit, limits, &mut draft).map_err(EditError::from)
+        };
+        outcomes.push(decided.map(|change| {
+            changed.extend(affairs.concerned());
+            let is_none = change == Change::None;
+            let version = if is_none { affairs.me.version } else { affairs.next_version() };
+            Applied { owner: *owner, version, change }
+        }));
+    }
+    draft.save(conn).await?;
+    Ok(outcomes)
 }
 
 impl Desk<'_> {
-    async fn add(
-        &mut self,
-        list: List,
-        contact: &Address,
-        name: &Name,
-        group: Option<GroupId>,
-    ) -> Result<Change, EditError> {
-        let person = self.person(contact).await?.ok_or(Refusal::NoSuchUser)?;
-        let before = self.entry(self.owner, person.key).await?;
-        let (groups, counts) = (self.groups().await?, self.counts().await?);
-        let after = before.add(list, group, groups, counts, self.limits)?;
-        let watched = newly(before, after, ListBits::FORWARD);
-        if watched || before.lists == ListBits::NONE {
-            self.enter(&person, after, name).await?;
-        } else {
-            self.save(self.owner, person.key, after).await?;
+    /// What is about the owner alone, or about groups of contacts.
+    async fn change(&mut self, edit: &Edit) -> Result<Change, EditError> {
+        let change = match edit {
+            Edit::AddGroup { name } => self.add_group(name).await,
+            Edit::RenameGroup { group, name } => self.rename_group(*group, name).await,
+            Edit::RemoveGroup { group } => self.remove_group(*group).await,
+            Edit::Rename { name } => self.rename(name).await,
+            Edit::SetPrivacy(privacy) => self.set_privacy(*privacy).await,
+            Edit::SetPrompt(prompt) => self.set_prompt(*prompt).await,
+            Edit::SetProperty { key, value } => self.set_property(*key, value.as_deref()).await,
+            Edit::Touch => Ok(Change::Private),
+            Edit::Add { .. } | Edit::Remove { .. } | Edit::RenameContact { .. } => Ok(Change::None),
+        }?;
+        if change != Change::None {
+            self.set_own(sql::SET_VERSION, i64::from(self.next_version)).await?;
         }
-        if !watched {
-            return Ok(match list {
-                List::Forward => Change::Private,
-                _ => Change::Listed { list, contact: person.id },
-            });
-        }
-        sqlx::query(sql::MARK_REVERSE)
-            .bind(person.key)
-            .bind(self.owner)
-            .bind(self.me.name.as_str())
-            .execute(&mut *self.conn)
-            .await?;
-        let reverse_version = self.bump(&person).await?;
-        let properties = self.visible_properties(&person).await?;
-        Ok(Change::Watched { contact: person.id, reverse_version, properties })
-    }
-
-    async fn remove(
-        &mut self,
-        list: List,
-        contact: &Address,
-        group: Option<GroupId>,
-    ) -> Result<Change, EditError> {
-        let groups = self.groups().await?;
-        let Some(person) = self.person(contact).await? else {
-            Entry::default().remove(list, group, groups)?;
-            return Err(Refusal::NotOnList.into());
-        };
-        let before = self.entry(self.owner, person.key).await?;
-        let after = before.remove(list, group, groups)?;
-        self.save(self.owner, person.key, after).await?;
-        if !newly(after, before, list.bit()) {
-            return Ok(Change::Private);
-        }
-        if list != List::Forward {
-            return Ok(Change::Unlisted { list, contact: person.id });
-        }
-        // The other's entry for the owner; in the owner's own case the one just saved.
-        let theirs = self.entry(person.key, self.owner).await?;
-        let theirs = Entry { lists: theirs.lists.without(ListBits::REVERSE), ..theirs };
-        self.save(person.key, self.owner, theirs).await?;
-        let reverse_version = self.bump(&person).await?;
-        Ok(Change::Unwatched { contact: person.id, reverse_version })
+        Ok(change)
     }
 
     async fn add_group(&mut self, name: &Name) -> Result<Change, EditError> {
-        let group = self.groups().await?.lowest_free().ok_or(Refusal::TooManyGroups)?;
+        let group = self.me.groups.lowest_free().ok_or(Refusal::TooManyGroups)?;
         sqlx::query(sql::ADD_GROUP)
             .bind(self.owner)
             .bind(group.get())
@@ -139,7 +131,7 @@ impl Desk<'_> {
         if group == GroupId::ZERO {
             return Err(Refusal::GroupZero.into());
         }
-        if !self.groups().await?.has(group) {
+        if !self.me.groups.has(group) {
             return Err(Refusal::NoSuchGroup.into());
         }
         let only = GroupSet::default().with(group).0;
@@ -150,10 +142,8 @@ impl Desk<'_> {
             .fetch_one(&mut *self.conn)
             .await?;
         if own_dropped {
-            dropped.push((
-                read::account_id(self.owner).map_err(StoreError::from)?,
-                self.next_version(),
-            ));
+            dropped
+                .push((read::account_id(self.owner).map_err(StoreError::from)?, self.next_version));
         }
         dropped.sort_unstable();
         for step in [
@@ -175,30 +165,6 @@ impl Desk<'_> {
         }
         self.set_own_text(sql::RENAME, name.as_str()).await?;
         Ok(Change::Renamed { name: name.clone() })
-    }
-
-    async fn rename_contact(
-        &mut self,
-        contact: &Address,
-        name: &Name,
-    ) -> Result<Change, EditError> {
-        let person = self.person(contact).await?.ok_or(Refusal::NotOnList)?;
-        let old: Option<(u8, u32, String)> = sqlx::query_as(sql::ENTRY)
-            .bind(self.owner)
-            .bind(person.key)
-            .fetch_optional(&mut *self.conn)
-            .await?;
-        let (_, _, old) = old.ok_or(Refusal::NotOnList)?;
-        if old == name.as_str() {
-            return Ok(Change::None);
-        }
-        sqlx::query(sql::RENAME_CONTACT)
-            .bind(self.owner)
-            .bind(person.key)
-            .bind(name.as_str())
-            .execute(&mut *self.conn)
-            .await?;
-        Ok(Change::Private)
     }
 
     async fn set_privacy(&mut self, privacy: Privacy) -> Result<Change, EditError> {
@@ -246,9 +212,4 @@ impl Desk<'_> {
         }
         Ok(Change::Property { key, value: value.map(str::to_owned), told })
     }
-}
-
-/// Whether `list` is in `after` but not in `before`.
-fn newly(before: Entry, after: Entry, list: ListBits) -> bool {
-    after.lists.has(list) && !before.lists.has(list)
 }

@@ -9,8 +9,12 @@ use crate::{
     store::{Account, Callee, PasswordHash, SignIn, StoreError},
 };
 use anyhow::{Context, anyhow};
+use serde::Deserialize;
 use sqlx::{Connection, SqliteConnection};
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashMap},
+};
 
 /// One account by its handle.
 pub(super) async fn account(
@@ -49,11 +53,10 @@ pub(super) async fn sign_in(
     conn: &mut SqliteConnection,
     id: AccountId,
 ) -> Result<SignIn, StoreError> {
-    let mut tx = conn.begin().await?;
-    let SignInRow { account: row, has_alerts } = account_row(&mut tx, id).await?;
-    let entries: Vec<(i64, u8)> =
-        sqlx::query_as(sql::CIRCLE).bind(key(id)).fetch_all(&mut *tx).await?;
-    tx.commit().await?;
+    let row: Option<SignInRow> =
+        sqlx::query_as(sql::SIGN_IN).bind(key(id)).fetch_optional(conn).await?;
+    let SignInRow { account, privacy, has_alerts, circle } = row.ok_or(StoreError::NotFound)?;
+    let entries: Vec<(i64, u8)> = listed(&circle)?;
 
     let on = |list: ListBits| {
         let chosen = entries.iter().filter(move |(_, bits)| ListBits(*bits).has(list));
@@ -63,11 +66,11 @@ pub(super) async fn sign_in(
         forward: on(ListBits::FORWARD)?,
         allow: on(ListBits::ALLOW)?,
         block: on(ListBits::BLOCK)?,
-        privacy: row.privacy()?,
+        privacy: stored_privacy(&privacy)?,
     };
     circle.allow.sort_unstable();
     circle.block.sort_unstable();
-    Ok(SignIn { account: row.account()?, circle, has_alerts })
+    Ok(SignIn { account: account.account()?, circle, has_alerts })
 }
 
 /// An account as far as it concerns a caller: one row.
@@ -91,24 +94,41 @@ pub(super) async fn roster(
     conn: &mut SqliteConnection,
     id: AccountId,
 ) -> Result<Roster, StoreError> {
-    let mut tx = conn.begin().await?;
-    let row = account_row(&mut tx, id).await?.account;
-    let mut roster = own_roster(&mut tx, &row).await?;
-    let theirs: Vec<(i64, String, String)> =
-        sqlx::query_as(sql::CONTACT_PROPERTIES).bind(row.id).fetch_all(&mut *tx).await?;
-    tx.commit().await?;
-
+    let row: Option<RosterRow> =
+        sqlx::query_as(sql::ROSTER).bind(key(id)).fetch_optional(conn).await?;
+    let (version, prompt, privacy, own, groups, contacts, theirs) =
+        row.ok_or(StoreError::NotFound)?;
     let mut shared: HashMap<AccountId, Properties> = HashMap::new();
-    for (contact, code, value) in theirs {
+    for (contact, code, value) in listed::<(i64, Cow<'_, str>, String)>(&theirs)? {
         let code = property_key(&code)?;
         if code.is_shared() {
             shared.entry(account_id(contact)?).or_default().insert(code, value);
         }
     }
-    for contact in &mut roster.contacts {
-        contact.properties = shared.remove(&contact.id).unwrap_or_default();
-    }
-    Ok(roster)
+    let groups = listed::<(u32, Cow<'_, str>)>(&groups)?.into_iter().map(|(id, name)| {
+        let id = GroupId::new(id).ok_or_else(|| anyhow!("{id} is no group"))?;
+        Ok(Group { id, name: stored_name(&name)? })
+    });
+    let contacts = listed::<ContactRow<'_>>(&contacts)?.into_iter().map(|row| {
+        let ContactRow(id, address, name, lists, groups) = row;
+        let id = account_id(id)?;
+        Ok(Contact {
+            id,
+            address: stored_address(&address)?,
+            name: stored_name(&name)?,
+            lists: ListBits(lists),
+            groups: GroupSet(groups),
+            properties: shared.remove(&id).unwrap_or_default(),
+        })
+    });
+    Ok(Roster {
+        version,
+        prompt: stored_prompt(&prompt)?,
+        privacy: stored_privacy(&privacy)?,
+        properties: properties(listed(&own)?)?,
+        groups: groups.collect::<anyhow::Result<_>>()?,
+        contacts: contacts.collect::<anyhow::Result<_>>()?,
+    })
 }
 
 /// Accounts with their lists, by handle; all of them without `only`.
@@ -131,47 +151,13 @@ pub(super) async fn export(
     };
     let mut exported = Vec::with_capacity(rows.len());
     for row in rows {
-        let roster = own_roster(&mut tx, &row).await?;
-        exported.push((row.account()?, roster));
+        let account = row.account()?;
+        let mut roster = roster(&mut tx, account.id).await?;
+        roster.contacts.iter_mut().for_each(|contact| contact.properties.clear());
+        exported.push((account, roster));
     }
     tx.commit().await?;
     Ok(exported)
-}
-
-/// What is the owner's own: all but the properties of contacts.
-async fn own_roster(conn: &mut SqliteConnection, row: &AccountRow) -> Result<Roster, StoreError> {
-    let own: Vec<(String, String)> =
-        sqlx::query_as(sql::PROPERTIES).bind(row.id).fetch_all(&mut *conn).await?;
-    let groups: Vec<(u32, String)> =
-        sqlx::query_as(sql::GROUPS).bind(row.id).fetch_all(&mut *conn).await?;
-    let contacts: Vec<(i64, String, String, u8, u32)> =
-        sqlx::query_as(sql::CONTACTS).bind(row.id).fetch_all(&mut *conn).await?;
-    Ok(Roster {
-        version: row.list_version,
-        prompt: row.prompt()?,
-        privacy: row.privacy()?,
-        properties: properties(own)?,
-        groups: groups
-            .into_iter()
-            .map(|(id, name)| {
-                let id = GroupId::new(id).ok_or_else(|| anyhow!("{id} is no group"))?;
-                Ok(Group { id, name: stored_name(&name)? })
-            })
-            .collect::<anyhow::Result<_>>()?,
-        contacts: contacts
-            .into_iter()
-            .map(|(contact, address, name, lists, groups)| {
-                Ok(Contact {
-                    id: account_id(contact)?,
-                    address: stored_address(&address)?,
-                    name: stored_name(&name)?,
-                    lists: ListBits(lists),
-                    groups: GroupSet(groups),
-                    properties: Properties::new(),
-                })
-            })
-            .collect::<anyhow::Result<_>>()?,
-    })
 }
 
 /// The number as the database has it. No account has a number beyond `i64`, so one that is too
@@ -193,6 +179,11 @@ pub(super) fn stored_name(text: &str) -> anyhow::Result<Name> {
 /// Stored properties.
 pub(super) fn properties(rows: Vec<(String, String)>) -> anyhow::Result<Properties> {
     rows.into_iter().map(|(code, value)| Ok((property_key(&code)?, value))).collect()
+}
+
+/// Rows that the database has put together as JSON.
+pub(super) fn listed<'j, T: Deserialize<'j>>(json: &'j str) -> anyhow::Result<Vec<T>> {
+    serde_json::from_str(json).context("the database's rows have another form")
 }
 
 /// A stored `BLP`.
@@ -221,8 +212,6 @@ struct AccountRow {
     enabled: bool,
     credential_epoch: u32,
     list_version: u32,
-    privacy: String,
-    prompt: String,
     created_at: i64,
     inbox_unread: Option<u32>,
     folders_unread: Option<u32>,
@@ -233,8 +222,17 @@ struct AccountRow {
 struct SignInRow {
     #[sqlx(flatten)]
     account: AccountRow,
+    privacy: String,
     has_alerts: bool,
+    circle: String,
 }
+
+/// Version, prompt, privacy, and as JSON properties, groups, contacts and their properties.
+type RosterRow = (u32, String, String, String, String, String, String);
+
+/// Number, handle, name, lists and groups.
+#[derive(Deserialize)]
+struct ContactRow<'j>(i64, #[serde(borrow)] Cow<'j, str>, #[serde(borrow)] Cow<'j, str>, u8, u32);
 
 impl AccountRow {
     fn account(self) -> anyhow::Result<Account> {
@@ -250,19 +248,6 @@ impl AccountRow {
             mailbox: mailbox(self.inbox_unread, self.folders_unread),
         })
     }
-
-    fn privacy(&self) -> anyhow::Result<Privacy> {
-        stored_privacy(&self.privacy)
-    }
-
-    fn prompt(&self) -> anyhow::Result<Prompt> {
-        stored_prompt(&self.prompt)
-    }
-}
-
-async fn account_row(conn: &mut SqliteConnection, id: AccountId) -> Result<SignInRow, StoreError> {
-    let row = sqlx::query_as(sql::ACCOUNT_BY_ID).bind(key(id)).fetch_optional(conn).await?;
-    row.ok_or(StoreError::NotFound)
 }
 
 fn property_key(code: &str) -> anyhow::Result<PropertyKey> {

@@ -7,7 +7,7 @@ use anyhow::Context;
 use sqlx::{
     ConnectOptions, Connection, SqliteConnection,
     migrate::Migrator,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    sqlite::{SqliteConnectOptions, SqliteSynchronous},
 };
 use std::{io, path::Path, time::Duration};
 
@@ -22,13 +22,17 @@ pub(super) fn known() -> i64 {
     MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
-/// Applies what is missing and hands out the connection that did it.
+/// Makes it a WAL database, applies what is missing and hands out the connection that did it.
 pub(super) async fn open_migrated(
     path: &Path,
     connect: &SqliteConnectOptions,
 ) -> Result<SqliteConnection, OpenError> {
     let failed = |error: anyhow::Error| OpenError::Unavailable { database: name(path), error };
     let mut conn = connect.connect().await.map_err(|error| failed(error.into()))?;
+    // Not an option of the connection: sqlx would set it before `synchronous`, and so wait for the
+    // disk in either case.
+    let wal = sqlx::query(sql::WRITE_AHEAD).execute(&mut conn).await;
+    wal.map_err(|error| failed(error.into()))?;
     let applied = applied(&mut conn).await.map_err(|error| failed(error.into()))?;
     let known = known();
     if applied > known {
@@ -54,6 +58,9 @@ pub(super) async fn status(
     Ok(SchemaStatus { database: name(path), applied: applied(conn).await?, known: known() })
 }
 
+/// Kilobytes (with a minus) that a reading connection keeps of the file; SQLite would take 2000.
+const READER_CACHE: &str = "-512";
+
 /// The options of every connection to this file.
 pub(super) fn connect_options(
     path: &Path,
@@ -73,14 +80,10 @@ pub(super) fn connect_options(
         .disable_statement_logging()
 }
 
-/// The same for a connection that writes: it also makes the file a WAL database.
-pub(super) fn writing(connect: &SqliteConnectOptions) -> SqliteConnectOptions {
-    connect.clone().journal_mode(SqliteJournalMode::Wal)
-}
-
-/// The same for a connection that must not write.
+/// The same for a connection that must not write. There are some, and what each keeps of the file
+/// the system has in memory too.
 pub(super) fn reading(connect: &SqliteConnectOptions) -> SqliteConnectOptions {
-    connect.clone().pragma("query_only", "ON")
+    connect.clone().pragma("query_only", "ON").pragma("cache_size", READER_CACHE)
 }
 
 /// Makes the file (and its folder) if it may and must. It appears with its schema and in WAL mode
@@ -111,7 +114,7 @@ pub(super) async fn ensure_file(
         .with_context(|| format!("cannot write in {}", folder.display()))
         .map_err(failed)?;
     let connect = connect_options(draft.path(), options.synchronous, busy_timeout);
-    let conn = open_migrated(draft.path(), &writing(&connect)).await?;
+    let conn = open_migrated(draft.path(), &connect).await?;
     conn.close().await.map_err(|error| failed(error.into()))?;
     match draft.persist_noclobber(path) {
         // Another process was quicker, which is as good.

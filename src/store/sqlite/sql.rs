@@ -9,6 +9,7 @@ pub(super) const MIGRATIONS_TABLE: &str = "
         (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations')";
 pub(super) const LAST_MIGRATION: &str =
     "SELECT version FROM _sqlx_migrations ORDER BY version DESC LIMIT 1";
+pub(super) const WRITE_AHEAD: &str = "PRAGMA journal_mode = WAL";
 pub(super) const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 pub(super) const BEGIN_IMMEDIATE: &str = "BEGIN IMMEDIATE";
 pub(super) const BACKUP: &str = "VACUUM INTO $1";
@@ -16,26 +17,28 @@ pub(super) const BACKUP: &str = "VACUUM INTO $1";
 // Reading.
 
 pub(super) const ACCOUNT_BY_ADDRESS: &str = "
-    SELECT id, address, name, password, enabled, credential_epoch, list_version, privacy, prompt,
-           created_at, inbox_unread, folders_unread
+    SELECT id, address, name, password, enabled, credential_epoch, list_version, created_at,
+           inbox_unread, folders_unread
     FROM accounts LEFT JOIN mailboxes ON account_id = id WHERE address = $1";
-pub(super) const ACCOUNT_BY_ID: &str = "
-    SELECT id, address, name, password, enabled, credential_epoch, list_version, privacy, prompt,
-           created_at, inbox_unread, folders_unread,
-           EXISTS (SELECT 1 FROM alert_recipients AS r WHERE r.account_id = id) AS has_alerts
-    FROM accounts LEFT JOIN mailboxes ON mailboxes.account_id = id WHERE id = $1";
+/// With lists as JSON, so that all comes in one row: a row of its own for each entry would be a
+/// message between two threads.
+pub(super) const SIGN_IN: &str = "
+    SELECT id, address, name, password, enabled, credential_epoch, list_version, created_at,
+           inbox_unread, folders_unread, privacy,
+           EXISTS (SELECT 1 FROM alert_recipients AS r WHERE r.account_id = accounts.id) AS has_alerts,
+           (SELECT json_group_array(json_array(contact_id, list_bits) ORDER BY c.id)
+            FROM contacts AS c WHERE owner_id = $1 AND list_bits & 7 <> 0) AS circle
+    FROM accounts LEFT JOIN mailboxes ON mailboxes.account_id = accounts.id
+    WHERE accounts.id = $1";
 /// This and `STANDINGS` mean to read a whole table.
 pub(super) const ACCOUNTS: &str = "
-    SELECT id, address, name, password, enabled, credential_epoch, list_version, privacy, prompt,
-           created_at, inbox_unread, folders_unread
+    SELECT id, address, name, password, enabled, credential_epoch, list_version, created_at,
+           inbox_unread, folders_unread
     FROM accounts LEFT JOIN mailboxes ON account_id = id ORDER BY address";
 pub(super) const STANDINGS: &str = "SELECT id, enabled FROM accounts";
 pub(super) const STANDING_CHANGES: &str = "SELECT number FROM standing_changes WHERE id = 1";
 pub(super) const CHANGE_STANDINGS: &str =
     "UPDATE standing_changes SET number = number + 1 WHERE id = 1";
-pub(super) const CIRCLE: &str = "
-    SELECT contact_id, list_bits FROM contacts
-    WHERE owner_id = $1 AND list_bits & 7 <> 0 ORDER BY id";
 /// `$2` is the caller, who may be on none of the lists, or gone.
 pub(super) const CALLEE: &str = "
     SELECT a.id, a.enabled, a.privacy, COALESCE(c.list_bits, 0), COALESCE(b.enabled, 0)
@@ -43,58 +46,70 @@ pub(super) const CALLEE: &str = "
     LEFT JOIN contacts AS c ON c.owner_id = a.id AND c.contact_id = $2
     LEFT JOIN accounts AS b ON b.id = $2
     WHERE a.address = $1";
-pub(super) const GROUPS: &str =
-    "SELECT group_id, name FROM contact_groups WHERE account_id = $1 ORDER BY group_id";
-pub(super) const PROPERTIES: &str = "SELECT key, value FROM properties WHERE account_id = $1";
-pub(super) const CONTACTS: &str = "
-    SELECT c.contact_id, a.address, c.name, c.list_bits, c.group_bits
-    FROM contacts AS c JOIN accounts AS a ON a.id = c.contact_id
-    WHERE c.owner_id = $1 ORDER BY c.id";
-/// Properties of everybody on the owner's forward list who lets the owner see them. Their own
-/// entry for the owner exists: it carries at least the reverse bit.
-pub(super) const CONTACT_PROPERTIES: &str = "
-    SELECT p.account_id, p.key, p.value
-    FROM contacts AS c
-    JOIN accounts AS a ON a.id = c.contact_id
-    JOIN contacts AS back ON back.owner_id = c.contact_id AND back.contact_id = c.owner_id
-    JOIN properties AS p ON p.account_id = c.contact_id
-    WHERE c.owner_id = $1 AND c.list_bits & 1 <> 0
-      AND back.list_bits & 4 = 0 AND (a.privacy = 'AL' OR back.list_bits & 2 <> 0)";
+/// All in one row too. The last column has the properties of everybody on the owner's forward list
+/// who lets the owner see them. Their own entry for the owner exists: it carries at least the
+/// reverse bit. CROSS JOIN looks for properties first, which few have.
+pub(super) const ROSTER: &str = "
+    SELECT a.list_version, a.prompt, a.privacy,
+        (SELECT json_group_array(json_array(key, value)) FROM properties WHERE account_id = a.id),
+        (SELECT json_group_array(json_array(group_id, name) ORDER BY group_id)
+         FROM contact_groups WHERE account_id = a.id),
+        (SELECT json_group_array(
+             json_array(c.contact_id, o.address, c.name, c.list_bits, c.group_bits) ORDER BY c.id)
+         FROM contacts AS c JOIN accounts AS o ON o.id = c.contact_id WHERE c.owner_id = a.id),
+        (SELECT json_group_array(json_array(p.account_id, p.key, p.value))
+         FROM contacts AS c
+         CROSS JOIN properties AS p ON p.account_id = c.contact_id
+         CROSS JOIN accounts AS o ON o.id = c.contact_id
+         CROSS JOIN contacts AS back
+             ON back.owner_id = c.contact_id AND back.contact_id = c.owner_id
+         WHERE c.owner_id = a.id AND c.list_bits & 1 <> 0
+           AND back.list_bits & 4 = 0 AND (o.privacy = 'AL' OR back.list_bits & 2 <> 0))
+    FROM accounts AS a WHERE a.id = $1";
 
 // Edits.
 
-pub(super) const OWNER: &str =
-    "SELECT name, list_version, privacy, prompt FROM accounts WHERE id = $1";
+/// All that edits must know, as one row of JSON. `$1` is a JSON array: for each edit the owner, the
+/// handle of whom it is about (or null), and whether it may make a list longer, for only then it
+/// matters how long the lists are and what that person would show.
+pub(super) const AFFAIRS: &str = "
+    SELECT json_group_array(json_array(
+        a.name, a.list_version, a.privacy, a.prompt,
+        (SELECT COALESCE(SUM(1 << group_id), 0) FROM contact_groups WHERE account_id = a.id),
+        CASE WHEN j.value ->> 2 THEN
+            (SELECT json_array(COUNT(*) FILTER (WHERE list_bits & 1 <> 0),
+                               COUNT(*) FILTER (WHERE list_bits & 6 <> 0))
+             FROM contacts WHERE owner_id = a.id) END,
+        o.id, o.list_version, o.privacy,
+        mine.list_bits, mine.group_bits, mine.name, back.list_bits, back.group_bits, back.name,
+        CASE WHEN j.value ->> 2 THEN
+            (SELECT json_group_array(json_array(key, value)) FROM properties
+             WHERE account_id = o.id) END) ORDER BY j.key)
+    FROM json_each($1) AS j
+    LEFT JOIN accounts AS a ON a.id = j.value ->> 0
+    LEFT JOIN accounts AS o ON o.address = j.value ->> 1
+    LEFT JOIN contacts AS mine ON mine.owner_id = a.id AND mine.contact_id = o.id
+    LEFT JOIN contacts AS back ON back.owner_id = o.id AND back.contact_id = a.id";
 pub(super) const PERSON: &str = "SELECT id, privacy FROM accounts WHERE address = $1";
-pub(super) const ENTRY: &str =
-    "SELECT list_bits, group_bits, name FROM contacts WHERE owner_id = $1 AND contact_id = $2";
-pub(super) const GROUP_BITS: &str =
-    "SELECT COALESCE(SUM(1 << group_id), 0) FROM contact_groups WHERE account_id = $1";
+pub(super) const SELF_ENTRY: &str =
+    "SELECT list_bits, group_bits FROM contacts WHERE owner_id = $1 AND contact_id = $1";
 pub(super) const GROUP_NAME: &str =
     "SELECT name FROM contact_groups WHERE account_id = $1 AND group_id = $2";
-pub(super) const LIST_COUNTS: &str = "
-    SELECT COUNT(*) FILTER (WHERE list_bits & 1 <> 0), COUNT(*) FILTER (WHERE list_bits & 6 <> 0)
-    FROM contacts WHERE owner_id = $1";
 pub(super) const SET_VERSION: &str = "UPDATE accounts SET list_version = $2 WHERE id = $1";
-pub(super) const BUMP: &str = "
-    UPDATE accounts SET list_version = list_version % 4294967295 + 1
-    WHERE id = $1 RETURNING list_version";
-/// A new entry, or new bits and a new name for the one that is there.
-pub(super) const ENTER: &str = "
+/// What edits of contacts come to, as JSON arrays: `$1` entries that are gone, `$2` entries as they
+/// are now, `$3` list versions. Statements of one text are one message to the database's thread.
+pub(super) const SAVE: &str = "
+    DELETE FROM contacts WHERE id IN
+        (SELECT c.id FROM json_each($1) AS j
+         CROSS JOIN contacts AS c ON c.owner_id = j.value ->> 0 AND c.contact_id = j.value ->> 1);
     INSERT INTO contacts (owner_id, contact_id, list_bits, group_bits, name)
-    VALUES ($1, $2, $3, $4, $5)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4
+    FROM json_each($2) WHERE 1
     ON CONFLICT (owner_id, contact_id) DO UPDATE SET
-        list_bits = excluded.list_bits, group_bits = excluded.group_bits, name = excluded.name";
-pub(super) const SAVE_ENTRY: &str = "
-    UPDATE contacts SET list_bits = $3, group_bits = $4 WHERE owner_id = $1 AND contact_id = $2";
-pub(super) const DROP_ENTRY: &str = "DELETE FROM contacts WHERE owner_id = $1 AND contact_id = $2";
-/// `$1` now has `$2` on the reverse list, under the name `$3` if the entry is new.
-pub(super) const MARK_REVERSE: &str = "
-    INSERT INTO contacts (owner_id, contact_id, list_bits, group_bits, name)
-    VALUES ($1, $2, 8, 0, $3)
-    ON CONFLICT (owner_id, contact_id) DO UPDATE SET list_bits = list_bits | 8";
-pub(super) const RENAME_CONTACT: &str =
-    "UPDATE contacts SET name = $3 WHERE owner_id = $1 AND contact_id = $2";
+        list_bits = excluded.list_bits, group_bits = excluded.group_bits, name = excluded.name;
+    UPDATE accounts SET list_version = j.version
+    FROM (SELECT value ->> 0 AS id, value ->> 1 AS version FROM json_each($3)) AS j
+    WHERE accounts.id = j.id";
 pub(super) const RENAME: &str = "UPDATE accounts SET name = $2 WHERE id = $1";
 pub(super) const SET_PRIVACY: &str = "UPDATE accounts SET privacy = $2 WHERE id = $1";
 pub(super) const SET_PROMPT: &str = "UPDATE accounts SET prompt = $2 WHERE id = $1";
@@ -334,108 +349,4 @@ pub(super) const TAKES_PAGES: &str = "
     FROM accounts WHERE address = $1";
 
 #[cfg(test)]
-mod tests {
-    use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
-
-    /// The statements of this file, read from its own text: none can be forgotten.
-    fn statements() -> Vec<(String, String)> {
-        let text = include_str!("sql.rs").split("#[cfg(test)]").next().unwrap();
-        let statements: Vec<_> = text
-            .split("pub(super) const ")
-            .skip(1)
-            .map(|item| {
-                let (name, rest) = item.split_once(": &str").unwrap();
-                // One literal, from the equals sign to the semicolon: nothing is put together.
-                let (literal, _) = rest.split_once("\";").unwrap();
-                let (_, sql) = literal.split_once('"').unwrap();
-                assert!(!sql.contains(['"', '{']), "{name} is more than one literal");
-                (name.to_owned(), sql.to_owned())
-            })
-            .collect();
-        let items = text.lines().filter(|line| line.contains("const ") || line.contains("static "));
-        assert_eq!(statements.len(), items.count(), "an item that is no statement");
-        statements
-    }
-
-    /// SQL elsewhere would escape the test below: whatever is sent to the database is a constant of
-    /// this file, in every file there is.
-    #[test]
-    fn no_other_file_holds_sql() {
-        let mut files = Vec::new();
-        let mut folders =
-            vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() { folders.push(path) } else { files.push(path) }
-            }
-        }
-        assert!(files.iter().any(|file| file.ends_with("sqlite/desk.rs")), "{files:?}");
-        let is_test =
-            |file: &std::path::Path| file.ends_with("tests.rs") || file.ends_with("sql.rs");
-        for file in files.iter().filter(|file| !is_test(file)) {
-            let text = std::fs::read_to_string(file).unwrap();
-            let code = text.split("#[cfg(test)]").next().unwrap();
-            let code: String =
-                code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
-            for word in ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "REPLACE INTO", "PRAGMA "] {
-                assert!(!code.contains(word), "{} holds SQL of its own: {word:?}", file.display());
-            }
-            for call in ["query(", "query_as(", "query_scalar(", "raw_sql(", "begin_with("] {
-                for argument in code.split(call).skip(1) {
-                    let argument = argument.trim_start();
-                    let is_named =
-                        argument.starts_with("sql::") || argument.starts_with("statement)");
-                    let is_ours = is_named || !code.contains("sqlx");
-                    assert!(is_ours, "{}: {call}{argument:.40}", file.display());
-                }
-            }
-        }
-    }
-
-    /// Calls are frequent and lists long: one row of the callee's, found by both its columns, and
-    /// one of the caller.
-    #[tokio::test]
-    async fn a_callee_is_looked_up_without_its_lists() {
-        let mut conn = SqliteConnection::connect("sqlite::memory:").await.unwrap();
-        super::super::schema::MIGRATOR.run_direct(None, &mut conn, false).await.unwrap();
-        let explained = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", super::CALLEE));
-        let plan: Vec<(i64, i64, i64, String)> =
-            sqlx::query_as(explained).fetch_all(&mut conn).await.unwrap();
-        let steps: Vec<_> = plan.into_iter().map(|(.., step)| step).collect();
-        assert_eq!(steps.len(), 3, "{steps:?}");
-        assert!(steps[0].ends_with("(address=?)"), "{steps:?}");
-        assert!(steps[1].contains("(owner_id=? AND contact_id=?)"), "{steps:?}");
-        assert!(steps[2].contains("(rowid=?)"), "{steps:?}");
-    }
-
-    #[tokio::test]
-    async fn every_statement_finds_its_rows_by_index() {
-        let mut conn = SqliteConnection::connect("sqlite::memory:").await.unwrap();
-        super::super::schema::MIGRATOR.run_direct(None, &mut conn, false).await.unwrap();
-        let statements = statements();
-        for (name, sql) in statements {
-            if ["BACKUP", "BEGIN_IMMEDIATE", "CHECKPOINT"].contains(&name.as_str()) {
-                continue;
-            }
-            let plan: Vec<(i64, i64, i64, String)> =
-                sqlx::query_as(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")))
-                    .fetch_all(&mut conn)
-                    .await
-                    .unwrap_or_else(|error| panic!("{name}: {error}"));
-            for (_, _, _, step) in plan {
-                // The parameter's own JSON rows and single values are no tables; looking at the
-                // list of tables or of migrations, or going through all accounts, is meant to.
-                const WHOLE_TABLES: [&str; 4] =
-                    ["MIGRATIONS_TABLE", "LAST_MIGRATION", "ACCOUNTS", "STANDINGS"];
-                let whole = step.starts_with("SCAN ")
-                    && !step.contains("VIRTUAL TABLE")
-                    && !step.contains("CONSTANT ROW")
-                    && !WHOLE_TABLES.contains(&name.as_str());
-                assert!(!whole, "{name} reads a whole table: {step}");
-                // An index made for one statement is made from the whole table.
-                assert!(!step.contains("AUTOMATIC"), "{name} lacks an index: {step}");
-            }
-        }
-    }
-}
+mod tests;

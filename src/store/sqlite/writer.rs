@@ -292,9 +292,19 @@ async fn commit(
     let in_job = |error: sqlx::Error| Failure::Job(error.into());
     let mut tx = conn.begin_with(sql::BEGIN_IMMEDIATE).await.map_err(whole)?;
     let mut outcomes = Vec::with_capacity(writes.len());
-    for write in writes {
+    let mut rest = writes;
+    while let [write, others @ ..] = rest {
+        let edits: Vec<_> = rest.iter().map_while(Write::edit).collect();
+        if !edits.is_empty() {
+            let done = edit::apply(&mut tx, limits, &edits).await;
+            let done = done.map_err(|error| Failure::Job(error.into()))?;
+            outcomes.extend(done.into_iter().map(|outcome| outcome.map(Done::Edited)));
+            rest = &rest[edits.len()..];
+            continue;
+        }
+        rest = others;
         let mut step = tx.begin().await.map_err(in_job)?;
-        let outcome = write.apply(&mut step, limits).await;
+        let outcome = write.apply(&mut step).await;
         match &outcome {
             Ok(_) => step.commit().await.map_err(in_job)?,
             Err(EditError::Store(StoreError::Unavailable(_))) => drop(step),
@@ -320,11 +330,17 @@ impl Failure {
 }
 
 impl Write {
-    async fn apply(&self, conn: &mut SqliteConnection, limits: RosterLimits) -> Outcome {
+    fn edit(&self) -> Option<(AccountId, &Edit)> {
         match self {
-            Self::Edit(owner, edit) => {
-                return edit::apply(conn, limits, *owner, edit).await.map(Done::Edited);
-            }
+            Self::Edit(owner, edit) => Some((*owner, edit)),
+            _ => None,
+        }
+    }
+
+    /// Anything but an edit.
+    async fn apply(&self, conn: &mut SqliteConnection) -> Outcome {
+        match self {
+            Self::Edit(..) => return Err(nothing().into()),
             Self::AddAlert(new, audience, after) => {
                 return Ok(Done::Posted(alerts::add(conn, new, &**audience, *after).await?));
             }

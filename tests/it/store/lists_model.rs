@@ -1,5 +1,5 @@
 //! Random edits of several accounts against the plainest possible reading of the rules: same
-//! outcomes, same versions, same rosters, whatever the order.
+//! outcomes, same versions, same rosters, whatever the order, one at a time or many in one commit.
 
 use super::{Bench, LIMITS, address, benches, name, new_account, own_name};
 use msnd::{
@@ -10,6 +10,7 @@ use msnd::{
     store::{EditError, NewAccount},
 };
 use proptest::{prelude::*, test_runner::Config};
+use tokio::task::JoinSet;
 
 /// The last one has no account.
 const PEOPLE: [&str; 5] = ["alice", "bob", "carol", "dave", "ghost"];
@@ -343,7 +344,11 @@ fn groups_at_first() -> Vec<Group> {
     first_groups().into_iter().chain(more).collect()
 }
 
-async fn compare(bench: &Bench, edits: &[(usize, Edit)]) -> Result<(), TestCaseError> {
+async fn compare(
+    bench: &Bench,
+    edits: &[(usize, Edit)],
+    together: usize,
+) -> Result<(), TestCaseError> {
     let made = PEOPLE[..ACCOUNTS].iter().map(|who| new_account(who));
     let made = made.map(|account| NewAccount { groups: groups_at_first(), ..account }).collect();
     bench.store.create_accounts(made).await.unwrap();
@@ -366,17 +371,27 @@ async fn compare(bench: &Bench, edits: &[(usize, Edit)]) -> Result<(), TestCaseE
             blocked: vec![],
         });
     }
-    for (step, (owner, edit)) in edits.iter().enumerate() {
-        let expected = model.apply(*owner, edit);
-        let made = match bench.edit(model.0[*owner].id, edit.clone()).await {
-            Ok(applied) => {
-                prop_assert_eq!(applied.version, model.0[*owner].version, "step {}", step);
-                Ok(applied.change)
-            }
-            Err(EditError::Refused(refusal)) => Err(refusal),
-            Err(error) => panic!("step {step}: {error:?}"),
-        };
-        prop_assert_eq!(made, expected, "step {}: {} {:?}", step, PEOPLE[*owner], edit);
+    for edits in edits.chunks(together) {
+        // All are in the writer's queue before it takes the first one.
+        let mut under_way = JoinSet::new();
+        for (step, (owner, edit)) in edits.iter().enumerate() {
+            let (store, id, edit) = (bench.store.clone(), model.0[*owner].id, edit.clone());
+            under_way.spawn(async move { (step, store.edit(id, edit, Box::new(|_| ())).await) });
+        }
+        let mut outcomes = under_way.join_all().await;
+        outcomes.sort_by_key(|(step, _)| *step);
+        for ((step, outcome), (owner, edit)) in outcomes.into_iter().zip(edits) {
+            let expected = model.apply(*owner, edit);
+            let made = match outcome {
+                Ok(applied) => {
+                    prop_assert_eq!(applied.version, model.0[*owner].version, "step {}", step);
+                    Ok(applied.change)
+                }
+                Err(EditError::Refused(refusal)) => Err(refusal),
+                Err(error) => panic!("step {step}: {error:?}"),
+            };
+            prop_assert_eq!(made, expected, "step {}: {} {:?}", step, PEOPLE[*owner], edit);
+        }
     }
     for (owner, person) in model.0.iter().enumerate() {
         prop_assert_eq!(bench.roster(person.id).await, model.roster(owner), "{}", PEOPLE[owner]);
@@ -396,11 +411,12 @@ proptest! {
     #[test]
     fn any_edits_end_as_the_plain_rules_say(
         edits in prop::collection::vec((0..ACCOUNTS, any_edit()), 1..80),
+        together in prop_oneof![Just(1), 2..40_usize],
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             for bench in benches().await {
-                compare(&bench, &edits).await?;
+                compare(&bench, &edits, together).await?;
             }
             Ok::<_, TestCaseError>(())
         })?;

@@ -34,7 +34,6 @@ impl Bench {
         let path = folder.path().join("db");
         let connect = schema::connect_options(&path, Synchronous::Off, Duration::from_millis(20))
             .create_if_missing(true);
-        let connect = schema::writing(&connect);
         let conn = schema::open_migrated(&path, &connect).await.unwrap();
         let mut scribe = Scribe {
             conn: Some(conn),
