@@ -1,6 +1,6 @@
-//! What a connection waits for that hardly ever happens: the end of the server and its own deadline.
-//! Both are waited for once, not at every wake-up: each costs a lock or a list that all connections
-//! share. While the same task waits, a look at two flags is enough.
+//! What a connection waits for that hardly ever happens: the end of the server and its own
+//! deadline. Both are waited for once, not at every wake-up: each costs a lock or a list that all
+//! connections share. While the same task waits, a look at two flags is enough.
 
 use std::{
     mem,
@@ -109,7 +109,7 @@ mod tests {
         let mut rare = Rare::new(&drain, drained, timer);
         let alarms = [Arc::<Alarm>::default(), Arc::default()];
         let wakers = alarms.clone().map(Waker::from);
-        let mut contexts = wakers.each_ref().map(|waker| Context::from_waker(waker));
+        let mut contexts = wakers.each_ref().map(Context::from_waker);
         let woken = || alarms.each_ref().map(|alarm| alarm.0.load(Ordering::Relaxed));
 
         assert!(rare.poll(&mut contexts[0]).is_pending(), "without a deadline none is due");
