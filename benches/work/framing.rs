@@ -45,7 +45,7 @@ fn decoding(stream: Vec<u8>, piece_bytes: usize) -> Round {
 }
 
 /// What the command table does for a switchboard.
-fn payload_length(line: &Line) -> Result<Option<usize>, FrameError> {
+fn payload_length(line: Line<'_>) -> Result<Option<usize>, FrameError> {
     if line.verb() != b"MSG" {
         return Ok(None);
     }

@@ -14,7 +14,13 @@ use crate::{
     },
 };
 use referral::Referral;
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::Arc,
+    task::{Context as Poller, Poll},
+    time::Duration,
+};
 use tokio::time::Instant;
 
 /// What all dispatch connections share.
@@ -102,8 +108,8 @@ impl Role for Dispatch {
 
     fn on_bytes(&mut self, _now: Instant) {}
 
-    async fn next_event(&mut self, _takes_news: bool) -> Option<Infallible> {
-        std::future::pending().await
+    fn poll_event(&mut self, _takes_news: bool, _cx: &mut Poller<'_>) -> Poll<Option<Infallible>> {
+        Poll::Pending
     }
 
     fn ready_event(&mut self) -> Option<Infallible> {

@@ -6,9 +6,10 @@ use crate::model::AccountId;
 use parking_lot::Mutex;
 use std::{
     collections::{HashMap, HashSet, VecDeque},
+    future::poll_fn,
     sync::Arc,
+    task::{Context, Poll, Waker},
 };
-use tokio::sync::Notify;
 
 /// Waiting entries from which on presence is merged, unless half of a small inbox is less.
 const MERGE_FROM: usize = 1024;
@@ -31,11 +32,7 @@ pub(super) struct Sender {
 #[derive(Debug)]
 pub(super) struct Full;
 
-#[derive(Debug, Default)]
-struct Shared {
-    queue: Mutex<Queue>,
-    arrived: Notify,
-}
+type Shared = Mutex<Queue>;
 
 #[derive(Debug, Default)]
 struct Queue {
@@ -45,6 +42,10 @@ struct Queue {
     /// Why the session ends; needs no room and comes after everything else.
     farewell: Option<Event>,
     is_closed: bool,
+    /// The session, while it sleeps.
+    sleeper: Option<Waker>,
+    /// It would only hear why it ends.
+    declines_news: bool,
 }
 
 #[derive(Debug)]
@@ -63,19 +64,25 @@ pub(super) fn inbox(events_max: usize) -> (Sender, Inbox) {
 impl Sender {
     /// Puts an event in.
     pub(super) fn send(&self, event: Event) -> Result<(), Full> {
-        let result = self.shared.queue.lock().push(event, self.events_max);
-        self.shared.arrived.notify_one();
+        let (result, sleeper) = {
+            let mut queue = self.shared.lock();
+            let result = queue.push(event, self.events_max);
+            (result, if queue.declines_news { None } else { queue.sleeper.take() })
+        };
+        if let Some(sleeper) = sleeper {
+            sleeper.wake();
+        }
         result
     }
 
     /// Ends the session with a last event, which it gets however full the inbox is.
     pub(super) fn farewell(self, event: Event) {
-        self.shared.queue.lock().farewell = Some(event);
+        self.shared.lock().farewell = Some(event);
     }
 
     /// Takes presence of everybody else out again.
     pub(super) fn keep_only(&self, people: &HashSet<AccountId>) {
-        let mut queue = self.shared.queue.lock();
+        let mut queue = self.shared.lock();
         queue.entries.retain(|entry| {
             let id = match entry {
                 Entry::Event(event) => presence_of(event),
@@ -88,14 +95,20 @@ impl Sender {
 
     /// Entries waiting.
     pub(super) fn len(&self) -> usize {
-        self.shared.queue.lock().entries.len()
+        self.shared.lock().entries.len()
     }
 }
 
 impl Drop for Sender {
     fn drop(&mut self) {
-        self.shared.queue.lock().is_closed = true;
-        self.shared.arrived.notify_one();
+        let sleeper = {
+            let mut queue = self.shared.lock();
+            queue.is_closed = true;
+            queue.sleeper.take()
+        };
+        if let Some(sleeper) = sleeper {
+            sleeper.wake();
+        }
     }
 }
 
@@ -103,40 +116,52 @@ impl Inbox {
     /// The next event. Who has no room for news (`takes_news` is false) gets only the farewell and
     /// the end. Cancellation safe.
     pub async fn recv(&mut self, takes_news: bool) -> Option<Event> {
-        loop {
-            let arrived = self.0.arrived.notified();
-            {
-                let mut queue = self.0.queue.lock();
-                let event = if takes_news { queue.pop() } else { queue.farewell.take() };
-                if event.is_some() || queue.is_closed {
-                    return event;
-                }
-            }
-            arrived.await;
+        poll_fn(|cx| self.poll_recv(takes_news, cx)).await
+    }
+
+    /// The same, for who waits for other things too.
+    pub fn poll_recv(&mut self, takes_news: bool, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        let mut queue = self.0.lock();
+        let event = if takes_news { queue.pop() } else { queue.farewell.take() };
+        if event.is_some() || queue.is_closed {
+            return Poll::Ready(event);
         }
+        queue.declines_news = !takes_news;
+        if !queue.sleeper.as_ref().is_some_and(|sleeper| sleeper.will_wake(cx.waker())) {
+            queue.sleeper = Some(cx.waker().clone());
+        }
+        Poll::Pending
     }
 
     /// An event that is already there.
     pub fn try_recv(&mut self) -> Option<Event> {
-        self.0.queue.lock().pop()
+        self.0.lock().pop()
     }
 
     /// Whether nothing more will come after what waits.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.0.queue.lock().is_closed
+        self.0.lock().is_closed
     }
 
     /// Entries waiting.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.queue.lock().entries.len()
+        self.0.lock().entries.len()
     }
 
     /// Whether nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+/// The sleeper's waker may hold the session that holds this.
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        let sleeper = self.0.lock().sleeper.take();
+        drop(sleeper);
     }
 }
 
@@ -227,7 +252,7 @@ mod tests {
         let events: Vec<_> = std::iter::from_fn(|| inbox.try_recv()).collect();
         assert_eq!(seen(&events[MERGE_FROM]), (1, 99_999));
         assert_eq!(seen(&events[MERGE_FROM + 1]), (2, 99_999));
-        let queue = inbox.0.queue.lock();
+        let queue = inbox.0.lock();
         assert_eq!((queue.entries.capacity(), queue.latest.capacity()), (0, 0));
     }
 

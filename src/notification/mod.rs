@@ -26,7 +26,13 @@ use crate::{
 };
 use handshake::Handshake;
 use signed_in::SignedIn;
-use std::{collections::HashSet, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    net::SocketAddr,
+    sync::Arc,
+    task::{Context as Poller, Poll},
+    time::Duration,
+};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -170,10 +176,10 @@ impl Role for Notification {
         }
     }
 
-    async fn next_event(&mut self, takes_news: bool) -> Option<Event> {
+    fn poll_event(&mut self, takes_news: bool, cx: &mut Poller<'_>) -> Poll<Option<Event>> {
         match &mut self.state {
-            State::Handshake(_) => std::future::pending().await,
-            State::SignedIn(session) => session.inbox.recv(takes_news).await,
+            State::Handshake(_) => Poll::Pending,
+            State::SignedIn(session) => session.inbox.poll_recv(takes_news, cx),
         }
     }
 

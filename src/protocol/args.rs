@@ -45,8 +45,17 @@ impl TrId {
     /// # Errors
     /// [`ArgError::TrId`].
     pub fn parse(word: &[u8]) -> Result<Self, ArgError> {
-        let number = number(word).map_err(|_| ArgError::TrId)?;
-        u32::try_from(number).map_err(|_| ArgError::TrId)?;
+        let mut number = 0u64;
+        for digit in word.iter().take(Self::DIGITS_MAX) {
+            let digit = digit.wrapping_sub(b'0');
+            number = number * 10 + u64::from(digit);
+            if digit > 9 {
+                return Err(ArgError::TrId);
+            }
+        }
+        if word.is_empty() || number > u64::from(u32::MAX) {
+            return Err(ArgError::TrId);
+        }
         let mut text = [0; Self::DIGITS_MAX];
         text.get_mut(..word.len()).ok_or(ArgError::TrId)?.copy_from_slice(word);
         let len = u8::try_from(word.len()).map_err(|_| ArgError::TrId)?;
@@ -81,7 +90,7 @@ pub struct Args<'a> {
 impl<'a> Args<'a> {
     /// The words behind the verb, or behind the transaction id with `trid`.
     #[must_use]
-    pub fn of(line: &'a Line, trid: bool) -> Self {
+    pub fn of(line: Line<'a>, trid: bool) -> Self {
         let mut args = Self { rest: line.as_bytes() };
         args.optional();
         if trid {
@@ -158,17 +167,22 @@ mod tests {
     use super::*;
     use crate::protocol::{Decoder, FrameError};
 
-    fn line(text: &str) -> Line {
+    fn decoder(text: &str) -> Decoder {
         let mut decoder = Decoder::new(1000);
         decoder.feed(format!("{text}\r\n").as_bytes());
+        decoder
+    }
+
+    fn line(decoder: &mut Decoder) -> Line<'_> {
         decoder.next::<FrameError>(|_| Ok(None)).unwrap().unwrap().line
     }
 
     #[test]
     fn walks_words_over_any_white_space() {
-        let line = line("  CHG\t5  NLN 268435492 ");
+        let mut decoder = decoder("  CHG\t5  NLN 268435492 ");
+        let line = line(&mut decoder);
         assert_eq!(line.verb(), b"CHG");
-        let mut args = Args::of(&line, true);
+        let mut args = Args::of(line, true);
         assert_eq!(args.word(), Ok(&b"NLN"[..]));
         assert_eq!(args.u32(), Ok(268_435_492));
         assert_eq!(args.word(), Err(ArgError::Missing));
@@ -177,8 +191,9 @@ mod tests {
 
     #[test]
     fn refuses_leftovers_and_bad_numbers() {
-        let line = line("SYN 8 4294967296 x");
-        let mut args = Args::of(&line, true);
+        let mut decoder = decoder("SYN 8 4294967296 x");
+        let line = line(&mut decoder);
+        let mut args = Args::of(line, true);
         assert_eq!(args.u32(), Err(ArgError::Number));
         assert_eq!(args.finish(), Err(ArgError::Leftover));
     }

@@ -1,14 +1,12 @@
 //! Every line the server sends, and its one encoder. Differences between dialects
 //! live here and nowhere else.
 
-use super::{Dialect, ErrorCode, TrId, escape};
+use super::{Dialect, ErrorCode, TrId, escape, words::Words};
 use crate::model::{
     Address, Contact, Group, GroupId, List, ListBits, Name, Presence, Privacy, Prompt, PropertyKey,
-    name::{FRIENDLY_NAME_BYTES_MAX, GROUP_NAME_BYTES_MAX},
-    property::PROPERTY_BYTES_MAX,
+    name::GROUP_NAME_BYTES_MAX,
 };
 use bytes::{BufMut, BytesMut};
-use std::fmt::Display;
 
 /// Every verb the server sends, with what it says; `NNN` stands for the numeric errors.
 pub const SENT: [(&str, &str); 37] = [
@@ -181,16 +179,26 @@ pub enum Event<'a> {
     Bye { address: &'a Address, idle: bool },
     /// `MSG email name length` and the payload.
     Said { address: &'a Address, name: &'a Name, payload: &'a [u8] },
+    /// The same with the first three words as [`said_by`] has made them.
+    SaidBy { head: &'a [u8], payload: &'a [u8] },
     /// `ACK n`
     Ack { trid: TrId },
     /// `NAK n`
     Nak { trid: TrId },
 }
 
+/// How each message of somebody begins: `MSG email name`.
+#[must_use]
+pub fn said_by(address: &Address, name: &Name) -> Box<[u8]> {
+    let mut head = BytesMut::new();
+    Words::new(&mut head).first("MSG").word(address).name(name);
+    head[..].into()
+}
+
 impl Event<'_> {
     /// Appends the line, with CRLF and payload, as `dialect` wants it.
     pub fn encode(&self, dialect: Dialect, out: &mut BytesMut) {
-        let mut line = Words { out };
+        let mut line = Words::new(out);
         match self {
             Self::Error { trid, code } => line.first(code).word(trid).end(),
             Self::Ver { trid, dialects, update_check } => {
@@ -255,8 +263,7 @@ impl Event<'_> {
                 line.word(contact.lists.0);
                 if contact.lists.has(ListBits::FORWARD) {
                     for (index, group) in contact.groups.iter().enumerate() {
-                        line.out.put_u8(if index == 0 { b' ' } else { b',' });
-                        line.text(group);
+                        line.listed(index, group);
                     }
                 }
                 line.end();
@@ -375,62 +382,14 @@ impl Event<'_> {
                 line.first("MSG").word(address).name(name).word(payload.len()).end();
                 out.put_slice(payload);
             }
+            Self::SaidBy { head, payload } => {
+                line.first(*head).word(payload.len()).end();
+                out.put_slice(payload);
+            }
             Self::Ack { trid } => line.first("ACK").word(trid).end(),
             Self::Nak { trid } => line.first("NAK").word(trid).end(),
         }
     }
-}
-
-/// Writes one line: words with exactly one space between them.
-struct Words<'a> {
-    out: &'a mut BytesMut,
-}
-
-impl Words<'_> {
-    fn first(&mut self, word: impl Display) -> &mut Self {
-        self.text(word);
-        self
-    }
-
-    fn word(&mut self, word: impl Display) -> &mut Self {
-        self.out.put_u8(b' ');
-        self.text(word);
-        self
-    }
-
-    fn token(&mut self, token: &[u8]) -> &mut Self {
-        self.out.put_u8(b' ');
-        self.out.put_slice(token);
-        self
-    }
-
-    fn name(&mut self, name: &Name) -> &mut Self {
-        self.token(escape::encode(name.as_str(), FRIENDLY_NAME_BYTES_MAX).as_bytes())
-    }
-
-    fn value(&mut self, value: &str) -> &mut Self {
-        self.token(escape::encode(value, PROPERTY_BYTES_MAX).as_bytes())
-    }
-
-    fn optional(&mut self, word: Option<impl Display>) -> &mut Self {
-        if let Some(word) = word {
-            self.word(word);
-        }
-        self
-    }
-
-    fn text(&mut self, text: impl Display) {
-        use std::fmt::Write as _;
-        // Writing to a growing buffer cannot fail.
-        let _ = write!(self.out, "{text}");
-    }
-
-    fn end(&mut self) {
-        self.out.put_slice(b"\r\n");
-    }
-
-    /// Ends a chain whose value is not wanted.
-    fn skip(&mut self) {}
 }
 
 #[cfg(test)]

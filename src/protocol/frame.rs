@@ -1,55 +1,54 @@
 //! Line and payload framing (reference README §3). Incremental: feed bytes as they come, take
 //! whole frames out. Holds no memory while no partial frame is waiting.
 
-use bytes::{Bytes, BytesMut};
 use std::fmt;
 
 /// Verbs of what a server sends with a payload behind the line.
 const SENT_WITH_PAYLOAD: [&[u8]; 3] = [b"MSG ", b"NOT ", b"IPG "];
 
 /// One command line without its line end, never empty, without NUL and CR.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Line(Bytes);
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Line<'a>(&'a [u8]);
 
 /// Shows the verb only: what follows may be a ticket.
-impl fmt::Debug for Line {
+impl fmt::Debug for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} and {} bytes", self.verb().escape_ascii(), self.0.len())
     }
 }
 
-impl Line {
+impl<'a> Line<'a> {
     /// The words, split at runs of spaces and tabs.
-    pub fn words(&self) -> impl Iterator<Item = &[u8]> + Clone {
+    pub fn words(self) -> impl Iterator<Item = &'a [u8]> + Clone {
         self.0.split(|b| matches!(b, b' ' | b'\t')).filter(|word| !word.is_empty())
     }
 
     /// The first word.
     #[must_use]
-    pub fn verb(&self) -> &[u8] {
+    pub fn verb(self) -> &'a [u8] {
         self.words().next().unwrap_or_default()
     }
 
     /// The whole line as it came.
     #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.0
     }
 }
 
-/// A command with its payload, if its verb carries one.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Frame {
+/// A command with its payload, if its verb carries one. Lies in the decoder's buffer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Frame<'a> {
     /// The command line.
-    pub line: Line,
+    pub line: Line<'a>,
     /// The payload, exactly as long as the line said.
-    pub payload: Option<Bytes>,
+    pub payload: Option<&'a [u8]>,
 }
 
 /// Shows the verb and sizes only.
-impl fmt::Debug for Frame {
+impl fmt::Debug for Frame<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let payload = self.payload.as_ref().map(Bytes::len);
+        let payload = self.payload.map(<[u8]>::len);
         f.debug_struct("Frame").field("line", &self.line).field("payload_bytes", &payload).finish()
     }
 }
@@ -114,23 +113,35 @@ pub fn command_bytes(sent: &[u8]) -> Option<usize> {
 ///
 /// let mut decoder = Decoder::new(8192);
 /// decoder.feed(b"QRY 51 msmsgs@msnmsgr.com 4\r\nab");
-/// let length = |line: &msnd::protocol::Line| {
+/// let length = |line: msnd::protocol::Line<'_>| {
 ///     payload_bytes(line.words().last().unwrap_or_default(), 8192).map(Some)
 /// };
 /// assert_eq!(decoder.next(length)?, None); // half of the payload is still on its way
 /// decoder.feed(b"cdPNG\r\n");
 /// let frame = decoder.next(length)?.expect("a whole frame");
 /// assert_eq!(frame.line.verb(), b"QRY");
-/// assert_eq!(frame.payload.as_deref(), Some(&b"abcd"[..]));
+/// assert_eq!(frame.payload, Some(&b"abcd"[..]));
 /// # Ok::<(), FrameError>(())
 /// ```
 pub struct Decoder {
-    buffer: BytesMut,
-    /// Bytes of `buffer` known to hold no line feed.
+    buffer: Vec<u8>,
+    /// Bytes of `buffer` that have been taken out as frames.
+    taken: usize,
+    /// Bytes behind these known to hold no line feed.
     scanned: usize,
     /// A line whose payload is still on its way.
-    waiting: Option<(Line, usize)>,
+    waiting: Option<Waiting>,
     line_bytes_max: usize,
+}
+
+/// A whole line at the front of what is left in the buffer.
+#[derive(Clone, Copy)]
+struct Waiting {
+    /// Bytes without the line end.
+    line: usize,
+    /// Bytes with it.
+    with_end: usize,
+    payload: usize,
 }
 
 /// Shows sizes only.
@@ -143,63 +154,73 @@ impl fmt::Debug for Decoder {
 impl Decoder {
     /// A decoder that refuses lines of more than `line_bytes_max` bytes, line end included.
     #[must_use]
-    pub fn new(line_bytes_max: usize) -> Self {
-        Self { buffer: BytesMut::new(), scanned: 0, waiting: None, line_bytes_max }
+    pub const fn new(line_bytes_max: usize) -> Self {
+        Self { buffer: Vec::new(), taken: 0, scanned: 0, waiting: None, line_bytes_max }
     }
 
     /// Appends received bytes. The caller takes all frames out before it feeds more, so that no
     /// more than one unfinished frame and one read are ever held.
     pub fn feed(&mut self, bytes: &[u8]) {
+        if self.taken > 0 {
+            self.buffer.drain(..self.taken);
+            self.taken = 0;
+        }
         self.buffer.extend_from_slice(bytes);
     }
 
     /// Takes the next whole frame. `payload` is asked once for each line how many payload bytes
-    /// follow it; its error ends the stream before a single byte of the payload is kept.
+    /// follow it; its error ends the stream before a single byte of the payload is kept. `None`
+    /// gives the buffer back if nothing is in it, so that an idle connection holds none.
     ///
     /// # Errors
     /// A [`FrameError`], or what `payload` returned. The stream cannot be read on after that.
     pub fn next<E: From<FrameError>>(
         &mut self,
-        payload: impl FnOnce(&Line) -> Result<Option<usize>, E>,
-    ) -> Result<Option<Frame>, E> {
-        let (line, bytes) = match self.waiting.take() {
+        payload: impl FnOnce(Line<'_>) -> Result<Option<usize>, E>,
+    ) -> Result<Option<Frame<'_>>, E> {
+        let waiting = match self.waiting.take() {
             Some(waiting) => waiting,
             None => {
-                let Some(line) = self.next_line()? else { return Ok(None) };
-                match payload(&line)? {
-                    Some(bytes) => (line, bytes),
+                let Some((line, with_end)) = self.next_line()? else { return Ok(None) };
+                match payload(Line(part(&self.buffer, self.taken, line)))? {
+                    Some(payload) => Waiting { line, with_end, payload },
                     None => {
-                        self.release();
+                        let line = Line(part(&self.buffer, self.taken, line));
+                        self.taken += with_end;
                         return Ok(Some(Frame { line, payload: None }));
                     }
                 }
             }
         };
-        if self.buffer.len() < bytes {
-            self.waiting = Some((line, bytes));
+        let Waiting { line, with_end, payload } = waiting;
+        if self.buffer.len() - self.taken < with_end + payload {
+            self.waiting = Some(waiting);
             return Ok(None);
         }
-        let payload = Some(self.buffer.split_to(bytes).freeze());
-        self.release();
-        Ok(Some(Frame { line, payload }))
+        let line = Line(part(&self.buffer, self.taken, line));
+        let body = part(&self.buffer, self.taken + with_end, payload);
+        self.taken += with_end + payload;
+        Ok(Some(Frame { line, payload: Some(body) }))
     }
 
     /// Bytes held for an unfinished frame.
     #[must_use]
-    pub fn held_bytes(&self) -> usize {
-        self.buffer.len() + self.waiting.as_ref().map_or(0, |(line, _)| line.0.len())
+    pub const fn held_bytes(&self) -> usize {
+        self.buffer.len() - self.taken
     }
 
-    fn next_line(&mut self) -> Result<Option<Line>, FrameError> {
+    /// The lengths of the next line without and with its end.
+    fn next_line(&mut self) -> Result<Option<(usize, usize)>, FrameError> {
         loop {
-            let unscanned = self.buffer.get(self.scanned..).unwrap_or_default();
+            let left = self.buffer.get(self.taken..).unwrap_or_default();
+            let unscanned = left.get(self.scanned..).unwrap_or_default();
             let Some(at) = unscanned.iter().position(|b| *b == b'\n') else {
-                self.scanned = self.buffer.len();
+                self.scanned = left.len();
                 if self.scanned >= self.line_bytes_max {
                     return Err(FrameError::LineTooLong);
                 }
                 if self.scanned == 0 {
-                    self.release();
+                    (self.buffer, self.taken) = (Vec::new(), 0);
                 }
                 return Ok(None);
             };
@@ -208,30 +229,26 @@ impl Decoder {
                 return Err(FrameError::LineTooLong);
             }
             self.scanned = 0;
-            let mut line = self.buffer.split_to(end).freeze();
-            line.truncate(end - 1);
-            if line.last() == Some(&b'\r') {
-                line.truncate(end - 2);
-            }
-            if line.contains(&b'\r') {
-                return Err(FrameError::BareCr);
-            }
-            if line.contains(&0) {
-                return Err(FrameError::Nul);
+            let line = left.get(..end - 1).unwrap_or_default();
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            // One pass for all lines that are in order.
+            if line.iter().any(|b| matches!(b, 0 | b'\r')) {
+                let has_cr = line.contains(&b'\r');
+                return Err(if has_cr { FrameError::BareCr } else { FrameError::Nul });
             }
             // COMPAT(several clients): an empty line after a payload is not a command.
-            if !line.trim_ascii().is_empty() {
-                return Ok(Some(Line(line)));
+            if line.iter().all(u8::is_ascii_whitespace) {
+                self.taken += end;
+                continue;
             }
+            return Ok(Some((line.len(), end)));
         }
     }
+}
 
-    /// Gives the buffer back once nothing is in it, so that an idle connection holds none.
-    fn release(&mut self) {
-        if self.buffer.is_empty() {
-            self.buffer = BytesMut::new();
-        }
-    }
+/// So many bytes from there.
+fn part(bytes: &[u8], from: usize, len: usize) -> &[u8] {
+    bytes.get(from..from + len).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -242,7 +259,7 @@ mod tests {
     const LINE_MAX: usize = 64;
 
     /// Verbs starting with `P` carry a payload of at most 20 bytes.
-    fn rule(line: &Line) -> Result<Option<usize>, FrameError> {
+    fn rule(line: Line<'_>) -> Result<Option<usize>, FrameError> {
         if line.verb().starts_with(b"P") {
             payload_bytes(line.words().last().unwrap_or_default(), 20).map(Some)
         } else {
@@ -262,7 +279,7 @@ mod tests {
                 match decoder.next(rule) {
                     Ok(Some(frame)) => frames.push((
                         String::from_utf8_lossy(frame.line.as_bytes()).into_owned(),
-                        frame.payload.map(|payload| payload.to_vec()),
+                        frame.payload.map(<[u8]>::to_vec),
                     )),
                     Ok(None) => break,
                     Err(error) => return (frames, Some(error)),
@@ -328,7 +345,8 @@ mod tests {
         let mut decoder = Decoder::new(LINE_MAX);
         decoder.feed(b"P 7 TWN S t=secret 6\r\nsecretUSR t=secret");
         let frame = decoder.next(rule).unwrap().unwrap();
-        for shown in [format!("{frame:?}"), format!("{:?}", frame.line), format!("{decoder:?}")] {
+        let shown = [format!("{frame:?}"), format!("{:?}", frame.line)];
+        for shown in shown.into_iter().chain([format!("{decoder:?}")]) {
             assert!(!shown.contains("secret"), "{shown}");
         }
     }

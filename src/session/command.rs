@@ -5,8 +5,11 @@ use crate::{
     metrics::RoleMeters,
     protocol::{Args, Dialect, FrameError, Line, TrId, frame::payload_bytes},
 };
-use bytes::Bytes;
-use std::{future::Future, pin::Pin};
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
 use tokio::time::Instant;
 
 /// How far a connection has come.
@@ -27,27 +30,43 @@ pub enum Stages {
     Any,
 }
 
-/// A command that passed the gates.
-pub struct Call {
+/// A command that passed the gates. Lies where it was received.
+pub struct Call<'a> {
     /// The line.
-    pub line: Line,
+    pub line: Line<'a>,
     /// Its transaction id; zero for commands that have none.
     pub trid: TrId,
     /// Its payload, if the row says that it has one.
-    pub payload: Option<Bytes>,
+    pub payload: Option<&'a [u8]>,
     has_trid: bool,
 }
 
-impl Call {
+impl<'a> Call<'a> {
     /// A cursor over the arguments.
     #[must_use]
-    pub fn args(&self) -> Args<'_> {
-        Args::of(&self.line, self.has_trid)
+    pub fn args(&self) -> Args<'a> {
+        Args::of(self.line, self.has_trid)
     }
 }
 
 /// The future of a handler.
 pub type Handling<'a> = Pin<Box<dyn Future<Output = Result<(), Reject>> + Send + 'a>>;
+
+/// What a command does. Fills the outbox, never a socket.
+pub enum Run<R> {
+    /// It waits for nothing: no future is made for it.
+    Now(for<'a> fn(&'a mut R, &'a Call<'a>, &'a mut Outbox) -> Result<(), Reject>),
+    /// It may wait.
+    Later(for<'a> fn(&'a mut R, &'a Call<'a>, &'a mut Outbox) -> Handling<'a>),
+}
+
+/// A verb as a number, to be compared at once. Zero, which no row has, for what cannot be one.
+const fn key(verb: &[u8]) -> u32 {
+    match verb {
+        [a, b, c] => u32::from_be_bytes([0, *a, *b, *c]),
+        _ => 0,
+    }
+}
 
 /// One command of a role.
 pub struct Row<R> {
@@ -65,8 +84,15 @@ pub struct Row<R> {
     pub payload_bytes_max: Option<usize>,
     /// One line for people.
     pub purpose: &'static str,
-    /// What it does. Fills the outbox, never a socket.
-    pub run: for<'a> fn(&'a mut R, &'a Call, &'a mut Outbox) -> Handling<'a>,
+    /// What it does.
+    pub run: Run<R>,
+    key: u32,
+}
+
+/// What the gates have found out about a line.
+pub(super) struct Admitted<R: 'static> {
+    pub(super) row: &'static Row<R>,
+    trid: TrId,
 }
 
 impl<R> Row<R> {
@@ -76,11 +102,11 @@ impl<R> Row<R> {
         verb: &'static str,
         stages: Stages,
         arity: (usize, usize),
-        run: for<'a> fn(&'a mut R, &'a Call, &'a mut Outbox) -> Handling<'a>,
+        run: Run<R>,
         purpose: &'static str,
     ) -> Self {
-        let (dialect, payload_bytes_max) = (None, None);
-        Self { verb, stages, dialect, has_trid: true, arity, payload_bytes_max, purpose, run }
+        let (dialect, payload_bytes_max, key) = (None, None, key(verb.as_bytes()));
+        Self { verb, stages, dialect, has_trid: true, arity, payload_bytes_max, purpose, run, key }
     }
 
     /// The command has no transaction id.
@@ -104,15 +130,24 @@ impl<R> Row<R> {
         self
     }
 
+    /// The row of the verb of `line`, and its place in `rows`.
+    pub(super) fn of(
+        line: Line<'_>,
+        rows: &'static [Self],
+    ) -> Result<(usize, &'static Self), Reason> {
+        let key = key(line.verb());
+        rows.iter().enumerate().find(|(_, row)| row.key == key).ok_or(Reason::UnknownCommand)
+    }
+
     /// The gates a line passes as soon as it is complete, before any payload is waited for.
-    /// Returns the payload length.
+    /// Returns the payload length too.
     pub(super) fn admit(
-        &self,
-        line: &Line,
+        &'static self,
+        line: Line<'_>,
         stage: Stage,
         dialect: Option<Dialect>,
         payload_bytes_max: usize,
-    ) -> Result<Option<usize>, Reason> {
+    ) -> Result<(Admitted<R>, Option<usize>), Reason> {
         if let Stages::Only(only) = self.stages
             && only != stage
         {
@@ -121,31 +156,30 @@ impl<R> Row<R> {
         if self.dialect.is_some() && dialect.is_some() && self.dialect != dialect {
             return Err(Reason::WrongDialect);
         }
-        let mut words = line.words().skip(1);
-        if self.has_trid {
-            TrId::parse(words.next().unwrap_or_default())?;
-        }
+        let mut words = Args::of(line, false);
+        let trid = match self.has_trid {
+            true => TrId::parse(words.optional().unwrap_or_default())?,
+            false => TrId::ZERO,
+        };
         let (fewest, most) = self.arity;
-        let count = words.clone().count();
+        let (mut count, mut last) = (0, &b""[..]);
+        while let Some(word) = words.optional() {
+            (count, last) = (count + 1, word);
+        }
         if count < fewest || count > most {
             return Err(Reason::Arity);
         }
-        match self.payload_bytes_max {
-            None => Ok(None),
-            Some(max) => {
-                let word = words.last().unwrap_or_default();
-                Ok(Some(payload_bytes(word, max.min(payload_bytes_max))?))
-            }
-        }
-    }
-
-    pub(super) fn call(&self, line: Line, payload: Option<Bytes>) -> Result<Call, Reason> {
-        let trid = if self.has_trid {
-            TrId::parse(line.words().nth(1).unwrap_or_default())?
-        } else {
-            TrId::ZERO
+        let payload = match self.payload_bytes_max {
+            None => None,
+            Some(max) => Some(payload_bytes(last, max.min(payload_bytes_max))?),
         };
-        Ok(Call { line, trid, payload, has_trid: self.has_trid })
+        Ok((Admitted { row: self, trid }, payload))
+    }
+}
+
+impl<R> Admitted<R> {
+    pub(super) const fn call<'a>(&self, line: Line<'a>, payload: Option<&'a [u8]>) -> Call<'a> {
+        Call { line, trid: self.trid, payload, has_trid: self.row.has_trid }
     }
 }
 
@@ -182,14 +216,14 @@ pub trait Role: Send + Sized + 'static {
     fn on_confirmed(&mut self, _number: u64) {}
 
     /// Whether commands are read and carried out. While they are not, what waits is still sent and
-    /// news still come; [`Self::next_event`] must return something when they are again.
+    /// news still come; [`Self::poll_event`] must return something when they are again.
     fn takes_commands(&self) -> bool {
         true
     }
 
     /// The next event; pending for ever if this role has none, `None` if the session fell behind
-    /// and was dropped. Without `takes_news` only what ends the session. Cancellation safe.
-    fn next_event(&mut self, takes_news: bool) -> impl Future<Output = Option<Self::Event>> + Send;
+    /// and was dropped. Without `takes_news` only what ends the session.
+    fn poll_event(&mut self, takes_news: bool, cx: &mut Context<'_>) -> Poll<Option<Self::Event>>;
 
     /// An event that is already there.
     fn ready_event(&mut self) -> Option<Self::Event>;

@@ -5,6 +5,7 @@ pub mod command;
 pub mod commands;
 pub mod meters;
 pub mod outbox;
+mod rare;
 pub mod reject;
 pub mod run;
 pub mod trace;

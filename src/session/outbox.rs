@@ -8,6 +8,7 @@ use std::{
     collections::VecDeque,
     fmt,
     io::{self, IoSlice},
+    iter,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -15,6 +16,12 @@ use tokio::io::AsyncWrite;
 
 /// Pieces handed to one vectored write.
 const SLICES_MAX: usize = 64;
+/// Pieces that are shorter on average are copied together and written as one.
+const SHORT_BYTES: usize = 512;
+/// Bytes of short pieces written at once.
+const GATHERED_BYTES_MAX: usize = 16 * 1024;
+/// Room made for the first line of a reply.
+const FIRST_BYTES: usize = 128;
 /// Lines with a receipt that the peer has not confirmed yet. Of more, the oldest are never
 /// confirmed; 16 bytes each.
 const UNCONFIRMED_MAX: usize = 1024;
@@ -22,6 +29,9 @@ const UNCONFIRMED_MAX: usize = 1024;
 /// The send queue of one connection. Bounded by whoever fills it: above its limit a peer's further
 /// commands stay unread and news for it stay in its inbox.
 pub struct Outbox {
+    /// What is sent first: mostly there is nothing else, and no need for a queue. Empty if what is
+    /// sent first is the tail.
+    front: Bytes,
     chunks: VecDeque<Bytes>,
     tail: BytesMut,
     bytes: usize,
@@ -31,12 +41,12 @@ pub struct Outbox {
     /// Of these, the bytes that it has passed on.
     bytes_flushed: u64,
     receipts: VecDeque<Receipt>,
-    /// A part of the first chunk is handed over.
+    /// A part of `front` is handed over.
     is_front_begun: bool,
     /// Everything is handed over, but the transport may still hold it.
     needs_flush: bool,
     dialect: Dialect,
-    trace: Option<Trace>,
+    trace: Option<Box<Trace>>,
 }
 
 /// A line of which it matters whether the peer has received it.
@@ -58,6 +68,7 @@ impl Outbox {
     #[must_use]
     pub fn new(bytes_max: usize) -> Self {
         Self {
+            front: Bytes::new(),
             chunks: VecDeque::new(),
             tail: BytesMut::new(),
             bytes: 0,
@@ -79,7 +90,7 @@ impl Outbox {
 
     /// Logs every line from now on, or none.
     pub fn set_trace(&mut self, trace: Option<Trace>) {
-        self.trace = trace;
+        self.trace = trace.map(Box::new);
     }
 
     /// The traced user has signed in.
@@ -92,12 +103,15 @@ impl Outbox {
     /// The trace, if this connection is traced.
     #[must_use]
     pub fn trace(&self) -> Option<&Trace> {
-        self.trace.as_ref()
+        self.trace.as_deref()
     }
 
     /// Appends one line.
     pub fn send(&mut self, event: &Event<'_>) {
         let before = self.tail.len();
+        if self.tail.capacity() == 0 {
+            self.tail.reserve(FIRST_BYTES);
+        }
         event.encode(self.dialect, &mut self.tail);
         self.bytes += self.tail.len() - before;
         if let Some(trace) = &self.trace {
@@ -136,15 +150,16 @@ impl Outbox {
         }
         self.seal_tail();
         self.bytes += lines.len();
-        self.chunks.push_back(lines);
+        self.push(lines);
     }
 
     /// Drops what waits and has not been begun, so that a last word is heard soon.
     pub fn make_room(&mut self) {
-        let begun = self.chunks.pop_front().filter(|_| self.is_front_begun);
-        self.bytes = begun.as_ref().map_or(0, Bytes::len);
-        self.chunks = begun.into_iter().collect();
-        self.tail = BytesMut::new();
+        if !self.is_front_begun {
+            self.front = Bytes::new();
+        }
+        self.bytes = self.front.len();
+        (self.chunks, self.tail) = (VecDeque::new(), BytesMut::new());
         let end = self.bytes_written + self.bytes as u64;
         self.receipts.retain(|receipt| receipt.end <= end);
     }
@@ -178,17 +193,9 @@ impl Outbox {
         if self.is_empty() {
             return Poll::Ready(Ok(()));
         }
-        self.seal_tail();
         self.needs_flush = true;
         while self.bytes > 0 {
-            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-            let mut count = 0;
-            for (slice, chunk) in slices.iter_mut().zip(&self.chunks) {
-                *slice = IoSlice::new(chunk);
-                count += 1;
-            }
-            let slices = slices.get(..count).unwrap_or_default();
-            let written = ready!(Pin::new(&mut *io).poll_write_vectored(cx, slices))?;
+            let written = ready!(self.poll_write_once(Pin::new(&mut *io), cx))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -202,25 +209,75 @@ impl Outbox {
         Poll::Ready(Ok(()))
     }
 
+    fn poll_write_once<T: AsyncWrite>(
+        &self,
+        io: Pin<&mut T>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if self.front.is_empty() {
+            return io.poll_write(cx, &self.tail);
+        }
+        if self.bytes == self.front.len() {
+            return io.poll_write(cx, &self.front);
+        }
+        if self.bytes < SHORT_BYTES * (self.chunks.len() + 2) {
+            let mut gathered = Vec::with_capacity(self.bytes.min(GATHERED_BYTES_MAX));
+            for piece in self.pieces() {
+                let room = gathered.capacity() - gathered.len();
+                gathered.extend_from_slice(piece.get(..room).unwrap_or(piece));
+                if piece.len() >= room {
+                    break;
+                }
+            }
+            return io.poll_write(cx, &gathered);
+        }
+        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+        let mut count = 0;
+        for (slice, piece) in slices.iter_mut().zip(self.pieces()) {
+            *slice = IoSlice::new(piece);
+            count += 1;
+        }
+        io.poll_write_vectored(cx, slices.get(..count).unwrap_or_default())
+    }
+
+    /// What waits, in order.
+    fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        let shared = iter::once(&self.front).chain(&self.chunks).map(|chunk| &chunk[..]);
+        shared.chain([&self.tail[..]]).filter(|piece| !piece.is_empty())
+    }
+
     fn advance(&mut self, mut written: usize) {
         self.bytes = self.bytes.saturating_sub(written);
         self.bytes_written += written as u64;
-        while let Some(chunk) = self.chunks.front_mut() {
-            if written < chunk.len() {
-                chunk.advance(written);
-                self.is_front_begun |= written > 0;
-                return;
-            }
-            written -= chunk.len();
-            self.chunks.pop_front();
+        if self.bytes == 0 {
+            (self.front, self.is_front_begun) = (Bytes::new(), false);
+            (self.chunks, self.tail) = (VecDeque::new(), BytesMut::new());
+            return;
+        }
+        // What has been begun must be told from what is added from now on.
+        self.seal_tail();
+        while written >= self.front.len() {
+            written -= self.front.len();
+            self.front = self.chunks.pop_front().unwrap_or_default();
             self.is_front_begun = false;
         }
-        self.chunks = VecDeque::new();
+        self.front.advance(written);
+        self.is_front_begun |= written > 0;
     }
 
     fn seal_tail(&mut self) {
         if !self.tail.is_empty() {
-            self.chunks.push_back(std::mem::take(&mut self.tail).freeze());
+            let tail = std::mem::take(&mut self.tail).freeze();
+            self.push(tail);
+        }
+    }
+
+    /// Appends a piece behind all others; the tail is empty.
+    fn push(&mut self, piece: Bytes) {
+        if self.front.is_empty() {
+            self.front = piece;
+        } else {
+            self.chunks.push_back(piece);
         }
     }
 }
@@ -256,7 +313,7 @@ mod tests {
         }
         outbox.advance(11 + 4);
         outbox.make_room();
-        assert_eq!((outbox.len(), outbox.chunks.len()), (7, 1));
+        assert_eq!((outbox.len(), outbox.pieces().count()), (7, 1));
         outbox.advance(7);
         outbox.share(Bytes::from_static(b"FLN a@b.c\r\n"));
         outbox.make_room();
@@ -264,7 +321,7 @@ mod tests {
     }
 
     fn confirmed(outbox: &mut Outbox) -> Vec<u64> {
-        std::iter::from_fn(|| outbox.next_confirmed()).collect()
+        iter::from_fn(|| outbox.next_confirmed()).collect()
     }
 
     #[tokio::test]

@@ -1,10 +1,14 @@
 //! The loop of one connection: frames in, events in, lines out, one timer. Generic over the
 //! transport; knows no role.
 
-use super::{Outbox, Reason, Reject, Role, Row};
+use super::{
+    Outbox, Reason, Reject, Role, Row,
+    command::{Admitted, Run},
+    rare::{Due, Rare},
+};
 use crate::{
     config,
-    protocol::{Decoder, ErrorCode, Event, Frame, TrId},
+    protocol::{Decoder, ErrorCode, Event, TrId},
 };
 use std::{
     cell::RefCell,
@@ -16,7 +20,6 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf},
-    select,
     task::coop::consume_budget,
     time::{Instant, sleep_until, timeout},
 };
@@ -99,8 +102,8 @@ struct Connection<R: 'static, T> {
     io: T,
     decoder: Decoder,
     outbox: Outbox,
-    /// The row of the line whose payload is on its way.
-    admitted: Option<&'static Row<R>>,
+    /// What is known of the line whose payload is on its way.
+    admitted: Option<Admitted<R>>,
     /// Since when nothing of what waits could be sent; `None` if nothing waits.
     waiting_since: Option<Instant>,
     limits: SessionLimits,
@@ -116,8 +119,11 @@ enum Reading {
     Nothing,
 }
 
-/// What ended the wait for the transport.
-enum Wake {
+/// What ended the wait.
+enum Wake<E> {
+    Due(Due),
+    /// `None`: the session fell behind and was dropped.
+    Event(Option<E>),
     Received,
     /// There is room in the outbox again.
     Drained,
@@ -127,53 +133,35 @@ enum Wake {
 
 impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
     async fn serve(&mut self, drain: &CancellationToken) -> Reason {
-        let mut drained = pin!(drain.cancelled());
-        let mut timer = pin!(sleep_until(Instant::now()));
+        let drained = pin!(drain.cancelled());
+        let timer = pin!(sleep_until(Instant::now()));
+        let mut rare = Rare::new(drain, drained, timer);
+        // Events and bytes take turns, so that neither keeps the other waiting.
+        let mut is_events_turn = true;
         loop {
             let has_more_frames = match self.handle_frames().await {
                 Ok(has_more) => has_more,
                 Err(reason) => return reason,
             };
-            if let Err(reason) = self.write_some().await {
-                return reason;
-            }
-            let deadline = self.next_deadline();
-            if let Some(deadline) = deadline
-                && timer.deadline() != deadline
-            {
-                timer.as_mut().reset(deadline);
-            }
-            // Who takes nothing is given nothing more: its commands stay unread, its news in the
-            // inbox. Commands that were left aside come before new ones, and need no new bytes.
-            let takes_more = !self.outbox.is_behind();
-            let reading = match self.role.takes_commands() {
-                true if takes_more && !has_more_frames => Reading::Bytes,
-                false if takes_more => Reading::Nothing,
-                _ => Reading::OnceDrained,
-            };
-            let Self { role, io, decoder, outbox, waiting_since, .. } = self;
-            let outcome = select! {
-                () = &mut drained => return self.shut_down(),
-                event = role.next_event(takes_more) => match event {
-                    Some(event) => self.handle_events(event),
-                    None => Err(Reason::InboxOverflow),
-                },
-                wake = poll_fn(|cx| exchange(io, decoder, outbox, waiting_since, reading, cx)) => {
-                    match wake {
-                        Wake::Received => {
-                            self.role.on_bytes(Instant::now());
-                            while let Some(number) = self.outbox.next_confirmed() {
-                                self.role.on_confirmed(number);
-                            }
-                            // What happened before a command came is told before its reply.
-                            self.handle_ready_events()
-                        }
-                        Wake::Drained => Ok(()),
-                        Wake::Closed => Err(Reason::PeerClosed),
-                        Wake::Failed(kind) => Err(Reason::PeerLost(kind)),
+            let wake = poll_fn(|cx| self.poll_wake(&mut rare, has_more_frames, is_events_turn, cx));
+            let wake = wake.await;
+            is_events_turn = !matches!(wake, Wake::Event(_));
+            let outcome = match wake {
+                Wake::Due(Due::Drain) => return self.shut_down(),
+                Wake::Due(Due::Deadline) => self.handle_deadline(),
+                Wake::Event(Some(event)) => self.handle_events(event),
+                Wake::Event(None) => Err(Reason::InboxOverflow),
+                Wake::Received => {
+                    self.role.on_bytes(Instant::now());
+                    while let Some(number) = self.outbox.next_confirmed() {
+                        self.role.on_confirmed(number);
                     }
+                    // What happened before a command came is told before its reply.
+                    self.handle_ready_events()
                 }
-                () = &mut timer, if deadline.is_some() => self.handle_deadline(),
+                Wake::Drained => Ok(()),
+                Wake::Closed => Err(Reason::PeerClosed),
+                Wake::Failed(kind) => Err(Reason::PeerLost(kind)),
             };
             if let Err(reason) = outcome {
                 return reason;
@@ -181,43 +169,85 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         }
     }
 
+    /// Writes what waits, then waits for anything to happen.
+    fn poll_wake(
+        &mut self,
+        rare: &mut Rare<'_, '_>,
+        has_more_frames: bool,
+        is_events_turn: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Wake<R::Event>> {
+        let Self { io, outbox, waiting_since, .. } = self;
+        if let Poll::Ready(Err(error)) = write_out(io, outbox, waiting_since, cx) {
+            return Poll::Ready(Wake::Failed(error.kind()));
+        }
+        rare.set_deadline(self.next_deadline());
+        // Who takes nothing is given nothing more: its commands stay unread, its news in the
+        // inbox. Commands that were left aside come before new ones, and need no new bytes.
+        let takes_more = !self.outbox.is_behind();
+        let reading = match self.role.takes_commands() {
+            true if takes_more && !has_more_frames => Reading::Bytes,
+            false if takes_more => Reading::Nothing,
+            _ => Reading::OnceDrained,
+        };
+        if is_events_turn && let Poll::Ready(event) = self.role.poll_event(takes_more, cx) {
+            return Poll::Ready(Wake::Event(event));
+        }
+        // Before bytes, and behind events only every other time: so no flood hides it.
+        if let Poll::Ready(due) = rare.poll(cx) {
+            return Poll::Ready(Wake::Due(due));
+        }
+        let Self { io, decoder, .. } = self;
+        match reading {
+            Reading::Bytes => {
+                if let Poll::Ready(wake) = receive(io, decoder, cx) {
+                    return Poll::Ready(wake);
+                }
+            }
+            Reading::OnceDrained if takes_more => return Poll::Ready(Wake::Drained),
+            Reading::OnceDrained | Reading::Nothing => {}
+        }
+        if is_events_turn {
+            return Poll::Pending;
+        }
+        self.role.poll_event(takes_more, cx).map(Wake::Event)
+    }
+
     /// Carries out all complete commands, in order, as long as the peer takes the replies and the
     /// role the commands. Returns whether some may be left.
     async fn handle_frames(&mut self) -> Result<bool, Reason> {
         while !self.outbox.is_behind() && self.role.takes_commands() {
-            let Self { role, decoder, admitted, .. } = self;
+            let Self { role, decoder, outbox, admitted, .. } = self;
             let payload_bytes_max = self.limits.payload_bytes_max;
             let frame = decoder.next(|line| {
-                let mut rows = R::rows().iter().enumerate();
-                let row = rows.find(|(_, row)| row.verb.as_bytes() == line.verb());
-                let (at, row) = row.ok_or(Reason::UnknownCommand)?;
-                let bytes = row.admit(line, role.stage(), role.dialect(), payload_bytes_max)?;
+                let (at, row) = Row::of(line, R::rows())?;
+                let (line, bytes) =
+                    row.admit(line, role.stage(), role.dialect(), payload_bytes_max)?;
                 role.meters().command(at);
-                *admitted = Some(row);
+                *admitted = Some(line);
                 Ok::<_, Reason>(bytes)
             });
-            let Some(frame) = frame.inspect_err(|reason| trace_refused(&self.outbox, reason))?
-            else {
+            let Some(frame) = frame.inspect_err(|reason| trace_refused(outbox, reason))? else {
                 return Ok(false);
             };
-            self.handle(frame).await?;
+            let Some(admitted) = admitted.take() else { return Err(Reason::Internal) };
+            let call = admitted.call(frame.line, frame.payload);
+            if let Some(trace) = outbox.trace() {
+                trace.received(call.line.as_bytes(), call.payload.map(<[u8]>::len));
+            }
+            tracing::trace!(cmd = admitted.row.verb, trid = %call.trid, "command");
+            let result = match admitted.row.run {
+                Run::Now(run) => run(role, &call, outbox),
+                Run::Later(run) => run(role, &call, outbox).await,
+            };
+            let trid = call.trid;
+            if let Err(reject) = result {
+                self.reject(reject, trid)?;
+            }
             // Whoever sends many commands at once lets those who hear of them keep up.
             consume_budget().await;
         }
         Ok(true)
-    }
-
-    async fn handle(&mut self, frame: Frame) -> Result<(), Reason> {
-        let Some(row) = self.admitted.take() else { return Err(Reason::Internal) };
-        if let Some(trace) = self.outbox.trace() {
-            trace.received(frame.line.as_bytes(), frame.payload.as_ref().map(bytes::Bytes::len));
-        }
-        let call = row.call(frame.line, frame.payload)?;
-        tracing::trace!(cmd = row.verb, trid = %call.trid, "command");
-        match (row.run)(&mut self.role, &call, &mut self.outbox).await {
-            Ok(()) => Ok(()),
-            Err(reject) => self.reject(reject, call.trid),
-        }
     }
 
     /// Decides what the peer sees of a failure.
@@ -282,16 +312,6 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         self.role.deadline().into_iter().chain(stall).min()
     }
 
-    /// Hands the transport what it takes without waiting.
-    async fn write_some(&mut self) -> Result<(), Reason> {
-        let Self { io, outbox, waiting_since, .. } = self;
-        let attempt = poll_fn(|cx| Poll::Ready(write_out(io, outbox, waiting_since, cx)));
-        match attempt.await {
-            Poll::Ready(Err(error)) => Err(Reason::PeerLost(error.kind())),
-            Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
-        }
-    }
-
     fn shut_down(&mut self) -> Reason {
         while let Some(event) = self.role.ready_event() {
             if self.role.on_event(event, &mut self.outbox).is_err() {
@@ -349,40 +369,29 @@ fn write_out<T: AsyncWrite + Unpin>(
     waiting_since: &mut Option<Instant>,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
-    if !outbox.is_empty() {
-        waiting_since.get_or_insert_with(Instant::now);
-    }
-    let result = outbox.poll_write(io, cx, || *waiting_since = Some(Instant::now()));
+    let mut has_taken = false;
+    let result = outbox.poll_write(io, cx, || has_taken = true);
+    // The clock is asked only if something waits.
     if result.is_ready() {
         *waiting_since = None;
+    } else if has_taken || waiting_since.is_none() {
+        *waiting_since = Some(Instant::now());
     }
     result
 }
 
-/// Writes what waits and reads what came. No buffer of the connection's own is held while waiting.
-fn exchange<T: AsyncRead + AsyncWrite + Unpin>(
+/// Reads what came. No buffer of the connection's own is held while waiting.
+fn receive<T: AsyncRead + Unpin, E>(
     io: &mut T,
     decoder: &mut Decoder,
-    outbox: &mut Outbox,
-    waiting_since: &mut Option<Instant>,
-    reading: Reading,
     cx: &mut Context<'_>,
-) -> Poll<Wake> {
-    if let Poll::Ready(Err(error)) = write_out(io, outbox, waiting_since, cx) {
-        return Poll::Ready(Wake::Failed(error.kind()));
-    }
-    match reading {
-        Reading::Bytes => {}
-        Reading::OnceDrained if !outbox.is_behind() => return Poll::Ready(Wake::Drained),
-        Reading::OnceDrained | Reading::Nothing => return Poll::Pending,
-    }
+) -> Poll<Wake<E>> {
     SCRATCH.with_borrow_mut(|scratch| {
         let mut buffer = ReadBuf::new(scratch);
-        match Pin::new(io).poll_read(cx, &mut buffer) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Err(error)) => Poll::Ready(Wake::Failed(error.kind())),
-            Poll::Ready(Ok(())) if buffer.filled().is_empty() => Poll::Ready(Wake::Closed),
-            Poll::Ready(Ok(())) => {
+        match ready!(Pin::new(io).poll_read(cx, &mut buffer)) {
+            Err(error) => Poll::Ready(Wake::Failed(error.kind())),
+            Ok(()) if buffer.filled().is_empty() => Poll::Ready(Wake::Closed),
+            Ok(()) => {
                 decoder.feed(buffer.filled());
                 Poll::Ready(Wake::Received)
             }

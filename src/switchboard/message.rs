@@ -2,6 +2,7 @@
 //! knows no room, and looks no further into a message than its headers.
 
 use crate::protocol::{Event, TrId};
+use memchr::memchr;
 
 /// Longest message with its headers, bytes.
 pub const MESSAGE_BYTES_MAX: usize = 1664;
@@ -24,6 +25,9 @@ pub enum Kind {
     /// `S`: `ACK` if it is delivered.
     Success,
 }
+
+/// The one header that is looked at.
+const CONTENT_TYPE: &[u8] = b"Content-Type";
 
 /// Why a message is not relayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +83,7 @@ impl Kind {
     /// # Errors
     /// [`Fault`].
     pub fn check(self, payload: &[u8], has_data: bool) -> Result<(), Fault> {
-        let end = payload.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+        let end = headers_end(payload);
         let headers = payload.get(..end.unwrap_or(payload.len())).unwrap_or_default();
         let content_type = content_type(headers);
         match (self, content_type) {
@@ -95,18 +99,41 @@ impl Kind {
     }
 }
 
+/// Where the first empty line begins, with the line end before it.
+fn headers_end(payload: &[u8]) -> Option<usize> {
+    let mut line_at = 0;
+    loop {
+        let line = payload.get(line_at..)?;
+        let end = line_at + memchr(b'\n', line)?;
+        let (before, behind) = (payload.get(..end)?, payload.get(end + 1..)?);
+        if before.last() == Some(&b'\r') && behind.starts_with(b"\r\n") {
+            return Some(end - 1);
+        }
+        line_at = end + 1;
+    }
+}
+
 /// The media type that these headers name, without parameters.
 #[must_use]
 pub fn content_type(headers: &[u8]) -> Option<&[u8]> {
-    headers.split(|byte| *byte == b'\n').find_map(|line| {
-        let colon = line.iter().position(|byte| *byte == b':')?;
-        let (name, value) = line.split_at(colon);
-        if !name.trim_ascii().eq_ignore_ascii_case(b"Content-Type") {
-            return None;
+    let mut rest = headers;
+    loop {
+        let end = memchr(b'\n', rest);
+        let (line, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        if let Some(value) = value_of_content_type(line) {
+            return value.split(|byte| *byte == b';').next().map(<[u8]>::trim_ascii);
         }
-        let value = value.get(1..).unwrap_or_default();
-        value.split(|byte| *byte == b';').next().map(<[u8]>::trim_ascii)
-    })
+        rest = behind.get(1..)?;
+    }
+}
+
+/// What stands behind the colon, if the line is this header.
+fn value_of_content_type(line: &[u8]) -> Option<&[u8]> {
+    let (name, rest) = line.trim_ascii_start().split_at_checked(CONTENT_TYPE.len())?;
+    if !name.eq_ignore_ascii_case(CONTENT_TYPE) {
+        return None;
+    }
+    rest.trim_ascii_start().strip_prefix(b":")
 }
 
 #[cfg(test)]
@@ -157,6 +184,36 @@ mod tests {
             TEXT_MESSAGE,
         ] {
             assert_eq!(check(malformed), Err(Fault::Malformed), "{}", malformed.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn the_type_is_found_in_whatever_way_it_is_written() {
+        for (headers, expected) in [
+            (&b"Content-Type: a/b"[..], Some(&b"a/b"[..])),
+            (b"A: b\r\n \tcontent-TYPE \t: a/b ; c=d\r\nContent-Type: e/f", Some(b"a/b")),
+            (b"Content-Type:", Some(b"")),
+            (b"Content-Type\r\nContent-Type;: a\r\nContent-Types: a\r\nX: Content-Type: a", None),
+            (b"Content-Typ", None),
+            (b"", None),
+        ] {
+            assert_eq!(content_type(headers), expected, "{}", headers.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn headers_end_at_the_first_empty_line() {
+        for payload in [
+            &b"a: b\r\n\r\nc\r\n\r\n"[..],
+            b"\r\n\r\n",
+            b"\n\r\n\r\n\r\n",
+            b"a\r\n\n\r\n\r",
+            b"a\r\r\n\r\n",
+            b"a\r\n",
+            b"",
+        ] {
+            let expected = payload.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+            assert_eq!(headers_end(payload), expected, "{}", payload.escape_ascii());
         }
     }
 

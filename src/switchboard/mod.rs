@@ -31,11 +31,13 @@ use rooms::{Rooms, RoomsLimits, Seat};
 use std::{
     collections::HashSet,
     net::{IpAddr, SocketAddr},
+    pin::Pin,
     sync::Arc,
+    task::{Context as Poller, Poll, Waker},
     time::Duration,
 };
-use tokio::{select, time::Instant};
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// The name of the role, for metrics.
 const NAME: &str = "switchboard";
@@ -155,6 +157,9 @@ struct Joined {
     queue: Queue,
     /// Cancelled when the account signs in elsewhere or is no longer welcome.
     over: Arc<CancellationToken>,
+    /// The wait for that, and who has been told to be woken by it.
+    until_over: Pin<Box<WaitForCancellationFutureOwned>>,
+    woken_by_over: Option<Waker>,
     /// Until the only other one has taken what we sent, commands stay unread.
     hold: Option<Hold>,
     /// When the conversation has ended and its last lines still wait: until when they may.
@@ -242,9 +247,32 @@ impl Switchboard {
         let Admitted { dialect, over, .. } = admitted;
         let context = self.context.clone();
         let _counted = context.metrics.session(NAME, dialect.name());
-        let (hold, flush_by) = (None, None);
-        let joined = Joined { context, dialect, seat, queue, over, hold, flush_by, _counted };
+        let joined = Joined {
+            context,
+            dialect,
+            seat,
+            queue,
+            until_over: Box::pin(CancellationToken::clone(&over).cancelled_owned()),
+            woken_by_over: None,
+            over,
+            hold: None,
+            flush_by: None,
+            _counted,
+        };
         self.state = State::Joined(Box::new(joined));
+    }
+}
+
+impl Joined {
+    /// Waits for the end of all conversations of the account. All of them hang on one token, so it
+    /// is asked for no more than a flag unless the waiting begins.
+    fn poll_over(&mut self, cx: &mut Poller<'_>) -> Poll<()> {
+        let waits = self.woken_by_over.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        if waits && !self.over.is_cancelled() {
+            return Poll::Pending;
+        }
+        self.woken_by_over = Some(cx.waker().clone());
+        self.until_over.as_mut().poll(cx)
     }
 }
 
@@ -313,29 +341,19 @@ impl Role for Switchboard {
 
     fn on_bytes(&mut self, _now: Instant) {}
 
-    async fn next_event(&mut self, takes_news: bool) -> Option<Told> {
-        match &mut self.state {
-            State::New { .. } => std::future::pending().await,
-            State::Joined(joined) => {
-                let Joined { queue, over, hold, .. } = &mut **joined;
-                let released = async {
-                    match hold.as_mut() {
-                        Some(waits) => waits.released().await,
-                        None => std::future::pending().await,
-                    }
-                    *hold = None;
-                };
-                select! {
-                    biased;
-                    () = over.cancelled() => Some(Told::Over),
-                    () = released => Some(Told::Released),
-                    news = queue.recv(takes_news) => match news {
-                        News::End(Ending::Overflow) => None,
-                        news => Some(Told::News(news)),
-                    },
-                }
-            }
+    fn poll_event(&mut self, takes_news: bool, cx: &mut Poller<'_>) -> Poll<Option<Told>> {
+        let State::Joined(joined) = &mut self.state else { return Poll::Pending };
+        if joined.poll_over(cx).is_ready() {
+            return Poll::Ready(Some(Told::Over));
         }
+        if joined.hold.as_mut().is_some_and(|hold| hold.poll_released(cx).is_ready()) {
+            joined.hold = None;
+            return Poll::Ready(Some(Told::Released));
+        }
+        joined.queue.poll_recv(takes_news, cx).map(|news| match news {
+            News::End(Ending::Overflow) => None,
+            news => Some(Told::News(news)),
+        })
     }
 
     fn ready_event(&mut self) -> Option<Told> {

@@ -6,16 +6,16 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use std::{
     collections::VecDeque,
+    future::poll_fn,
+    pin::Pin,
     sync::{
         Arc, Weak,
         atomic::{AtomicUsize, Ordering},
     },
+    task::{Context, Poll, Waker},
     time::Duration,
 };
-use tokio::{
-    sync::{Notify, oneshot},
-    time::Instant,
-};
+use tokio::{sync::oneshot, time::Instant};
 
 /// Bytes that each entry counts beyond its own length, about what it takes in memory: so the one
 /// limit in bytes also bounds how many entries wait.
@@ -89,7 +89,6 @@ pub struct Hold {
 #[derive(Debug)]
 struct Shared {
     waiting: Mutex<Waiting>,
-    arrived: Notify,
     bytes_max: usize,
     budget: Arc<Budget>,
 }
@@ -100,8 +99,10 @@ struct Waiting {
     /// What the entries count.
     bytes: usize,
     ending: Option<Ending>,
-    /// The receiver sleeps until there are lines.
-    awaits_lines: bool,
+    /// The receiver, while it sleeps.
+    sleeper: Option<Waker>,
+    /// It would only hear of the end.
+    declines_lines: bool,
     held: Option<Held>,
 }
 
@@ -117,8 +118,7 @@ struct Held {
 /// A queue with room for `bytes_max` bytes, [`ENTRY_BYTES`] for each entry included, as long as all
 /// queues keep within `budget`.
 pub(super) fn queue(bytes_max: usize, budget: Arc<Budget>) -> (Sender, Queue) {
-    let (waiting, arrived) = (Mutex::default(), Notify::new());
-    let shared = Arc::new(Shared { waiting, arrived, bytes_max, budget });
+    let shared = Arc::new(Shared { waiting: Mutex::default(), bytes_max, budget });
     (Sender(shared.clone()), Queue { shared, knows_end: false })
 }
 
@@ -151,34 +151,37 @@ impl Budget {
 impl Sender {
     /// Puts lines in; or closes the queue if there is no room.
     pub(super) fn send(&self, lines: Bytes) -> Result<(), Overflowed> {
-        let Shared { waiting, arrived, .. } = &*self.0;
-        let (result, wakes) = {
-            let mut waiting = waiting.lock();
+        let (result, sleeper) = {
+            let mut waiting = self.0.waiting.lock();
             let result = self.push(&mut waiting, lines);
-            let wakes = result.is_err() || std::mem::take(&mut waiting.awaits_lines);
-            (result, wakes)
+            let wakes = result.is_err() || !waiting.declines_lines;
+            (result, if wakes { waiting.sleeper.take() } else { None })
         };
-        if wakes {
-            arrived.notify_one();
-        }
+        wake(sleeper);
         result
     }
 
     /// Nothing follows what waits.
     pub(super) fn end(&self, ending: Ending) {
-        self.0.waiting.lock().ending.get_or_insert(ending);
-        self.0.arrived.notify_one();
+        let sleeper = {
+            let mut waiting = self.0.waiting.lock();
+            waiting.ending.get_or_insert(ending);
+            waiting.sleeper.take()
+        };
+        wake(sleeper);
     }
 
     /// Closes the queue if somebody waits for it and nothing has been taken for [`TAKE_WAIT`].
     pub(super) fn end_stalled(&self, now: Instant) -> Option<Debris> {
-        let debris = {
+        let (debris, sleeper) = {
             let mut waiting = self.0.waiting.lock();
-            let stalls_at = waiting.held.as_ref()?.stalls_at();
-            (now >= stalls_at).then(|| self.0.overflow(&mut waiting))
+            if now < waiting.held.as_ref()?.stalls_at() {
+                return None;
+            }
+            (self.0.overflow(&mut waiting), waiting.sleeper.take())
         };
-        self.0.arrived.notify_one();
-        debris
+        wake(sleeper);
+        Some(debris)
     }
 
     /// Whether more than half of what may wait does.
@@ -235,27 +238,27 @@ impl Queue {
     /// waits, and once that the conversation is over. Cancellation safe; repeats the ending for
     /// ever.
     pub async fn recv(&mut self, takes_lines: bool) -> News {
+        poll_fn(|cx| self.poll_recv(takes_lines, cx)).await
+    }
+
+    /// The same, for who waits for other things too.
+    pub fn poll_recv(&mut self, takes_lines: bool, cx: &mut Context<'_>) -> Poll<News> {
         let Self { shared, knows_end } = self;
-        loop {
-            let arrived = shared.arrived.notified();
-            let news = {
-                let mut waiting = shared.waiting.lock();
-                let news = match waiting.ending {
-                    Some(Ending::Overflow) => Some(News::End(Ending::Overflow)),
-                    _ if takes_lines => shared.pop(&mut waiting),
-                    Some(Ending::Idle) if !std::mem::replace(knows_end, true) => {
-                        Some(News::LastLines)
-                    }
-                    Some(Ending::Idle) | None => None,
-                };
-                waiting.awaits_lines = takes_lines && news.is_none();
-                news
-            };
-            match news {
-                Some(news) => return news,
-                None => arrived.await,
-            }
+        let mut waiting = shared.waiting.lock();
+        let news = match waiting.ending {
+            Some(Ending::Overflow) => Some(News::End(Ending::Overflow)),
+            _ if takes_lines => shared.pop(&mut waiting),
+            Some(Ending::Idle) if !std::mem::replace(knows_end, true) => Some(News::LastLines),
+            Some(Ending::Idle) | None => None,
+        };
+        if let Some(news) = news {
+            return Poll::Ready(news);
         }
+        waiting.declines_lines = !takes_lines;
+        if !waiting.sleeper.as_ref().is_some_and(|sleeper| sleeper.will_wake(cx.waker())) {
+            waiting.sleeper = Some(cx.waker().clone());
+        }
+        Poll::Pending
     }
 
     /// News that is already there.
@@ -264,11 +267,27 @@ impl Queue {
     }
 }
 
+/// The sleeper's waker may hold the connection that holds this.
+impl Drop for Queue {
+    fn drop(&mut self) {
+        let sleeper = self.shared.waiting.lock().sleeper.take();
+        drop(sleeper);
+    }
+}
+
+/// To be called without a lock.
+fn wake(sleeper: Option<Waker>) {
+    if let Some(sleeper) = sleeper {
+        sleeper.wake();
+    }
+}
+
 impl Shared {
     /// Closes the queue and gives back what waited.
     fn overflow(&self, waiting: &mut Waiting) -> Debris {
         self.budget.give_back(waiting.bytes);
-        let full = Waiting { ending: Some(Ending::Overflow), ..Waiting::default() };
+        let sleeper = waiting.sleeper.take();
+        let full = Waiting { ending: Some(Ending::Overflow), sleeper, ..Waiting::default() };
         std::mem::replace(waiting, full).entries
     }
 
@@ -292,8 +311,13 @@ impl Shared {
 impl Hold {
     /// Waits. Cancellation safe; afterwards the hold is of no use.
     pub async fn released(&mut self) {
+        poll_fn(|cx| self.poll_released(cx)).await;
+    }
+
+    /// The same, for who waits for other things too.
+    pub fn poll_released(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // It is never sent: the other end is dropped.
-        let _ = (&mut self.released).await;
+        Pin::new(&mut self.released).poll(cx).map(drop)
     }
 
     /// When the other one has taken nothing for [`TAKE_WAIT`], unless it takes something before;

@@ -158,7 +158,7 @@ impl Room {
             let present = state.members.iter().map(|member| member.person.clone()).collect();
             // Where there are three nobody waits for anybody.
             state.members.iter().for_each(|member| member.sender.release());
-            state.tell_others(None, &line(&Event::Joi { address, name }));
+            state.tell_others(None, line(&Event::Joi { address, name }));
             let place = state.number();
             let (sender, queue) = queue(self.limits.queue_bytes_max, self.budget.clone());
             state.members.push(Member { place, person: person.clone(), sender });
@@ -214,7 +214,7 @@ impl Room {
     }
 
     /// Tells all others what the one at `place` says. An empty message counts, but goes nowhere.
-    pub(super) fn say(&self, place: u64, message: Option<&Bytes>, now: Instant) -> Delivery {
+    pub(super) fn say(&self, place: u64, message: Option<Bytes>, now: Instant) -> Delivery {
         self.act(|state| {
             if !state.is_seated(place) {
                 return Delivery { is_delivered: false, overflows: 0, is_ahead: false };
@@ -324,10 +324,15 @@ impl State {
     }
 
     /// Queues a line for everybody but the one at `but`. Returns how many had no room for it.
-    fn tell_others(&mut self, but: Option<u64>, line: &Bytes) -> usize {
+    fn tell_others(&mut self, but: Option<u64>, mut line: Bytes) -> usize {
         let before = self.overflowed.len();
-        for member in self.members.iter().filter(|member| Some(member.place) != but) {
-            let Err(Overflowed(debris)) = member.sender.send(line.clone()) else { continue };
+        let others = self.members.iter().filter(|member| Some(member.place) != but);
+        let mut others = others.peekable();
+        while let Some(member) = others.next() {
+            // The last one, mostly the only one, needs no share of its own.
+            let is_last = others.peek().is_none();
+            let lines = if is_last { mem::take(&mut line) } else { line.clone() };
+            let Err(Overflowed(debris)) = member.sender.send(lines) else { continue };
             self.debris.push(debris);
             if !self.overflowed.contains(&member.place) {
                 self.overflowed.push(member.place);
@@ -342,7 +347,7 @@ impl State {
         self.is_over = self.members.is_empty();
         self.members.iter().for_each(|member| member.sender.release());
         let bye = line(&Event::Bye { address: &gone.person.address, idle: false });
-        self.tell_others(None, &bye);
+        self.tell_others(None, bye);
     }
 
     /// Puts those out whose queue was full, of which others are told, whose queues may be full too.

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     hub::{Person, RoomId},
     model::{AccountId, Address},
-    protocol::{Dialect, Event},
+    protocol::{Dialect, Event, event},
 };
 use bytes::BytesMut;
 use parking_lot::Mutex;
@@ -221,14 +221,10 @@ impl Rooms {
     }
 
     fn seat(&self, room: Arc<Room>, person: &Arc<Person>, place: u64, is_opener: bool) -> Seat {
-        let empty = Event::Said { address: &person.address, name: &person.name, payload: &[] };
-        let mut line = BytesMut::new();
-        empty.encode(Dialect::Msnp9, &mut line);
-        // The length of a message has up to three digits more than that of an empty one.
-        let header_bytes_max = line.len() + 3;
+        let head = event::said_by(&person.address, &person.name);
         let idle_at = room.idle_at();
         let (rooms, person) = (self.clone(), person.clone());
-        Seat { rooms, room, person, place, is_opener, idle_check_at: idle_at, header_bytes_max }
+        Seat { rooms, room, person, place, is_opener, idle_check_at: idle_at, head }
     }
 }
 
@@ -264,8 +260,8 @@ pub struct Seat {
     place: u64,
     is_opener: bool,
     idle_check_at: Instant,
-    /// Bytes of the longest line that can stand above a message from here.
-    header_bytes_max: usize,
+    /// How the line above each message from here begins.
+    head: Box<[u8]>,
 }
 
 impl Seat {
@@ -292,12 +288,14 @@ impl Seat {
     pub fn say(&self, payload: &[u8]) -> Delivery {
         // COMPAT(bitlbee): an empty message would destroy the receiver's conversation.
         let message = (!payload.is_empty()).then(|| {
-            let mut line = BytesMut::with_capacity(self.header_bytes_max + payload.len());
-            let Person { address, name, .. } = &*self.person;
-            Event::Said { address, name, payload }.encode(Dialect::Msnp9, &mut line);
+            // A space, the length and the line end; exact, or a second allocation would follow.
+            let digits = payload.len().ilog10() as usize + 1;
+            let bytes = self.head.len() + 1 + digits + 2 + payload.len();
+            let mut line = BytesMut::with_capacity(bytes);
+            Event::SaidBy { head: &self.head, payload }.encode(Dialect::Msnp9, &mut line);
             line.freeze()
         });
-        self.room.say(self.place, message.as_ref(), Instant::now())
+        self.room.say(self.place, message, Instant::now())
     }
 
     /// A wait for the only other one, if [`Delivery::is_ahead`] still is true.

@@ -6,6 +6,7 @@ mod usr;
 use super::Dispatch;
 use crate::session::{
     Row, Stages,
+    command::Run,
     commands::{cvr, ver},
 };
 
@@ -14,41 +15,30 @@ pub(super) const ROWS: &[Row<Dispatch>] = &[
         "VER",
         Stages::Any,
         (1, 64),
-        |ds, call, outbox| {
+        Run::Now(|ds, call, outbox| {
             let form = ds.context.config.notification.ver_reply;
-            Box::pin(async move { ver::handle(&mut ds.greeting, form, call, outbox) })
-        },
+            ver::handle(&mut ds.greeting, form, call, outbox)
+        }),
         "choose a dialect",
     ),
     Row::new(
         "CVR",
         Stages::Any,
         (0, 16),
-        |ds, call, outbox| {
-            Box::pin(async move {
-                cvr::handle(ds.greeting, &ds.context.config.notification, call, outbox)
-            })
-        },
+        Run::Now(|ds, call, outbox| {
+            cvr::handle(ds.greeting, &ds.context.config.notification, call, outbox)
+        }),
         "tell the client's version",
     ),
     Row::new(
         "CVQ",
         Stages::Any,
         (0, 16),
-        |ds, call, outbox| {
-            Box::pin(async move {
-                cvr::handle(ds.greeting, &ds.context.config.notification, call, outbox)
-            })
-        },
+        Run::Now(|ds, call, outbox| {
+            cvr::handle(ds.greeting, &ds.context.config.notification, call, outbox)
+        }),
         "tell the client's version, update check form",
     ),
-    Row::new(
-        "USR",
-        Stages::Any,
-        (3, 3),
-        |ds, call, outbox| Box::pin(async move { usr::handle(ds, call, outbox) }),
-        "ask for a notification server",
-    ),
-    Row::new("OUT", Stages::Any, (0, 8), |_, _, _| Box::pin(async { out::handle() }), "leave")
-        .without_trid(),
+    Row::new("USR", Stages::Any, (3, 3), Run::Now(usr::handle), "ask for a notification server"),
+    Row::new("OUT", Stages::Any, (0, 8), Run::Now(|_, _, _| out::handle()), "leave").without_trid(),
 ];

@@ -16,7 +16,11 @@ use crate::{
 use std::time::Duration;
 use tokio::time::Instant;
 
-pub(super) fn handle(ds: &mut Dispatch, call: &Call, outbox: &mut Outbox) -> Result<(), Reject> {
+pub(super) fn handle(
+    ds: &mut Dispatch,
+    call: &Call<'_>,
+    outbox: &mut Outbox,
+) -> Result<(), Reject> {
     ds.greeting.agreed()?;
     if ds.is_referred {
         return Err(Reason::OutOfState.into());

@@ -29,7 +29,7 @@ const TOLD: [PropertyKey; 4] = [
 
 pub(super) async fn handle(
     session: &mut SignedIn,
-    call: &Call,
+    call: &Call<'_>,
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     let mut args = call.args();

@@ -19,7 +19,7 @@ const HUGE_GROUP_NAME_BYTES: usize = 127;
 
 pub(super) async fn handle(
     session: &mut SignedIn,
-    call: &Call,
+    call: &Call<'_>,
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     let mut args = call.args();

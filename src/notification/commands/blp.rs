@@ -15,7 +15,7 @@ use crate::{
 
 pub(super) async fn handle(
     session: &mut SignedIn,
-    call: &Call,
+    call: &Call<'_>,
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     let privacy = Privacy::from_code(call.args().word()?).ok_or(ArgError::Value)?;

@@ -20,7 +20,7 @@ use bytes::Bytes;
 
 pub(super) async fn handle(
     session: &mut SignedIn,
-    call: &Call,
+    call: &Call<'_>,
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     let mut args = call.args();

@@ -13,7 +13,7 @@ use crate::{
 
 pub(super) async fn handle(
     session: &mut SignedIn,
-    call: &Call,
+    call: &Call<'_>,
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     session.ask_challenge(call.trid, outbox)

@@ -14,7 +14,7 @@ use crate::{
 
 pub(super) async fn handle(
     _session: &mut SignedIn,
-    _call: &Call,
+    _call: &Call<'_>,
     _outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     Err(ErrorCode::CommandDisabled.into())

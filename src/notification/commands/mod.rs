@@ -31,6 +31,7 @@ use crate::{
     protocol::{ArgError, Dialect, ErrorCode, escape},
     session::{
         Reason, Reject, Row, Stage, Stages,
+        command::Run,
         commands::{cvr, ver},
     },
 };
@@ -54,14 +55,30 @@ macro_rules! signed_in {
             $verb,
             Stages::Only(Stage::SignedIn),
             $arity,
-            |role: &mut Notification, call, outbox| {
+            Run::Later(|role: &mut Notification, call, outbox| {
                 Box::pin(async move {
                     match &mut role.state {
                         State::SignedIn(session) => $handler(session, call, outbox).await,
                         State::Handshake(_) => Err(Reason::OutOfState.into()),
                     }
                 })
-            },
+            }),
+            $purpose,
+        )
+    };
+}
+
+/// The same for a handler that waits for nothing.
+macro_rules! signed_in_now {
+    ($verb:literal, $arity:expr, $handler:path, $purpose:literal) => {
+        Row::new(
+            $verb,
+            Stages::Only(Stage::SignedIn),
+            $arity,
+            Run::Now(|role: &mut Notification, call, outbox| match &mut role.state {
+                State::SignedIn(session) => $handler(session, call, outbox),
+                State::Handshake(_) => Err(Reason::OutOfState.into()),
+            }),
             $purpose,
         )
     };
@@ -74,9 +91,9 @@ macro_rules! connection {
             $verb,
             Stages::Any,
             $arity,
-            |role: &mut Notification, call, outbox| {
+            Run::Later(|role: &mut Notification, call, outbox| {
                 Box::pin(async move { $handler(role, call, outbox).await })
-            },
+            }),
             $purpose,
         )
     };
@@ -88,7 +105,7 @@ pub(super) const ROWS: &[Row<Notification>] = &[
     connection!("CVQ", (0, 16), tell_version, "tell the client's version, update check form"),
     connection!("USR", (3, 3), usr::handle, "sign in with a Passport ticket"),
     connection!("OUT", (0, 8), out::handle, "sign out").without_trid(),
-    signed_in!("PNG", (0, 0), png::handle, "show that the client is alive").without_trid(),
+    signed_in_now!("PNG", (0, 0), png::handle, "show that the client is alive").without_trid(),
     signed_in!("SYN", (1, 1), syn::handle, "fetch the lists"),
     signed_in!("CHG", (1, 16), chg::handle, "change own status"),
     signed_in!("CHL", (0, 0), chl::handle, "ask for a challenge"),
@@ -118,7 +135,7 @@ pub(super) const ROWS: &[Row<Notification>] = &[
 
 async fn greet(
     role: &mut Notification,
-    call: &crate::session::Call,
+    call: &crate::session::Call<'_>,
     outbox: &mut crate::session::Outbox,
 ) -> Result<(), Reject> {
     let form = role.context.config.notification.ver_reply;
@@ -127,7 +144,7 @@ async fn greet(
 
 async fn tell_version(
     role: &mut Notification,
-    call: &crate::session::Call,
+    call: &crate::session::Call<'_>,
     outbox: &mut crate::session::Outbox,
 ) -> Result<(), Reject> {
     if let State::Handshake(handshake) = &mut role.state {

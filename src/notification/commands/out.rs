@@ -14,7 +14,7 @@ use crate::{
 
 pub(super) async fn handle(
     _role: &mut Notification,
-    _call: &Call,
+    _call: &Call<'_>,
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     outbox.send(&Event::Out);

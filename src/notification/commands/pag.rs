@@ -15,7 +15,7 @@ use crate::{
 
 pub(super) async fn handle(
     session: &mut SignedIn,
-    _call: &Call,
+    _call: &Call<'_>,
     _outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     Err(match session.dialect {

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 pub(super) async fn handle(
     session: &mut SignedIn,
-    call: &Call,
+    call: &Call<'_>,
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     let mut args = call.args();
@@ -31,7 +31,7 @@ pub(super) async fn handle(
     let (Some(address), Some(device)) = (address, device) else {
         return Err(ErrorCode::InvalidParameter.into());
     };
-    let text = page_text(call.payload.as_deref().unwrap_or_default());
+    let text = page_text(call.payload.unwrap_or_default());
     let page = text.ok().and_then(|text| Page::new(session.address.clone(), &text).ok());
     let page = page.ok_or(ErrorCode::InvalidParameter)?;
     if !session.context.pages.take(session.account) {

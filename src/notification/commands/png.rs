@@ -13,9 +13,9 @@ use crate::{
     session::{Call, Outbox, Reject},
 };
 
-pub(super) async fn handle(
+pub(super) fn handle(
     session: &mut SignedIn,
-    _call: &Call,
+    _call: &Call<'_>,
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     session.expect_pings();

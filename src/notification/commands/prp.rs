@@ -20,7 +20,7 @@ const KEY_BYTES: usize = 3;
 
 pub(super) async fn handle(
     session: &mut SignedIn,
-    call: &Call,
+    call: &Call<'_>,
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     let mut args = call.args();

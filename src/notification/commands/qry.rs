@@ -17,11 +17,11 @@ use tokio::time::Instant;
 
 pub(super) async fn handle(
     session: &mut SignedIn,
-    call: &Call,
+    call: &Call<'_>,
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     let client_id = call.args().word()?;
-    let given = call.payload.as_deref().unwrap_or_default();
+    let given = call.payload.unwrap_or_default();
     let config = &session.context.config.challenge;
     if !session.challenged.take_answer(config, client_id, given, Instant::now()) {
         if is_enforced(config) {

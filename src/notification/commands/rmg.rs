@@ -16,7 +16,7 @@ use crate::{
 
 pub(super) async fn handle(
     session: &mut SignedIn,
-    call: &Call,
+    call: &Call<'_>,
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     let group = call.args().optional_group()?.ok_or(ArgError::Missing)?;

@@ -33,7 +33,7 @@ use tokio::time::Instant;
 
 pub(super) async fn handle(
     role: &mut Notification,
-    call: &Call,
+    call: &Call<'_>,
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     role.greeting.agreed()?;
@@ -85,7 +85,7 @@ async fn sign_in(
     role: &mut Notification,
     grant: &Grant,
     user: &Address,
-    call: &Call,
+    call: &Call<'_>,
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     let dialect = role.greeting.agreed()?;

@@ -15,7 +15,7 @@ use crate::{
 };
 pub(super) async fn handle(
     session: &mut SignedIn,
-    call: &Call,
+    call: &Call<'_>,
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     if call.args().word()? != b"SB" {

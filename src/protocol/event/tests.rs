@@ -142,6 +142,10 @@ fn a_switchboard_speaks_every_dialect_alike() {
             Event::Said { address, name, payload: b"a\r\n" },
             "MSG maya@example.org Maya%20L 3\r\na\r\n",
         ),
+        (
+            Event::SaidBy { head: &said_by(address, name), payload: b"a\r\n" },
+            "MSG maya@example.org Maya%20L 3\r\na\r\n",
+        ),
         (Event::Ack { trid }, "ACK 2\r\n"),
         (Event::Nak { trid }, "NAK 2\r\n"),
     ] {

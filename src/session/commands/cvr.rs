@@ -22,7 +22,7 @@ const VERSION_BYTES_MAX: usize = 32;
 
 /// The version that a client tells, if it is one that can be repeated.
 #[must_use]
-pub fn version(call: &Call) -> Option<&str> {
+pub fn version<'a>(call: &Call<'a>) -> Option<&'a str> {
     let words: Vec<&[u8]> = call.line.words().skip(2).collect();
     let is_version = |word: &&str| {
         word.len() <= VERSION_BYTES_MAX
@@ -42,7 +42,7 @@ pub fn version(call: &Call) -> Option<&str> {
 pub fn handle(
     greeting: Greeting,
     config: &Notification,
-    call: &Call,
+    call: &Call<'_>,
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     if greeting == Greeting::Silent {

@@ -51,7 +51,7 @@ impl Greeting {
 pub fn handle(
     greeting: &mut Greeting,
     form: VerReply,
-    call: &Call,
+    call: &Call<'_>,
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     if *greeting != Greeting::Silent {

@@ -22,7 +22,7 @@ use crate::{
 
 pub(super) async fn handle(
     joined: &mut Joined,
-    call: &Call,
+    call: &Call<'_>,
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     let Joined { context, seat, over, .. } = joined;

@@ -19,15 +19,15 @@ use crate::{
     },
 };
 
-pub(super) async fn handle(
+pub(super) fn handle(
     joined: &mut Joined,
-    call: &Call,
+    call: &Call<'_>,
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     let has_data = joined.dialect >= Dialect::Msnp9;
     let kind = Kind::from_code(call.args().word()?).filter(|kind| has_data || *kind != Kind::Data);
     let kind = kind.ok_or(Reason::MessageType)?;
-    let payload = call.payload.as_deref().unwrap_or_default();
+    let payload = call.payload.unwrap_or_default();
     kind.check(payload, has_data).map_err(|fault| match fault {
         Fault::Malformed => Reject::Code(ErrorCode::MalformedMessage),
         Fault::Disguised => Reason::DisguisedData.into(),

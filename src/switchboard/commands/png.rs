@@ -11,9 +11,9 @@ use crate::{
     switchboard::Joined,
 };
 
-pub(super) async fn handle(
+pub(super) fn handle(
     _joined: &mut Joined,
-    _call: &Call,
+    _call: &Call<'_>,
     _outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     Ok(())

@@ -16,7 +16,7 @@ use crate::{
 
 pub(super) async fn handle(
     role: &mut Switchboard,
-    call: &Call,
+    call: &Call<'_>,
     outbox: &mut Outbox,
 ) -> Result<(), Reject> {
     let mut args = call.args();

@@ -1,6 +1,7 @@
 //! What waits: in order, within its bounds, and never waking anybody for nothing.
 
 use super::*;
+use std::task::Wake;
 
 fn alone(bytes_max: usize) -> (Sender, Queue) {
     queue(bytes_max, Arc::new(Budget::new(usize::MAX, 0)))
@@ -77,22 +78,38 @@ async fn who_takes_no_lines_hears_once_that_the_last_ones_wait() {
 
 async fn is_pending(future: impl Future) -> bool {
     let mut future = std::pin::pin!(future);
-    std::future::poll_fn(|cx| std::task::Poll::Ready(future.as_mut().poll(cx).is_pending())).await
+    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await
 }
 
-#[tokio::test]
-async fn a_line_wakes_only_who_sleeps_for_lines() {
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Alarm(AtomicUsize);
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_line_wakes_only_who_sleeps_for_lines() {
     let (sender, mut queue) = alone(1 << 20);
-    assert!(is_pending(queue.recv(false)).await);
+    let alarm = Arc::<Alarm>::default();
+    let waker = Waker::from(alarm.clone());
+    let mut cx = Context::from_waker(&waker);
+    assert!(queue.poll_recv(false, &mut cx).is_pending());
     (0..10).for_each(|_| sender.send(LINES).unwrap());
-    let shared = queue.shared.clone();
-    assert!(is_pending(shared.arrived.notified()).await, "woken for nothing");
+    assert_eq!(alarm.0.load(Ordering::Relaxed), 0, "woken for nothing");
     while queue.try_recv().is_some() {}
-    assert!(is_pending(queue.recv(true)).await);
+    assert!(queue.poll_recv(true, &mut cx).is_pending());
     sender.send(LINES).unwrap();
-    assert!(!is_pending(shared.arrived.notified()).await);
+    assert_eq!(alarm.0.load(Ordering::Relaxed), 1);
     sender.send(LINES).unwrap();
-    assert!(is_pending(shared.arrived.notified()).await, "nobody sleeps any more");
+    assert_eq!(alarm.0.load(Ordering::Relaxed), 1, "nobody sleeps any more");
+    assert!(queue.poll_recv(true, &mut cx).is_ready());
+    assert!(queue.poll_recv(false, &mut cx).is_pending());
+    sender.end(Ending::Idle);
+    assert_eq!(alarm.0.load(Ordering::Relaxed), 2, "the end is for everybody");
 }
 
 #[test]

@@ -1,0 +1,169 @@
+//! Writes one line: words with exactly one space between them. Numbers and texts are put down as
+//! they are; formatting them takes many times as long.
+
+use super::{Dialect, ErrorCode, TrId, escape};
+use crate::model::{
+    Address, GroupId, Name, PropertyKey, Status, name::FRIENDLY_NAME_BYTES_MAX,
+    property::PROPERTY_BYTES_MAX,
+};
+use bytes::{BufMut as _, BytesMut};
+use std::fmt::{Display, Write as _};
+
+/// A line that is being written.
+pub(super) struct Words<'a> {
+    out: &'a mut BytesMut,
+}
+
+/// What can be a word of a line.
+pub(super) trait Word {
+    /// Appends it.
+    fn put(&self, out: &mut BytesMut);
+}
+
+impl<'a> Words<'a> {
+    /// Appends to `out`.
+    pub(super) const fn new(out: &'a mut BytesMut) -> Self {
+        Self { out }
+    }
+
+    /// The verb, or how the line begins.
+    pub(super) fn first(&mut self, word: impl Word) -> &mut Self {
+        word.put(self.out);
+        self
+    }
+
+    /// A further word.
+    pub(super) fn word(&mut self, word: impl Word) -> &mut Self {
+        self.out.put_u8(b' ');
+        word.put(self.out);
+        self
+    }
+
+    /// A word of a client, byte for byte.
+    pub(super) fn token(&mut self, token: &[u8]) -> &mut Self {
+        self.out.put_u8(b' ');
+        self.out.put_slice(token);
+        self
+    }
+
+    /// An escaped name.
+    pub(super) fn name(&mut self, name: &Name) -> &mut Self {
+        self.token(escape::encode(name.as_str(), FRIENDLY_NAME_BYTES_MAX).as_bytes())
+    }
+
+    /// An escaped value of a property.
+    pub(super) fn value(&mut self, value: &str) -> &mut Self {
+        self.token(escape::encode(value, PROPERTY_BYTES_MAX).as_bytes())
+    }
+
+    /// A word that may be missing.
+    pub(super) fn optional(&mut self, word: Option<impl Word>) -> &mut Self {
+        if let Some(word) = word {
+            self.word(word);
+        }
+        self
+    }
+
+    /// An item of a list of which the items before it have been written.
+    pub(super) fn listed(&mut self, index: usize, word: impl Word) {
+        self.out.put_u8(if index == 0 { b' ' } else { b',' });
+        word.put(self.out);
+    }
+
+    /// The line end.
+    pub(super) fn end(&mut self) {
+        self.out.put_slice(b"\r\n");
+    }
+
+    /// Ends a chain whose value is not wanted.
+    pub(super) fn skip(&mut self) {}
+}
+
+impl Word for str {
+    fn put(&self, out: &mut BytesMut) {
+        out.put_slice(self.as_bytes());
+    }
+}
+
+impl Word for [u8] {
+    fn put(&self, out: &mut BytesMut) {
+        out.put_slice(self);
+    }
+}
+
+impl Word for TrId {
+    fn put(&self, out: &mut BytesMut) {
+        out.put_slice(self.as_bytes());
+    }
+}
+
+impl Word for Address {
+    fn put(&self, out: &mut BytesMut) {
+        out.put_slice(self.as_str().as_bytes());
+    }
+}
+
+impl Word for u64 {
+    fn put(&self, out: &mut BytesMut) {
+        let mut digits = [0; 20];
+        let (mut left, mut at) = (*self, digits.len());
+        for (index, digit) in digits.iter_mut().enumerate().rev() {
+            *digit = b'0' + u8::try_from(left % 10).unwrap_or_default();
+            (left, at) = (left / 10, index);
+            if left == 0 {
+                break;
+            }
+        }
+        out.put_slice(digits.get(at..).unwrap_or_default());
+    }
+}
+
+impl Word for u32 {
+    fn put(&self, out: &mut BytesMut) {
+        u64::from(*self).put(out);
+    }
+}
+
+impl Word for usize {
+    fn put(&self, out: &mut BytesMut) {
+        (*self as u64).put(out);
+    }
+}
+
+impl<T: Word + ?Sized> Word for &T {
+    fn put(&self, out: &mut BytesMut) {
+        (**self).put(out);
+    }
+}
+
+/// Words that are rare, or few.
+macro_rules! displayed {
+    ($($word:ty),*) => {
+        $(impl Word for $word {
+            fn put(&self, out: &mut BytesMut) {
+                display(self, out);
+            }
+        })*
+    };
+}
+
+displayed!(Dialect, ErrorCode, GroupId, PropertyKey, Status, i32, u8);
+
+fn display(word: &impl Display, out: &mut BytesMut) {
+    // Writing to a growing buffer cannot fail.
+    let _ = write!(out, "{word}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_they_are_displayed() {
+        for number in [0, 1, 9, 10, 99, 100, 1_000_000_007, u64::from(u32::MAX), u64::MAX] {
+            let mut out = BytesMut::new();
+            Words::new(&mut out).first(number).optional(Some(number)).end();
+            assert_eq!(out, format!("{number} {number}\r\n"));
+        }
+    }
+}
