@@ -33,6 +33,10 @@ run *flags:
 db *words:
     cargo run --locked -- db {{words}}
 
+# The load generator: what msnd reaches of the smallest program that moves the same bytes.
+load *words:
+    cargo bench --locked --bench load -- {{words}}
+
 # Times and allocations of framing, encoding, visibility and fan-out; of some by a part of the name.
 bench *words:
     cargo bench --locked --bench micro -- {{words}}

@@ -21,7 +21,7 @@ Examples:
 
 /// Drives an MSNP8/9 server as many clients at once
 #[derive(Debug, Parser)]
-#[command(name = "load", after_help = EXAMPLES, subcommand_negates_reqs = true)]
+#[command(name = "load", after_help = more_help(), subcommand_negates_reqs = true)]
 pub(crate) struct Options {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -68,7 +68,7 @@ pub(crate) struct Options {
     /// Where choices at random begin
     #[arg(long, default_value_t = 6)]
     pub(crate) seed: u64,
-    /// Only one size of the scenario: the first case whose name has this in it
+    /// Only the cases whose name has this in it
     #[arg(long, value_name = "TEXT")]
     pub(crate) case: Option<String>,
     /// JSON only, no table
@@ -90,6 +90,10 @@ pub(crate) enum Command {
     /// Be a baseline
     #[command(hide = true)]
     Baseline(Baseline),
+}
+
+fn more_help() -> String {
+    format!("Scenarios:\n{}\n\n{EXAMPLES}", scenarios::list())
 }
 
 impl Options {
