@@ -182,9 +182,16 @@ struct RosterRow {
     theirs: String,
 }
 
-/// Number, handle, name, lists and groups.
+/// Place in the list, number, handle, name, lists and groups.
 #[derive(Deserialize)]
-struct ContactRow<'j>(i64, #[serde(borrow)] Cow<'j, str>, #[serde(borrow)] Cow<'j, str>, u8, u32);
+struct ContactRow<'j>(
+    i64,
+    i64,
+    #[serde(borrow)] Cow<'j, str>,
+    #[serde(borrow)] Cow<'j, str>,
+    u8,
+    u32,
+);
 
 impl AccountRow {
     fn account(self) -> anyhow::Result<Account> {
@@ -211,12 +218,16 @@ impl RosterRow {
                 shared.entry(account_id(contact)?).or_default().insert(code, value);
             }
         }
-        let groups = listed::<(u32, Cow<'_, str>)>(&self.groups)?.into_iter().map(|(id, name)| {
+        let mut groups: Vec<(u32, Cow<'_, str>)> = listed(&self.groups)?;
+        groups.sort_unstable_by_key(|(id, _)| *id);
+        let groups = groups.into_iter().map(|(id, name)| {
             let id = GroupId::new(id).ok_or_else(|| anyhow!("{id} is no group"))?;
             Ok(Group { id, name: stored_name(&name)? })
         });
-        let contacts = listed::<ContactRow<'_>>(&self.contacts)?.into_iter().map(|row| {
-            let ContactRow(id, address, name, lists, groups) = row;
+        let mut contacts: Vec<ContactRow<'_>> = listed(&self.contacts)?;
+        contacts.sort_unstable_by_key(|row| row.0);
+        let contacts = contacts.into_iter().map(|row| {
+            let ContactRow(_, id, address, name, lists, groups) = row;
             let id = account_id(id)?;
             Ok(Contact {
                 id,

@@ -37,7 +37,8 @@ pub(super) const CALLEE: &str = "
     LEFT JOIN accounts AS b ON b.id = $2
     WHERE a.address = $1";
 /// An account with its lists. These come as JSON, so that all comes in one row: a row of its own
-/// for each entry would be a message between two threads. The last column has the properties of
+/// for each entry would be a message between two threads; and in no order, or each would be a
+/// table of its own. The last column has the properties of
 /// everybody on the owner's forward list who lets the owner see them. Their own entry for the owner
 /// exists: it carries at least the reverse bit. CROSS JOIN looks for properties first, which few
 /// have.
@@ -48,10 +49,10 @@ pub(super) const ROSTER: &str = "
         a.prompt, a.privacy,
         (SELECT json_group_array(json_array(key, value))
          FROM properties WHERE account_id = a.id) AS own,
-        (SELECT json_group_array(json_array(group_id, name) ORDER BY group_id)
+        (SELECT json_group_array(json_array(group_id, name))
          FROM contact_groups WHERE account_id = a.id) AS groups,
         (SELECT json_group_array(
-             json_array(c.contact_id, o.address, c.name, c.list_bits, c.group_bits) ORDER BY c.id)
+             json_array(c.id, c.contact_id, o.address, c.name, c.list_bits, c.group_bits))
          FROM contacts AS c JOIN accounts AS o ON o.id = c.contact_id
          WHERE c.owner_id = a.id) AS contacts,
         (SELECT json_group_array(json_array(p.account_id, p.key, p.value))
