@@ -13,6 +13,8 @@ struct Arriving {
     count: usize,
     /// The version of the last edit of the account's lists that was published meanwhile.
     edited_at: Option<u32>,
+    /// The version of the last change that others made to them meanwhile.
+    changed_at: Option<u32>,
     missed: Missed,
 }
 
@@ -49,6 +51,13 @@ impl Arrivals {
         }
     }
 
+    /// Somebody else changed what the account's lists hold.
+    pub(super) fn changed(&mut self, id: AccountId, version: u32) {
+        if let Some(arriving) = self.0.get_mut(&id) {
+            arriving.changed_at = Some(version);
+        }
+    }
+
     /// An alert was stored for the account.
     pub(super) fn alert(&mut self, id: AccountId) {
         if let Some(arriving) = self.0.get_mut(&id) {
@@ -68,10 +77,14 @@ impl Arrivals {
         self.0.get(&id).map(|arriving| arriving.missed).unwrap_or_default()
     }
 
-    /// Whether lists read at `version` still hold.
-    pub(super) fn check(&self, id: AccountId, version: u32) -> Result<(), Stale> {
-        let edited_at = self.0.get(&id).and_then(|arriving| arriving.edited_at);
-        let is_stale = edited_at.is_some_and(|edited_at| version_is_newer(edited_at, version));
-        if is_stale { Err(Stale) } else { Ok(()) }
+    /// Whether a circle read at `version` still holds. If so, the version that the account's lists
+    /// have by now: others may have changed what is no part of the circle.
+    pub(super) fn check(&self, id: AccountId, version: u32) -> Result<u32, Stale> {
+        let Some(arriving) = self.0.get(&id) else { return Ok(version) };
+        let is_newer = |at: &u32| version_is_newer(*at, version);
+        match arriving.edited_at.filter(is_newer) {
+            Some(_) => Err(Stale),
+            None => Ok(arriving.changed_at.filter(is_newer).unwrap_or(version)),
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! Synchronous: the caller holds the lock.
 
 mod deliver;
+mod lists;
 mod post;
 pub(super) mod roll;
 
@@ -19,7 +20,7 @@ use super::{
 use crate::{
     metrics::HubMeters,
     model::{
-        AccountId, Address, Applied, Change, Circle, Dialect, List, Name, Presence, PropertyKey,
+        AccountId, Address, Applied, Change, Circle, Dialect, List, Name, Presence,
         roster::version_is_newer,
     },
 };
@@ -58,8 +59,9 @@ pub(super) struct Member {
     /// `None` until the first `CHG`.
     presence: Option<Arc<Card>>,
     pub(super) circle: Circle,
-    /// The owner's last change that `circle` contains.
-    circle_version: u32,
+    /// The version of the last change to the account's lists that the session need not be told:
+    /// the owner's own are in `circle`, those of others count until it listens.
+    version: u32,
     /// Whether changes others make to its lists are told.
     listening: bool,
     pub(super) facts: Arc<Facts>,
@@ -89,7 +91,7 @@ impl State {
         sign_in: SignIn,
         inbox: Sender,
     ) -> Result<Missed, Stale> {
-        self.arrivals.check(id, sign_in.version)?;
+        let version = self.arrivals.check(id, sign_in.version)?;
         if self.members.contains_key(&id) {
             self.end(id, Event::Replaced);
         }
@@ -111,7 +113,7 @@ impl State {
             takes_calls: true,
             presence: None,
             circle,
-            circle_version: sign_in.version,
+            version,
             listening: false,
             facts: sign_in.facts,
             seat: self.seats.take(id, inbox),
@@ -145,7 +147,7 @@ impl State {
         version: u32,
     ) -> Result<(), Stale> {
         let Some(member) = self.member(id, session) else { return Ok(()) };
-        if version_is_newer(member.circle_version, version) {
+        if version_is_newer(member.version, version) {
             return Err(Stale);
         }
         let seat = member.seat;
@@ -223,9 +225,9 @@ impl State {
         self.arrivals.edited(owner, applied.version);
         if let Some(member) = self.members.get_mut(&owner) {
             by = member.person.clone();
-            is_current = version_is_newer(applied.version, member.circle_version);
+            is_current = version_is_newer(applied.version, member.version);
             if is_current {
-                member.circle_version = applied.version;
+                member.version = applied.version;
             }
             if member.session == session {
                 outcome.queued_before = self.seats.queued(member.seat);
@@ -417,26 +419,6 @@ impl State {
         *card = Arc::new(Card { person, presence: card.presence.clone(), memo: Memo::default() });
         if let Some(card) = member.visible().cloned() {
             self.tell_seers(owner, &Event::Online(card));
-        }
-    }
-
-    fn tell_property(
-        &mut self,
-        told: &[(AccountId, u32)],
-        by: &Arc<Person>,
-        key: PropertyKey,
-        value: Option<&str>,
-    ) {
-        let (key, value) = key.told_as(value);
-        for (id, version) in told {
-            let (by, value) = (by.clone(), value.clone());
-            self.tell_list(*id, ListEvent::Property { version: *version, by, key, value });
-        }
-    }
-
-    fn tell_list(&mut self, id: AccountId, event: ListEvent) {
-        if self.members.get(&id).is_some_and(|member| member.listening) {
-            self.tell(id, Event::List(Arc::new(event)));
         }
     }
 

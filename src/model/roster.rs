@@ -2,8 +2,8 @@
 //! to REA). Pure: a store loads an entry, asks here what becomes of it, and saves the answer.
 
 use super::{
-    AccountId, Address, GroupId, GroupSet, List, ListBits, Name, Privacy, Prompt, Properties,
-    Refusal,
+    AccountId, Address, Circle, GroupId, GroupSet, List, ListBits, Name, Privacy, Prompt,
+    Properties, Refusal,
 };
 
 /// Name of group 0 of a new account.
@@ -50,6 +50,26 @@ pub struct Roster {
     pub groups: Vec<Group>,
     /// Everybody on any list, in the order in which they came.
     pub contacts: Vec<Contact>,
+}
+
+impl Roster {
+    /// Who is watched and who may see the owner.
+    #[must_use]
+    pub fn circle(&self) -> Circle {
+        let on = |list| -> Vec<_> {
+            let chosen = self.contacts.iter().filter(move |contact| contact.lists.has(list));
+            chosen.map(|contact| contact.id).collect()
+        };
+        let mut circle = Circle {
+            forward: on(ListBits::FORWARD),
+            allow: on(ListBits::ALLOW),
+            block: on(ListBits::BLOCK),
+            privacy: self.privacy,
+        };
+        circle.allow.sort_unstable();
+        circle.block.sort_unstable();
+        circle
+    }
 }
 
 /// The groups of a new account: group 0, named [`FIRST_GROUP_NAME`].

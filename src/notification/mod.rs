@@ -6,6 +6,7 @@ mod delivery;
 mod edit;
 mod events;
 mod handshake;
+mod kept;
 mod lately;
 mod news;
 mod pages;

@@ -48,6 +48,8 @@ pub struct SignIn {
     pub circle: Circle,
     /// Whether alerts wait for it; perhaps only such as have expired.
     pub has_alerts: bool,
+    /// Its lists, for its first `SYN`.
+    pub roster: Roster,
 }
 
 /// An account as somebody who calls it needs to know it.

@@ -86,8 +86,8 @@ impl Guest {
         }
         let admitted = answer.admitted;
         // The hub has judged by the lists it knows; another process may have changed them.
-        let own = self.store.sign_in(admitted.person.id).await.ok()?;
-        if !own.account.enabled || !own.circle.allows(answer.caller) {
+        let own = self.store.callee(&self.address, answer.caller).await.ok()?;
+        if own.id != admitted.person.id || !own.enabled || !own.allows {
             return None;
         }
         if admitted.over.is_cancelled() {

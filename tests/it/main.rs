@@ -16,6 +16,7 @@ mod fuzz;
 mod gateway;
 mod hostile;
 mod hub;
+mod kept;
 mod matrix;
 mod moving;
 mod passport;

@@ -98,7 +98,7 @@ impl State {
             person: member.person.clone(),
             card: member.presence.clone(),
             facts: member.facts.clone(),
-            list_version: member.circle_version,
+            list_version: member.version,
             waiting_events: self.seats.queued(member.seat),
         };
         page.into_iter().map(listed).collect()

@@ -58,7 +58,10 @@ macro_rules! signed_in {
             Run::Later(|role: &mut Notification, call, outbox| {
                 Box::pin(async move {
                     match &mut role.state {
-                        State::SignedIn(session) => $handler(session, call, outbox).await,
+                        State::SignedIn(session) => {
+                            session.begin($verb);
+                            $handler(session, call, outbox).await
+                        }
                         State::Handshake(_) => Err(Reason::OutOfState.into()),
                     }
                 })
@@ -76,7 +79,10 @@ macro_rules! signed_in_now {
             Stages::Only(Stage::SignedIn),
             $arity,
             Run::Now(|role: &mut Notification, call, outbox| match &mut role.state {
-                State::SignedIn(session) => $handler(session, call, outbox),
+                State::SignedIn(session) => {
+                    session.begin($verb);
+                    $handler(session, call, outbox)
+                }
                 State::Handshake(_) => Err(Reason::OutOfState.into()),
             }),
             $purpose,

@@ -27,7 +27,8 @@ pub(super) async fn handle(
     args.finish()?;
     // Listen first, read then: a change in between is told, and dropped if the block has it.
     session.member.listen();
-    let roster = read(session).await?;
+    let kept = session.kept.take();
+    let roster = read(session, kept).await?;
     session.end_if_parted(outbox)?;
     let version = roster.version;
     session.synchronised_at = Some(version);
@@ -56,14 +57,19 @@ pub(super) async fn handle(
 }
 
 /// The roster, with which the hub agrees about whom the session watches: nothing may be said after
-/// the block about somebody whose account was removed by another process.
-async fn read(session: &SignedIn) -> Result<Roster, Reject> {
+/// the block about somebody whose account was removed by another process. The one that was read at
+/// sign-in, unless the hub has heard of a change since.
+async fn read(session: &SignedIn, mut kept: Option<Roster>) -> Result<Roster, Reject> {
     for _ in 0..STALE_READS_MAX {
-        let read = session.context.store.roster(session.account).await;
-        let roster = read.map_err(|error| match error {
-            StoreError::NotFound => Reason::AccountGone.into(),
-            error => Reject::Internal(ErrorCode::DatabaseUnavailable, error.into()),
-        })?;
+        let roster = match kept.take() {
+            Some(roster) => roster,
+            None => session.context.store.roster(session.account).await.map_err(
+                |error| match error {
+                    StoreError::NotFound => Reason::AccountGone.into(),
+                    error => Reject::Internal(ErrorCode::DatabaseUnavailable, error.into()),
+                },
+            )?,
+        };
         let on_forward = |contact: &&Contact| contact.lists.has(ListBits::FORWARD);
         let forward = roster.contacts.iter().filter(on_forward).map(|contact| contact.id).collect();
         let (hub, id) = (session.member.hub(), session.member.session());

@@ -18,6 +18,7 @@ use crate::{
         NAME, Notification, State,
         challenge::Challenged,
         handshake::{Handshake, policy, unix_secs},
+        kept::Kept,
         lately::Lately,
         signed_in::SignedIn,
     },
@@ -100,7 +101,7 @@ async fn sign_in(
         peer,
         signed_in_at_secs: unix_secs(),
     });
-    let Registered { account, has_alerts, person, member, inbox } =
+    let Registered { account, has_alerts, kept, person, member, inbox } =
         register(role, grant, &facts).await?;
     let missed = member.missed();
     let context = role.context.clone();
@@ -141,6 +142,7 @@ async fn sign_in(
         _web_ticket: web_ticket,
         status: None,
         takes_calls: true,
+        kept,
         synchronised_at: None,
         told_version: None,
         challenged: Challenged::default(),
@@ -159,6 +161,7 @@ async fn sign_in(
 struct Registered {
     account: Account,
     has_alerts: bool,
+    kept: Kept,
     person: Arc<Person>,
     member: Member,
     inbox: Inbox,
@@ -175,6 +178,7 @@ async fn register(
     // under way would otherwise be in neither.
     let arrival = role.context.hub.expect(grant.account);
     for _ in 0..STALE_READS_MAX {
+        let read_at = Instant::now();
         let read =
             role.context.store.sign_in(grant.account).await.map_err(|error| match error {
                 StoreError::NotFound => denied(Reason::AccountGone),
@@ -199,7 +203,8 @@ async fn register(
             facts: facts.clone(),
         };
         if let Ok((member, inbox)) = arrival.sign_in(sign_in) {
-            return Ok(Registered { account, has_alerts, person, member, inbox });
+            let kept = Kept::new(read.roster, read_at);
+            return Ok(Registered { account, has_alerts, kept, person, member, inbox });
         }
     }
     Err(Reject::Final(ErrorCode::ServerUnavailable, Reason::Internal))

@@ -3,8 +3,8 @@
 use super::sql;
 use crate::{
     model::{
-        AccountId, Address, Circle, Contact, Group, GroupId, GroupSet, ListBits, Mailbox, Name,
-        Privacy, Prompt, Properties, PropertyKey, Roster,
+        AccountId, Address, Contact, Group, GroupId, GroupSet, ListBits, Mailbox, Name, Privacy,
+        Prompt, Properties, PropertyKey, Roster,
     },
     store::{Account, Callee, PasswordHash, SignIn, StoreError},
 };
@@ -48,29 +48,14 @@ pub(super) async fn standing_changes(conn: &mut SqliteConnection) -> Result<i64,
     Ok(sqlx::query_scalar(sql::STANDING_CHANGES).fetch_one(conn).await?)
 }
 
-/// An account with its circle.
+/// An account with its lists: one row.
 pub(super) async fn sign_in(
     conn: &mut SqliteConnection,
     id: AccountId,
 ) -> Result<SignIn, StoreError> {
-    let row: Option<SignInRow> =
-        sqlx::query_as(sql::SIGN_IN).bind(key(id)).fetch_optional(conn).await?;
-    let SignInRow { account, privacy, has_alerts, circle } = row.ok_or(StoreError::NotFound)?;
-    let entries: Vec<(i64, u8)> = listed(&circle)?;
-
-    let on = |list: ListBits| {
-        let chosen = entries.iter().filter(move |(_, bits)| ListBits(*bits).has(list));
-        chosen.map(|(contact, _)| account_id(*contact)).collect::<anyhow::Result<Vec<_>>>()
-    };
-    let mut circle = Circle {
-        forward: on(ListBits::FORWARD)?,
-        allow: on(ListBits::ALLOW)?,
-        block: on(ListBits::BLOCK)?,
-        privacy: stored_privacy(&privacy)?,
-    };
-    circle.allow.sort_unstable();
-    circle.block.sort_unstable();
-    Ok(SignIn { account: account.account()?, circle, has_alerts })
+    let row: Option<RosterRow> =
+        sqlx::query_as(sql::ROSTER).bind(key(id)).fetch_optional(conn).await?;
+    Ok(row.ok_or(StoreError::NotFound)?.sign_in()?)
 }
 
 /// An account as far as it concerns a caller: one row.
@@ -94,41 +79,7 @@ pub(super) async fn roster(
     conn: &mut SqliteConnection,
     id: AccountId,
 ) -> Result<Roster, StoreError> {
-    let row: Option<RosterRow> =
-        sqlx::query_as(sql::ROSTER).bind(key(id)).fetch_optional(conn).await?;
-    let (version, prompt, privacy, own, groups, contacts, theirs) =
-        row.ok_or(StoreError::NotFound)?;
-    let mut shared: HashMap<AccountId, Properties> = HashMap::new();
-    for (contact, code, value) in listed::<(i64, Cow<'_, str>, String)>(&theirs)? {
-        let code = property_key(&code)?;
-        if code.is_shared() {
-            shared.entry(account_id(contact)?).or_default().insert(code, value);
-        }
-    }
-    let groups = listed::<(u32, Cow<'_, str>)>(&groups)?.into_iter().map(|(id, name)| {
-        let id = GroupId::new(id).ok_or_else(|| anyhow!("{id} is no group"))?;
-        Ok(Group { id, name: stored_name(&name)? })
-    });
-    let contacts = listed::<ContactRow<'_>>(&contacts)?.into_iter().map(|row| {
-        let ContactRow(id, address, name, lists, groups) = row;
-        let id = account_id(id)?;
-        Ok(Contact {
-            id,
-            address: stored_address(&address)?,
-            name: stored_name(&name)?,
-            lists: ListBits(lists),
-            groups: GroupSet(groups),
-            properties: shared.remove(&id).unwrap_or_default(),
-        })
-    });
-    Ok(Roster {
-        version,
-        prompt: stored_prompt(&prompt)?,
-        privacy: stored_privacy(&privacy)?,
-        properties: properties(listed(&own)?)?,
-        groups: groups.collect::<anyhow::Result<_>>()?,
-        contacts: contacts.collect::<anyhow::Result<_>>()?,
-    })
+    Ok(sign_in(conn, id).await?.roster)
 }
 
 /// Accounts with their lists, by handle; all of them without `only`.
@@ -217,22 +168,30 @@ struct AccountRow {
     folders_unread: Option<u32>,
 }
 
-/// What a new session needs of the account.
+/// An account with its lists; from `own` on as JSON.
 #[derive(sqlx::FromRow)]
-struct SignInRow {
+struct RosterRow {
     #[sqlx(flatten)]
     account: AccountRow,
-    privacy: String,
     has_alerts: bool,
-    circle: String,
+    prompt: String,
+    privacy: String,
+    own: String,
+    groups: String,
+    contacts: String,
+    theirs: String,
 }
 
-/// Version, prompt, privacy, and as JSON properties, groups, contacts and their properties.
-type RosterRow = (u32, String, String, String, String, String, String);
-
-/// Number, handle, name, lists and groups.
+/// Place in the list, number, handle, name, lists and groups.
 #[derive(Deserialize)]
-struct ContactRow<'j>(i64, #[serde(borrow)] Cow<'j, str>, #[serde(borrow)] Cow<'j, str>, u8, u32);
+struct ContactRow<'j>(
+    i64,
+    i64,
+    #[serde(borrow)] Cow<'j, str>,
+    #[serde(borrow)] Cow<'j, str>,
+    u8,
+    u32,
+);
 
 impl AccountRow {
     fn account(self) -> anyhow::Result<Account> {
@@ -247,6 +206,48 @@ impl AccountRow {
             created_at_secs: self.created_at,
             mailbox: mailbox(self.inbox_unread, self.folders_unread),
         })
+    }
+}
+
+impl RosterRow {
+    fn sign_in(self) -> anyhow::Result<SignIn> {
+        let mut shared: HashMap<AccountId, Properties> = HashMap::new();
+        for (contact, code, value) in listed::<(i64, Cow<'_, str>, String)>(&self.theirs)? {
+            let code = property_key(&code)?;
+            if code.is_shared() {
+                shared.entry(account_id(contact)?).or_default().insert(code, value);
+            }
+        }
+        let mut groups: Vec<(u32, Cow<'_, str>)> = listed(&self.groups)?;
+        groups.sort_unstable_by_key(|(id, _)| *id);
+        let groups = groups.into_iter().map(|(id, name)| {
+            let id = GroupId::new(id).ok_or_else(|| anyhow!("{id} is no group"))?;
+            Ok(Group { id, name: stored_name(&name)? })
+        });
+        let mut contacts: Vec<ContactRow<'_>> = listed(&self.contacts)?;
+        contacts.sort_unstable_by_key(|row| row.0);
+        let contacts = contacts.into_iter().map(|row| {
+            let ContactRow(_, id, address, name, lists, groups) = row;
+            let id = account_id(id)?;
+            Ok(Contact {
+                id,
+                address: stored_address(&address)?,
+                name: stored_name(&name)?,
+                lists: ListBits(lists),
+                groups: GroupSet(groups),
+                properties: shared.remove(&id).unwrap_or_default(),
+            })
+        });
+        let roster = Roster {
+            version: self.account.list_version,
+            prompt: stored_prompt(&self.prompt)?,
+            privacy: stored_privacy(&self.privacy)?,
+            properties: properties(listed(&self.own)?)?,
+            groups: groups.collect::<anyhow::Result<_>>()?,
+            contacts: contacts.collect::<anyhow::Result<_>>()?,
+        };
+        let (account, has_alerts) = (self.account.account()?, self.has_alerts);
+        Ok(SignIn { account, circle: roster.circle(), has_alerts, roster })
     }
 }
 

@@ -20,16 +20,6 @@ pub(super) const ACCOUNT_BY_ADDRESS: &str = "
     SELECT id, address, name, password, enabled, credential_epoch, list_version, created_at,
            inbox_unread, folders_unread
     FROM accounts LEFT JOIN mailboxes ON account_id = id WHERE address = $1";
-/// With lists as JSON, so that all comes in one row: a row of its own for each entry would be a
-/// message between two threads.
-pub(super) const SIGN_IN: &str = "
-    SELECT id, address, name, password, enabled, credential_epoch, list_version, created_at,
-           inbox_unread, folders_unread, privacy,
-           EXISTS (SELECT 1 FROM alert_recipients AS r WHERE r.account_id = accounts.id) AS has_alerts,
-           (SELECT json_group_array(json_array(contact_id, list_bits) ORDER BY c.id)
-            FROM contacts AS c WHERE owner_id = $1 AND list_bits & 7 <> 0) AS circle
-    FROM accounts LEFT JOIN mailboxes ON mailboxes.account_id = accounts.id
-    WHERE accounts.id = $1";
 /// This and `STANDINGS` mean to read a whole table.
 pub(super) const ACCOUNTS: &str = "
     SELECT id, address, name, password, enabled, credential_epoch, list_version, created_at,
@@ -46,17 +36,25 @@ pub(super) const CALLEE: &str = "
     LEFT JOIN contacts AS c ON c.owner_id = a.id AND c.contact_id = $2
     LEFT JOIN accounts AS b ON b.id = $2
     WHERE a.address = $1";
-/// All in one row too. The last column has the properties of everybody on the owner's forward list
-/// who lets the owner see them. Their own entry for the owner exists: it carries at least the
-/// reverse bit. CROSS JOIN looks for properties first, which few have.
+/// An account with its lists. These come as JSON, so that all comes in one row: a row of its own
+/// for each entry would be a message between two threads; and in no order, or each would be a
+/// table of its own. The last column has the properties of
+/// everybody on the owner's forward list who lets the owner see them. Their own entry for the owner
+/// exists: it carries at least the reverse bit. CROSS JOIN looks for properties first, which few
+/// have.
 pub(super) const ROSTER: &str = "
-    SELECT a.list_version, a.prompt, a.privacy,
-        (SELECT json_group_array(json_array(key, value)) FROM properties WHERE account_id = a.id),
-        (SELECT json_group_array(json_array(group_id, name) ORDER BY group_id)
-         FROM contact_groups WHERE account_id = a.id),
+    SELECT a.id, a.address, a.name, a.password, a.enabled, a.credential_epoch, a.list_version,
+        a.created_at, inbox_unread, folders_unread,
+        EXISTS (SELECT 1 FROM alert_recipients AS r WHERE r.account_id = a.id) AS has_alerts,
+        a.prompt, a.privacy,
+        (SELECT json_group_array(json_array(key, value))
+         FROM properties WHERE account_id = a.id) AS own,
+        (SELECT json_group_array(json_array(group_id, name))
+         FROM contact_groups WHERE account_id = a.id) AS groups,
         (SELECT json_group_array(
-             json_array(c.contact_id, o.address, c.name, c.list_bits, c.group_bits) ORDER BY c.id)
-         FROM contacts AS c JOIN accounts AS o ON o.id = c.contact_id WHERE c.owner_id = a.id),
+             json_array(c.id, c.contact_id, o.address, c.name, c.list_bits, c.group_bits))
+         FROM contacts AS c JOIN accounts AS o ON o.id = c.contact_id
+         WHERE c.owner_id = a.id) AS contacts,
         (SELECT json_group_array(json_array(p.account_id, p.key, p.value))
          FROM contacts AS c
          CROSS JOIN properties AS p ON p.account_id = c.contact_id
@@ -64,8 +62,8 @@ pub(super) const ROSTER: &str = "
          CROSS JOIN contacts AS back
              ON back.owner_id = c.contact_id AND back.contact_id = c.owner_id
          WHERE c.owner_id = a.id AND c.list_bits & 1 <> 0
-           AND back.list_bits & 4 = 0 AND (o.privacy = 'AL' OR back.list_bits & 2 <> 0))
-    FROM accounts AS a WHERE a.id = $1";
+           AND back.list_bits & 4 = 0 AND (o.privacy = 'AL' OR back.list_bits & 2 <> 0)) AS theirs
+    FROM accounts AS a LEFT JOIN mailboxes ON mailboxes.account_id = a.id WHERE a.id = $1";
 
 // Edits.
 

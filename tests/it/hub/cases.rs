@@ -46,6 +46,45 @@ fn lists_read_before_a_committed_change_are_refused() {
     }
 }
 
+/// What was read of an account's lists holds as long as the hub has heard of no change to them,
+/// whoever made it. Once the session listens, it is told of others' changes and must read no more.
+#[test]
+fn lists_read_at_sign_in_hold_until_somebody_changes_them() {
+    let hub = Hub::new(10);
+    let (alice, _alice_inbox, alice_person) = join(&hub, 1, &[]);
+    let (bob, _bob_inbox, bob_person) = join(&hub, 2, &[]);
+    let holds = |version| hub.reconcile(id(1), alice.session(), &[].into(), version);
+    let bob_adds_alice = |reverse_version| {
+        let change = Change::Watched { contact: id(1), reverse_version, properties: None };
+        let applied = Applied { owner: id(2), version: reverse_version, change };
+        hub.apply(&applied, &bob_person, bob.session());
+    };
+    assert_eq!(holds(7), Ok(()));
+    bob_adds_alice(8);
+    assert_eq!((holds(7), holds(8)), (Err(Stale), Ok(())));
+    alice.listen();
+    bob_adds_alice(9);
+    assert_eq!(holds(8), Ok(()));
+    // Her own, which an older session may still have had under way.
+    let applied = Applied { owner: id(1), version: 10, change: Change::Private };
+    hub.apply(&applied, &alice_person, SessionId(99));
+    assert_eq!((holds(9), holds(10)), (Err(Stale), Ok(())));
+}
+
+#[test]
+fn what_others_change_during_a_sign_in_spoils_the_lists_and_not_the_sign_in() {
+    let hub = Hub::new(10);
+    let (bob, _bob_inbox, bob_person) = join(&hub, 2, &[]);
+    let arrival = hub.expect(id(1));
+    let change = Change::Watched { contact: id(1), reverse_version: 8, properties: None };
+    hub.apply(&Applied { owner: id(2), version: 8, change }, &bob_person, bob.session());
+    let person = Person::new(id(1), address(1), Name::new("x").unwrap());
+    let read = sign_in(SessionId(1), person, Circle::default(), 7);
+    let (alice, _alice_inbox) = arrival.sign_in(read).unwrap();
+    let holds = |version| hub.reconcile(id(1), alice.session(), &[].into(), version);
+    assert_eq!((holds(7), holds(8)), (Err(Stale), Ok(())));
+}
+
 #[test]
 fn a_removed_account_is_seen_by_nobody_and_signed_out() {
     let hub = Hub::new(10);

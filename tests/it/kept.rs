@@ -1,0 +1,111 @@
+//! The lists that are read at sign-in and shown at `SYN`: one read, and never older than what the
+//! server itself has changed since.
+
+use crate::support::{Client, TestServer, server::new_account, store::Observed};
+use msnd::model::Address;
+use std::sync::Arc;
+
+const ALICE: &str = "alice@example.test";
+const BOB: &str = "bob@example.test";
+
+#[test]
+fn the_lists_read_at_sign_in_are_shown_once() {
+    let (server, store) = server();
+    let mut alice = Client::sign_in(&server, "MSNP9", ALICE);
+    store.forget();
+    alice.ask("SYN 4 0", "SYN 4 1 0 1");
+    alice.drain();
+    assert_eq!(store.calls(), [""; 0]);
+    alice.ask("SYN 5 1", "SYN 5 1");
+    assert_eq!(store.calls(), ["roster"]);
+    // Whoever knows them is not told them, and they are not read for that either.
+    let mut again = Client::sign_in(&server, "MSNP9", ALICE);
+    store.forget();
+    again.ask("SYN 4 1", "SYN 4 1");
+    assert_eq!(store.calls(), [""; 0]);
+}
+
+#[test]
+fn nothing_is_kept_behind_another_command() {
+    for (command, answer) in [("PNG", "QNG 60"), ("CHG 4 NLN 0", "CHG 4 NLN 0")] {
+        let (server, store) = server();
+        let mut alice = Client::sign_in(&server, "MSNP9", ALICE);
+        alice.ask(command, answer);
+        alice.drain();
+        store.forget();
+        alice.ask("SYN 5 0", "SYN 5 1 0 1");
+        assert_eq!(store.calls(), ["roster"]);
+    }
+}
+
+#[test]
+fn what_others_change_before_syn_is_in_the_lists() {
+    let (server, store) = server();
+    let mut bob = Client::present(&server, "MSNP9", BOB, "NLN 0");
+    let mut alice = Client::sign_in(&server, "MSNP9", ALICE);
+    bob.ask("ADD 6 FL alice@example.test Alice 0", "ADD 6 FL 2 alice@example.test Alice 0");
+    store.forget();
+    alice.ask("SYN 4 0", "SYN 4 2 1 1");
+    assert!(alice.drain().contains(&"LST bob@example.test Bob 8".to_owned()));
+    assert_eq!(store.calls(), ["roster"]);
+    // Told once.
+    alice.expect_silence();
+}
+
+/// Between the read and the entry into the hub.
+#[test]
+fn what_others_change_during_a_sign_in_is_in_the_lists() {
+    let (server, store) = server();
+    let mut bob = Client::present(&server, "MSNP9", BOB, "NLN 0");
+    let ticket = server.ticket(ALICE);
+    let mut alice = Client::greet(&server, "MSNP9", ALICE);
+    let held = store.hold_sign_in();
+    alice.send(&format!("USR 3 TWN S {ticket}"));
+    server.block_on(held.wait());
+    bob.ask("ADD 6 FL alice@example.test Alice 0", "ADD 6 FL 2 alice@example.test Alice 0");
+    store.forget();
+    server.block_on(held.wait());
+    assert!(alice.line().starts_with("USR 3 OK "));
+    alice.message();
+    // Others' changes keep nobody out, however many they are: the sign-in is not read again.
+    assert_eq!(store.calls(), [""; 0]);
+    alice.ask("SYN 4 0", "SYN 4 2 1 1");
+    assert!(alice.drain().contains(&"LST bob@example.test Bob 8".to_owned()));
+    assert_eq!(store.calls(), ["roster"]);
+}
+
+/// Between the read and `SYN` another process removes Bob: to Alice it comes right behind.
+#[test]
+fn what_another_process_changes_before_syn_is_learned_like_what_it_changes_after() {
+    let (server, _) = server();
+    let mut alice = Client::present(&server, "MSNP9", ALICE, "NLN 0");
+    alice.ask("ADD 6 FL bob@example.test Bob 0", "ADD 6 FL 2 bob@example.test Bob 0");
+    let mut alice = Client::sign_in(&server, "MSNP9", ALICE);
+    server.block_on(server.store().remove_account(&Address::parse(BOB).unwrap())).unwrap();
+    let version = |line: &str| line.split(' ').nth(2).unwrap().parse::<u32>().unwrap();
+    alice.send("SYN 4 2");
+    let shown = alice.line();
+    alice.drain();
+    // At version 3 the client would believe that it knows all there is.
+    alice.send("GTC 5 N");
+    let told = version(&alice.line());
+    let mut again = Client::sign_in(&server, "MSNP9", ALICE);
+    again.send(&format!("SYN 4 {told}"));
+    let lists = again.line();
+    assert_eq!(lists.split(' ').nth(3), Some("0"), "{shown} / {told} / {lists}");
+}
+
+/// A server whose store is counted, with Alice and Bob, who do not know each other.
+fn server() -> (TestServer, Arc<Observed>) {
+    let mut counted = None;
+    let server = TestServer::start_between(
+        |_| {},
+        |store| {
+            let store = Arc::new(Observed::new(store));
+            counted = Some(store.clone());
+            store
+        },
+    );
+    server.add(vec![new_account(ALICE), new_account(BOB)]);
+    (server, counted.unwrap())
+}
