@@ -100,7 +100,8 @@ pub(super) const GROUP_NAME: &str =
 pub(super) const SET_VERSION: &str = "UPDATE accounts SET list_version = $2 WHERE id = $1";
 /// What edits of contacts come to, as JSON: `$1` entries that are gone, `$2` entries as they are
 /// now, `$3` list versions by account. Statements of one text are one message to the database's
-/// thread.
+/// thread. `OR FAIL` saves the copies that SQLite would need to take back a single statement: if one
+/// fails, the whole transaction is rolled back.
 pub(super) const SAVE: &str = "
     DELETE FROM contacts WHERE id IN
         (SELECT c.id FROM json_each($1) AS j
@@ -110,7 +111,7 @@ pub(super) const SAVE: &str = "
     FROM json_each($2) WHERE 1
     ON CONFLICT (owner_id, contact_id) DO UPDATE SET
         list_bits = excluded.list_bits, group_bits = excluded.group_bits, name = excluded.name;
-    UPDATE accounts SET list_version = j.value
+    UPDATE OR FAIL accounts SET list_version = j.value
     FROM json_each($3) AS j WHERE accounts.id = CAST(j.key AS INTEGER)";
 pub(super) const RENAME: &str = "UPDATE accounts SET name = $2 WHERE id = $1";
 pub(super) const SET_PRIVACY: &str = "UPDATE accounts SET privacy = $2 WHERE id = $1";

@@ -24,7 +24,6 @@ use std::{
 };
 use tokio::{
     sync::{mpsc, oneshot},
-    task::yield_now,
     time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -209,13 +208,6 @@ impl Scribe {
             };
             if taken == 0 {
                 break;
-            }
-            // Whoever else has something to write by now shares the commit.
-            yield_now().await;
-            while batch.len() < BATCH_JOBS_MAX
-                && let Ok(job) = queue.try_recv()
-            {
-                batch.push(job);
             }
             self.run(std::mem::take(&mut batch)).await;
         }
