@@ -1,5 +1,6 @@
 //! What edits of contacts must know, read for many at once, and what they come to, written at once.
-//! In between `model::roster` decides; nothing here talks to the database while it does.
+//! In between `model::roster` decides, each edit by what those before it came to; nothing here
+//! talks to the database while it does.
 
 use super::{read, sql};
 use crate::{
@@ -13,8 +14,9 @@ use crate::{
 use anyhow::{Context as _, anyhow};
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
+use std::collections::{BTreeMap, HashMap};
 
-/// One owner's affairs as one edit finds them.
+/// One owner's affairs as they were read. What edits decided since came to is in the [`Draft`].
 pub(super) struct Affairs {
     /// The owner.
     pub(super) owner: i64,
@@ -29,7 +31,7 @@ pub(super) struct Me {
     pub(super) privacy: Privacy,
     pub(super) prompt: Prompt,
     pub(super) groups: GroupSet,
-    /// Only for an edit that may make a list longer.
+    /// Only for an edit that may make a list too long.
     counts: ListCounts,
 }
 
@@ -48,23 +50,32 @@ struct Other {
 }
 
 /// An entry and the name in it; without a name if there is none.
+#[derive(Clone, Default)]
 struct Listed {
     entry: Entry,
     name: Option<String>,
 }
 
-/// What edits of contacts come to, until it is written.
+/// What edits of contacts come to, until it is written. Never larger than the edits of one commit
+/// make it: two entries and two versions for each.
 #[derive(Default)]
 pub(super) struct Draft {
+    /// Entries that disappeared, though some may have come again.
     gone: Vec<(i64, i64)>,
-    entries: Vec<(i64, i64, u8, u32, String)>,
-    versions: Vec<(i64, u32)>,
+    /// Owner, contact and entry, in the order in which they came; what disappeared is left empty.
+    entries: Vec<(i64, i64, Listed)>,
+    /// Where the last entry of a pair is among them.
+    places: HashMap<(i64, i64), usize>,
+    versions: BTreeMap<i64, u32>,
+    /// How much longer somebody's lists are: forward, then allow and block.
+    grown: HashMap<i64, (i32, i32)>,
 }
 
 /// Reads what these edits must know, in their order; `None` where there is no such owner.
 pub(super) async fn read(
     conn: &mut SqliteConnection,
     edits: &[(AccountId, &Edit)],
+    limits: RosterLimits,
 ) -> Result<Vec<Option<Affairs>>, StoreError> {
     let asked: Vec<_> = edits
         .iter()
@@ -73,8 +84,12 @@ pub(super) async fn read(
             (read::key(*owner), contact(edit).map(Address::as_str), adds)
         })
         .collect();
-    let json: String =
-        sqlx::query_scalar(sql::AFFAIRS).bind(to_json(&asked)?).fetch_one(conn).await?;
+    let limit = i64::from(limits.forward_max.min(limits.allow_block_max));
+    let json: String = sqlx::query_scalar(sql::AFFAIRS)
+        .bind(to_json(&asked)?)
+        .bind(limit - edits.len() as i64)
+        .fetch_one(conn)
+        .await?;
     let rows: Vec<Row> = read::listed(&json)?;
     if rows.len() != edits.len() {
         return Err(anyhow!("{} edits came back as {}", edits.len(), rows.len()).into());
@@ -94,18 +109,18 @@ pub(super) fn contact(edit: &Edit) -> Option<&Address> {
 }
 
 impl Affairs {
-    /// The owner's version once this edit is made; also what others are told if the owner is
-    /// among them, since one edit raises a version once.
+    /// The owner's version once an edit is made that comes alone.
     pub(super) fn next_version(&self) -> u32 {
         next_version(self.me.version)
     }
 
-    /// The accounts whose lists this edit reads and may change.
-    pub(super) fn concerned(&self) -> impl Iterator<Item = i64> + use<> {
-        [Some(self.owner), self.other.as_ref().map(|other| other.key)].into_iter().flatten()
+    /// The owner's version as it is now.
+    pub(super) fn version(&self, draft: &Draft) -> u32 {
+        draft.version(self.owner, self.me.version)
     }
 
-    /// Adds what an edit of a contact comes to, unless a rule forbids it.
+    /// Adds what an edit of a contact comes to, unless a rule forbids it. One edit raises a version
+    /// once: others are told the owner's if the owner is among them.
     pub(super) fn decide(
         &self,
         edit: &Edit,
@@ -119,7 +134,7 @@ impl Affairs {
             _ => Ok(Change::None),
         }?;
         if change != Change::None {
-            draft.versions.push((self.owner, self.next_version()));
+            draft.raise(self.owner, self.me.version);
         }
         Ok(change)
     }
@@ -133,12 +148,13 @@ impl Affairs {
         draft: &mut Draft,
     ) -> Result<Change, Refusal> {
         let other = self.other.as_ref().ok_or(Refusal::NoSuchUser)?;
-        let before = other.mine.entry;
-        let after = before.add(list, group, self.me.groups, self.me.counts, limits)?;
+        let Listed { entry: before, name: old_name } = self.mine(other, draft);
+        let counts = draft.counts(self.owner, self.me.counts);
+        let after = before.add(list, group, self.me.groups, counts, limits)?;
+        draft.grow(self.owner, before, after);
         let watched = newly(before, after, ListBits::FORWARD);
-        let old_name = other.mine.name.as_deref().filter(|_| !watched);
-        let old_name = old_name.filter(|_| before.lists != ListBits::NONE);
-        let name = old_name.unwrap_or(name.as_str());
+        let old_name = old_name.filter(|_| !watched && before.lists != ListBits::NONE);
+        let name = old_name.unwrap_or_else(|| name.as_str().to_owned());
         if !watched {
             draft.put(self.owner, other.key, after, name);
             return Ok(match list {
@@ -146,18 +162,18 @@ impl Affairs {
                 _ => Change::Listed { list, contact: other.id },
             });
         }
+        let properties = other.visible_properties(self.theirs(other, draft).entry);
         if other.key == self.owner {
             let both = Entry { lists: after.lists.with(ListBits::REVERSE), ..after };
             draft.put(self.owner, self.owner, both, name);
         } else {
-            let theirs = other.theirs.entry;
+            let Listed { entry: theirs, name: their_name } = self.theirs(other, draft);
             let theirs = Entry { lists: theirs.lists.with(ListBits::REVERSE), ..theirs };
-            let their_name = other.theirs.name.as_deref().unwrap_or(&self.me.name);
             draft.put(self.owner, other.key, after, name);
+            let their_name = their_name.unwrap_or_else(|| self.me.name.clone());
             draft.put(other.key, self.owner, theirs, their_name);
         }
         let reverse_version = self.raise(other, draft);
-        let properties = other.visible_properties();
         Ok(Change::Watched { contact: other.id, reverse_version, properties })
     }
 
@@ -171,9 +187,10 @@ impl Affairs {
             Entry::default().remove(list, group, self.me.groups)?;
             return Err(Refusal::NotOnList);
         };
-        let before = other.mine.entry;
+        let Listed { entry: before, name } = self.mine(other, draft);
         let after = before.remove(list, group, self.me.groups)?;
-        let my_name = other.mine.name.as_deref().unwrap_or_default();
+        draft.grow(self.owner, before, after);
+        let my_name = name.unwrap_or_default();
         if !newly(after, before, ListBits::FORWARD) {
             draft.put(self.owner, other.key, after, my_name);
             return Ok(match list {
@@ -185,11 +202,10 @@ impl Affairs {
             let neither = Entry { lists: after.lists.without(ListBits::REVERSE), ..after };
             draft.put(self.owner, self.owner, neither, my_name);
         } else {
-            let theirs = other.theirs.entry;
+            let Listed { entry: theirs, name: their_name } = self.theirs(other, draft);
             let theirs = Entry { lists: theirs.lists.without(ListBits::REVERSE), ..theirs };
             draft.put(self.owner, other.key, after, my_name);
-            let their_name = other.theirs.name.as_deref().unwrap_or_default();
-            draft.put(other.key, self.owner, theirs, their_name);
+            draft.put(other.key, self.owner, theirs, their_name.unwrap_or_default());
         }
         let reverse_version = self.raise(other, draft);
         Ok(Change::Unwatched { contact: other.id, reverse_version })
@@ -197,28 +213,37 @@ impl Affairs {
 
     fn rename_contact(&self, name: &Name, draft: &mut Draft) -> Result<Change, Refusal> {
         let other = self.other.as_ref().ok_or(Refusal::NotOnList)?;
-        if other.mine.name.as_deref().ok_or(Refusal::NotOnList)? == name.as_str() {
+        let mine = self.mine(other, draft);
+        if mine.name.ok_or(Refusal::NotOnList)? == name.as_str() {
             return Ok(Change::None);
         }
-        draft.put(self.owner, other.key, other.mine.entry, name.as_str());
+        draft.put(self.owner, other.key, mine.entry, name.as_str().to_owned());
         Ok(Change::Private)
+    }
+
+    /// Where the other stands on the owner's lists by now.
+    fn mine(&self, other: &Other, draft: &Draft) -> Listed {
+        draft.entry(self.owner, other.key).unwrap_or(&other.mine).clone()
+    }
+
+    /// Where the owner stands on the other's lists by now.
+    fn theirs(&self, other: &Other, draft: &Draft) -> Listed {
+        draft.entry(other.key, self.owner).unwrap_or(&other.theirs).clone()
     }
 
     /// Raises the other's version and returns it; the owner's own rises in any case.
     fn raise(&self, other: &Other, draft: &mut Draft) -> u32 {
         if other.key == self.owner {
-            return self.next_version();
+            return next_version(self.version(draft));
         }
-        let version = next_version(other.version);
-        draft.versions.push((other.key, version));
-        version
+        draft.raise(other.key, other.version)
     }
 }
 
 impl Other {
-    /// The shared properties, if the owner may see them.
-    fn visible_properties(&self) -> Option<Properties> {
-        self.privacy.allows(self.theirs.entry.lists).then(|| {
+    /// The shared properties, if the owner, who stands there on this one's lists, may see them.
+    fn visible_properties(&self, theirs: Entry) -> Option<Properties> {
+        self.privacy.allows(theirs.lists).then(|| {
             let mut properties = self.properties.clone();
             properties.retain(|key, _| key.is_shared());
             properties
@@ -232,22 +257,68 @@ impl Draft {
         if self.versions.is_empty() {
             return Ok(());
         }
+        let entries = self.entries.iter().filter_map(|(owner, contact, Listed { entry, name })| {
+            name.as_deref().map(|name| (owner, contact, entry.lists.0, entry.groups.0, name))
+        });
+        let entries: Vec<_> = entries.collect();
         sqlx::query(sql::SAVE)
             .bind(to_json(&self.gone)?)
-            .bind(to_json(&self.entries)?)
+            .bind(to_json(&entries)?)
             .bind(to_json(&self.versions)?)
             .execute(conn)
             .await?;
         Ok(())
     }
 
-    /// An entry as it is now; one that is on no list any more disappears.
-    fn put(&mut self, owner: i64, contact: i64, entry: Entry, name: &str) {
-        if entry.lists == ListBits::NONE {
+    /// An entry as it is now, if it has changed.
+    fn entry(&self, owner: i64, contact: i64) -> Option<&Listed> {
+        self.entries.get(*self.places.get(&(owner, contact))?).map(|(.., listed)| listed)
+    }
+
+    /// An entry as it is now; one that is on no list any more disappears, and would come again
+    /// behind all others.
+    fn put(&mut self, owner: i64, contact: i64, entry: Entry, name: String) {
+        let is_gone = entry.lists == ListBits::NONE;
+        let listed = if is_gone { Listed::default() } else { Listed { entry, name: Some(name) } };
+        if is_gone {
             self.gone.push((owner, contact));
-        } else {
-            let (lists, groups) = (entry.lists.0, entry.groups.0);
-            self.entries.push((owner, contact, lists, groups, name.to_owned()));
+        }
+        let place = self.places.entry((owner, contact)).or_insert(usize::MAX);
+        match self.entries.get_mut(*place) {
+            Some((.., old)) if is_gone || old.name.is_some() => *old = listed,
+            _ => {
+                *place = self.entries.len();
+                self.entries.push((owner, contact, listed));
+            }
+        }
+    }
+
+    /// Somebody's version, if it was this one when it was read.
+    fn version(&self, whose: i64, read: u32) -> u32 {
+        self.versions.get(&whose).copied().unwrap_or(read)
+    }
+
+    fn raise(&mut self, whose: i64, read: u32) -> u32 {
+        let version = self.versions.entry(whose).or_insert(read);
+        *version = next_version(*version);
+        *version
+    }
+
+    /// How long somebody's lists are, if they were so long when they were read.
+    fn counts(&self, whose: i64, read: ListCounts) -> ListCounts {
+        let (forward, allow_block) = self.grown.get(&whose).copied().unwrap_or_default();
+        ListCounts {
+            forward: read.forward.saturating_add_signed(forward),
+            allow_block: read.allow_block.saturating_add_signed(allow_block),
+        }
+    }
+
+    fn grow(&mut self, whose: i64, before: Entry, after: Entry) {
+        let (forward, allow_block) = self.grown.entry(whose).or_default();
+        for (entry, by) in [(before, -1), (after, 1)] {
+            *forward += by * i32::from(entry.lists.has(ListBits::FORWARD));
+            *allow_block += by * i32::from(entry.lists.has(ListBits::ALLOW));
+            *allow_block += by * i32::from(entry.lists.has(ListBits::BLOCK));
         }
     }
 }

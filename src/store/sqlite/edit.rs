@@ -14,7 +14,6 @@ use crate::{
     store::{EditError, StoreError},
 };
 use sqlx::SqliteConnection;
-use std::collections::HashSet;
 
 /// Makes changes in their order. Each is made, or refused before anything of it is written; if the
 /// database fails, what was written is the caller's to roll back.
@@ -24,40 +23,30 @@ pub(super) async fn apply(
     edits: &[(AccountId, &Edit)],
 ) -> Result<Vec<Result<Applied, EditError>>, StoreError> {
     let mut outcomes = Vec::with_capacity(edits.len());
-    let mut together = edits.len();
-    while outcomes.len() < edits.len() {
-        let rest = &edits[outcomes.len()..];
+    while let rest @ [_, ..] = edits.get(outcomes.len()..).unwrap_or_default() {
         // Whatever is not about one contact may change the lists of many, and so comes alone.
         let of_contacts = rest.iter().take_while(|(_, edit)| affairs::contact(edit).is_some());
-        let next = of_contacts.count().clamp(1, together);
-        let done = apply_together(conn, limits, &rest[..next]).await?;
-        // If many want the same person, little of what is read can be used.
-        together = 2 * done.len();
-        outcomes.extend(done);
+        let (next, _) = rest.split_at(of_contacts.count().max(1));
+        outcomes.extend(apply_together(conn, limits, next).await?);
     }
     Ok(outcomes)
 }
 
-/// Makes as many of the changes, at least one, as can be decided by what is read once: up to the
-/// first one that concerns somebody whose lists have been changed by one before it. They are all
-/// about a contact each, or there is only one.
+/// Makes changes that are all about a contact each, or a single one.
 async fn apply_together(
     conn: &mut SqliteConnection,
     limits: RosterLimits,
     edits: &[(AccountId, &Edit)],
 ) -> Result<Vec<Result<Applied, EditError>>, StoreError> {
     let mut outcomes = Vec::with_capacity(edits.len());
-    let mut changed = HashSet::new();
     let mut draft = Draft::default();
-    for ((owner, edit), affairs) in edits.iter().zip(affairs::read(conn, edits).await?) {
+    for ((owner, edit), affairs) in edits.iter().zip(affairs::read(conn, edits, limits).await?) {
         let Some(affairs) = affairs else {
             outcomes.push(Err(StoreError::NotFound.into()));
             continue;
         };
-        if affairs.concerned().any(|id| changed.contains(&id)) {
-            break;
-        }
-        let decided = if affairs::contact(edit).is_none() {
+        let is_alone = affairs::contact(edit).is_none();
+        let decided = if is_alone {
             let (me, next_version) = (&affairs.me, affairs.next_version());
             let mut desk = Desk { conn, owner: affairs.owner, me, next_version };
             match desk.change(edit).await {
@@ -68,9 +57,8 @@ async fn apply_together(
             affairs.decide(edit, limits, &mut draft).map_err(EditError::from)
         };
         outcomes.push(decided.map(|change| {
-            changed.extend(affairs.concerned());
-            let is_none = change == Change::None;
-            let version = if is_none { affairs.me.version } else { affairs.next_version() };
+            let is_raised = is_alone && change != Change::None;
+            let version = if is_raised { affairs.next_version() } else { affairs.version(&draft) };
             Applied { owner: *owner, version, change }
         }));
     }

@@ -69,12 +69,14 @@ pub(super) const ROSTER: &str = "
 
 /// All that edits must know, as one row of JSON. `$1` is a JSON array: for each edit the owner, the
 /// handle of whom it is about (or null), and whether it may make a list longer, for only then it
-/// matters how long the lists are and what that person would show.
+/// matters how long the lists are and what that person would show. Entries are told apart only for
+/// those who have at least `$2` in all; fewer are too few to fill a list.
 pub(super) const AFFAIRS: &str = "
     SELECT json_group_array(json_array(
         a.name, a.list_version, a.privacy, a.prompt,
         (SELECT COALESCE(SUM(1 << group_id), 0) FROM contact_groups WHERE account_id = a.id),
-        CASE WHEN j.value ->> 2 THEN
+        CASE WHEN j.value ->> 2
+             AND (SELECT COUNT(*) FROM contacts WHERE owner_id = a.id) >= $2 THEN
             (SELECT json_array(COUNT(*) FILTER (WHERE list_bits & 1 <> 0),
                                COUNT(*) FILTER (WHERE list_bits & 6 <> 0))
              FROM contacts WHERE owner_id = a.id) END,
@@ -94,8 +96,10 @@ pub(super) const SELF_ENTRY: &str =
 pub(super) const GROUP_NAME: &str =
     "SELECT name FROM contact_groups WHERE account_id = $1 AND group_id = $2";
 pub(super) const SET_VERSION: &str = "UPDATE accounts SET list_version = $2 WHERE id = $1";
-/// What edits of contacts come to, as JSON arrays: `$1` entries that are gone, `$2` entries as they
-/// are now, `$3` list versions. Statements of one text are one message to the database's thread.
+/// What edits of contacts come to, as JSON: `$1` entries that are gone, `$2` entries as they are
+/// now, `$3` list versions by account. Statements of one text are one message to the database's
+/// thread. `OR FAIL` saves the copies that SQLite would need to take back a single statement: if one
+/// fails, the whole transaction is rolled back.
 pub(super) const SAVE: &str = "
     DELETE FROM contacts WHERE id IN
         (SELECT c.id FROM json_each($1) AS j
@@ -105,9 +109,8 @@ pub(super) const SAVE: &str = "
     FROM json_each($2) WHERE 1
     ON CONFLICT (owner_id, contact_id) DO UPDATE SET
         list_bits = excluded.list_bits, group_bits = excluded.group_bits, name = excluded.name;
-    UPDATE accounts SET list_version = j.version
-    FROM (SELECT value ->> 0 AS id, value ->> 1 AS version FROM json_each($3)) AS j
-    WHERE accounts.id = j.id";
+    UPDATE OR FAIL accounts SET list_version = j.value
+    FROM json_each($3) AS j WHERE accounts.id = CAST(j.key AS INTEGER)";
 pub(super) const RENAME: &str = "UPDATE accounts SET name = $2 WHERE id = $1";
 pub(super) const SET_PRIVACY: &str = "UPDATE accounts SET privacy = $2 WHERE id = $1";
 pub(super) const SET_PROMPT: &str = "UPDATE accounts SET prompt = $2 WHERE id = $1";

@@ -135,6 +135,59 @@ async fn every_edit_is_one_commit_whatever_it_concerns() {
     }
 }
 
+/// Two files, the same edits of three people who know each other: in one each edit has a commit of
+/// its own, in the other dozens share one. Lists are short, so that they are full at times.
+#[tokio::test]
+async fn edits_that_share_a_commit_come_to_what_they_would_alone() {
+    const SHARED: usize = 32;
+    let (mut apart, mut together) = (Bench::new("").await, Bench::new("").await);
+    let limits = RosterLimits { forward_max: 2, allow_block_max: 2 };
+    (apart.scribe.limits, together.scribe.limits) = (limits, limits);
+    let mut state = 6_u64;
+    // The upper bits of a linear congruential generator.
+    let mut below = move |end: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+        (state >> 33) as usize % end
+    };
+    let mut outcomes_of_kinds = [0, 0];
+    for round in 0..40 {
+        let edits: [_; SHARED] = std::array::from_fn(|_| {
+            let owner = [ALICE, BOB, CAROL][below(3)];
+            let who = ["alice", "bob", "carol", "nobody"][below(8) % 4];
+            let contact = Address::parse(&format!("{who}@example.test")).unwrap();
+            let list = [List::Forward, List::Forward, List::Allow, List::Block][below(4)];
+            let group = [None, GroupId::new(0), GroupId::new(1)][below(3)];
+            let group = group.filter(|_| list == List::Forward);
+            let name = Name::new(&format!("N{}", below(3))).unwrap();
+            let edit = match below(60) {
+                0 => Edit::AddGroup { name },
+                1 => Edit::RemoveGroup { group: GroupId::new(1).unwrap() },
+                2 => Edit::Rename { name },
+                3..8 => Edit::RenameContact { contact, name },
+                8..35 => Edit::Remove { list, contact, group },
+                _ => Edit::Add { list, contact, name, group },
+            };
+            (owner, edit)
+        });
+        let mut expected = Vec::new();
+        for edit in edits.clone() {
+            let [outcome] = apart.run([edit]).await;
+            outcomes_of_kinds[usize::from(outcome.is_ok())] += 1;
+            expected.push(format!("{outcome:?}"));
+        }
+        let outcomes = together.run(edits.clone()).await.map(|outcome| format!("{outcome:?}"));
+        for ((edit, outcome), expected) in edits.iter().zip(&outcomes).zip(&expected) {
+            assert_eq!(outcome, expected, "{round}: {edit:?} of {edits:?}");
+        }
+        for who in [ALICE, BOB, CAROL] {
+            let a = read::roster(&mut apart.saboteur, who).await.unwrap();
+            let b = read::roster(&mut together.saboteur, who).await.unwrap();
+            assert_eq!(a, b, "{round}: {who:?} after {edits:?}");
+        }
+    }
+    assert!(outcomes_of_kinds.iter().all(|count| *count > 200), "{outcomes_of_kinds:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn edits_that_come_while_the_writer_is_busy_share_one_commit() {
     const WAITING: usize = 200;
