@@ -86,8 +86,8 @@ impl Tickets {
     #[must_use]
     pub fn issue_web(&self, account: AccountId) -> (WebTicket, Zeroizing<String>) {
         let text = fresh_token();
-        let limits = (TICKETS_MAX, WEB_TICKETS_PER_ACCOUNT_MAX);
-        (WebTickets::insert(&self.web, text.as_bytes(), account, limits), text)
+        let account_max = WEB_TICKETS_PER_ACCOUNT_MAX;
+        (WebTickets::insert(&self.web, text.as_bytes(), account, account_max), text)
     }
 
     /// Whose live web ticket this is.

@@ -128,7 +128,7 @@ fn merge(seats: &mut Vec<Seat>, more: &[Seat]) {
     give_back(seats);
 }
 
-/// A list that has shrunk keeps no more than a half in vain.
+/// A list that has shrunk keeps no more than three quarters in vain.
 fn give_back(seats: &mut Vec<Seat>) {
     if seats.len() < seats.capacity() / 4 {
         seats.shrink_to(seats.len() * 2);

@@ -1,5 +1,5 @@
-//! Tickets for web pages. Each lives as long as the session it was given to, so they are as many as
-//! there are sessions, and little is kept of each. Knows no page.
+//! Tickets for web pages. Each lives as long as the session it was given to, so `connections_max`
+//! bounds them too, and little is kept of each. Knows no page.
 
 use super::{by_account::ByAccount, ledger::digest};
 use crate::model::AccountId;
@@ -32,21 +32,17 @@ pub struct WebTicket {
 }
 
 impl WebTickets {
-    /// Files a ticket. With `all_max` of them, or `account_max` of this account, the oldest of
-    /// these gives way.
+    /// Files a ticket. With `account_max` of this account, the oldest of these gives way.
     pub(super) fn insert(
         all: &Arc<Mutex<Self>>,
         text: &[u8],
         account: AccountId,
-        (all_max, account_max): (usize, u32),
+        account_max: u32,
     ) -> WebTicket {
         let half = half(text);
         let mut tickets = all.lock();
         if tickets.counts.get(&account).is_some_and(|count| *count >= account_max) {
-            tickets.remove_oldest(|issued| issued.account == account);
-        }
-        if tickets.by_half.len() >= all_max {
-            tickets.remove_oldest(|_| true);
+            tickets.remove_oldest(account);
         }
         *tickets.counts.entry(account).or_default() += 1;
         tickets.by_half.insert(half, Issued { account, at: Instant::now() });
@@ -76,9 +72,9 @@ impl WebTickets {
         }
     }
 
-    /// Looks at all of them; only limits that sessions hardly reach ask for it.
-    fn remove_oldest(&mut self, which: impl Fn(&Issued) -> bool) {
-        let all = self.by_half.iter().filter(|(_, issued)| which(issued));
+    /// Looks at everybody's: an account has more than one session at most for a moment.
+    fn remove_oldest(&mut self, account: AccountId) {
+        let all = self.by_half.iter().filter(|(_, issued)| issued.account == account);
         if let Some(oldest) = all.min_by_key(|(_, issued)| issued.at).map(|(half, _)| *half) {
             self.remove(&oldest);
         }
@@ -123,15 +119,15 @@ mod tests {
         let all = Arc::default();
         let mut held = Vec::new();
         for (text, account) in [(b"1", ALICE), (b"2", BOB), (b"3", ALICE), (b"4", ALICE)] {
-            held.push(WebTickets::insert(&all, text, account, (9, 2)));
+            held.push(WebTickets::insert(&all, text, account, 2));
             tokio::time::advance(Duration::from_secs(1)).await;
         }
         let alive = || [b"1", b"2", b"3", b"4", b"5"].map(|text| all.lock().find(text).is_some());
         assert_eq!(alive(), [false, true, true, true, false]);
-        held.push(WebTickets::insert(&all, b"5", BOB, (3, 2)));
-        assert_eq!(alive(), [false, false, true, true, true]);
+        held.push(WebTickets::insert(&all, b"5", BOB, 2));
+        assert_eq!(alive(), [false, true, true, true, true]);
         all.lock().remove_account(ALICE);
-        assert_eq!(alive(), [false, false, false, false, true]);
+        assert_eq!(alive(), [false, true, false, false, true]);
         drop(held);
         let tickets = all.lock();
         assert_eq!((tickets.by_half.len(), tickets.counts.len()), (0, 0));
