@@ -221,6 +221,11 @@ pub trait Role: Send + Sized + 'static {
         true
     }
 
+    /// Whether much may come from its client at once, so that longer reads pay.
+    fn reads_much(&self) -> bool {
+        false
+    }
+
     /// The next event; pending for ever if this role has none, `None` if the session fell behind
     /// and was dropped. Without `takes_news` only what ends the session.
     fn poll_event(&mut self, takes_news: bool, cx: &mut Context<'_>) -> Poll<Option<Self::Event>>;

@@ -27,6 +27,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Bytes taken from a socket at once, into a buffer that all connections of a thread share.
 const READ_BYTES: usize = 16 * 1024;
+/// The same where much may come at once. Who is behind holds one read, so not for everybody.
+const LONG_READ_BYTES: usize = 64 * 1024;
 /// Events turned into lines before the next write.
 const EVENTS_PER_TURN: usize = 1024;
 /// How long a closed connection may take for its last lines, and again for its own end.
@@ -35,7 +37,7 @@ const CLOSE_WAIT: Duration = Duration::from_secs(2);
 /// what was sent last.
 const CLOSE_DISCARD_BYTES_MAX: usize = 64 * 1024;
 thread_local! {
-    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; LONG_READ_BYTES].into());
 }
 
 /// The limits of one connection.
@@ -197,10 +199,11 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         if let Poll::Ready(due) = rare.poll(cx) {
             return Poll::Ready(Wake::Due(due));
         }
-        let Self { io, decoder, .. } = self;
+        let Self { io, decoder, role, .. } = self;
         match reading {
             Reading::Bytes => {
-                if let Poll::Ready(wake) = receive(io, decoder, cx) {
+                let most = if role.reads_much() { LONG_READ_BYTES } else { READ_BYTES };
+                if let Poll::Ready(wake) = receive(io, decoder, most, cx) {
                     return Poll::Ready(wake);
                 }
             }
@@ -380,14 +383,16 @@ fn write_out<T: AsyncWrite + Unpin>(
     result
 }
 
-/// Reads what came. No buffer of the connection's own is held while waiting.
+/// Reads what came, `most` bytes at most. While waiting the connection holds no buffer of its own.
 fn receive<T: AsyncRead + Unpin, E>(
     io: &mut T,
     decoder: &mut Decoder,
+    most: usize,
     cx: &mut Context<'_>,
 ) -> Poll<Wake<E>> {
     SCRATCH.with_borrow_mut(|scratch| {
-        let mut buffer = ReadBuf::new(scratch);
+        let most = most.min(scratch.len());
+        let mut buffer = ReadBuf::new(scratch.get_mut(..most).unwrap_or_default());
         match ready!(Pin::new(io).poll_read(cx, &mut buffer)) {
             Err(error) => Poll::Ready(Wake::Failed(error.kind())),
             Ok(()) if buffer.filled().is_empty() => Poll::Ready(Wake::Closed),

@@ -339,6 +339,11 @@ impl Role for Switchboard {
         !matches!(&self.state, State::Joined(joined) if joined.hold.is_some())
     }
 
+    /// Pictures and files.
+    fn reads_much(&self) -> bool {
+        matches!(self.state, State::Joined(_))
+    }
+
     fn on_bytes(&mut self, _now: Instant) {}
 
     fn poll_event(&mut self, takes_news: bool, cx: &mut Poller<'_>) -> Poll<Option<Told>> {
