@@ -34,18 +34,25 @@ pub(super) struct Full;
 
 type Shared = Mutex<Queue>;
 
+/// What one event for a sleeper touches comes first: in a crowd none of it is in any cache.
 #[derive(Debug, Default)]
+#[repr(C)]
 struct Queue {
-    entries: VecDeque<Entry>,
-    /// The events of [`Entry::Latest`].
-    latest: HashMap<AccountId, Event>,
-    /// Why the session ends; needs no room and comes after everything else.
-    farewell: Option<Event>,
-    is_closed: bool,
-    /// The session, while it sleeps.
+    /// What comes next: mostly there is nothing else, and no need for a list.
+    next: Option<Entry>,
+    /// Who has slept here. Kept when it is woken, since mostly the same one sleeps here again.
     sleeper: Option<Waker>,
+    /// Whether the sleeper waits to be woken.
+    is_asleep: bool,
     /// It would only hear why it ends.
     declines_news: bool,
+    is_closed: bool,
+    /// What comes after `next`.
+    later: VecDeque<Entry>,
+    /// Why the session ends; needs no room and comes after everything else.
+    farewell: Option<Event>,
+    /// The events of [`Entry::Latest`].
+    latest: HashMap<AccountId, Event>,
 }
 
 #[derive(Debug)]
@@ -64,13 +71,10 @@ pub(super) fn inbox(events_max: usize) -> (Sender, Inbox) {
 impl Sender {
     /// Puts an event in.
     pub(super) fn send(&self, event: Event) -> Result<(), Full> {
-        let (result, sleeper) = {
-            let mut queue = self.shared.lock();
-            let result = queue.push(event, self.events_max);
-            (result, if queue.declines_news { None } else { queue.sleeper.take() })
-        };
-        if let Some(sleeper) = sleeper {
-            sleeper.wake();
+        let mut queue = self.shared.lock();
+        let result = queue.push(event, self.events_max);
+        if !queue.declines_news {
+            queue.wake();
         }
         result
     }
@@ -83,32 +87,31 @@ impl Sender {
     /// Takes presence of everybody else out again.
     pub(super) fn keep_only(&self, people: &HashSet<AccountId>) {
         let mut queue = self.shared.lock();
-        queue.entries.retain(|entry| {
+        let stays = |entry: &Entry| {
             let id = match entry {
                 Entry::Event(event) => presence_of(event),
                 Entry::Latest(id) => Some(*id),
             };
             id.is_none_or(|id| people.contains(&id))
-        });
+        };
+        queue.later.retain(stays);
         queue.latest.retain(|id, _| people.contains(id));
+        if !queue.next.as_ref().is_some_and(stays) {
+            queue.next = queue.later.pop_front();
+        }
     }
 
     /// Entries waiting.
     pub(super) fn len(&self) -> usize {
-        self.shared.lock().entries.len()
+        self.shared.lock().len()
     }
 }
 
 impl Drop for Sender {
     fn drop(&mut self) {
-        let sleeper = {
-            let mut queue = self.shared.lock();
-            queue.is_closed = true;
-            queue.sleeper.take()
-        };
-        if let Some(sleeper) = sleeper {
-            sleeper.wake();
-        }
+        let mut queue = self.shared.lock();
+        queue.is_closed = true;
+        queue.wake();
     }
 }
 
@@ -127,6 +130,7 @@ impl Inbox {
             return Poll::Ready(event);
         }
         queue.declines_news = !takes_news;
+        queue.is_asleep = true;
         if !queue.sleeper.as_ref().is_some_and(|sleeper| sleeper.will_wake(cx.waker())) {
             queue.sleeper = Some(cx.waker().clone());
         }
@@ -147,7 +151,7 @@ impl Inbox {
     /// Entries waiting.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.lock().entries.len()
+        self.0.lock().len()
     }
 
     /// Whether nothing waits.
@@ -166,34 +170,59 @@ impl Drop for Inbox {
 }
 
 impl Queue {
+    fn len(&self) -> usize {
+        usize::from(self.next.is_some()) + self.later.len()
+    }
+
+    fn wake(&mut self) {
+        if std::mem::take(&mut self.is_asleep)
+            && let Some(sleeper) = &self.sleeper
+        {
+            sleeper.wake_by_ref();
+        }
+    }
+
     fn push(&mut self, event: Event, events_max: usize) -> Result<(), Full> {
-        let is_full = self.entries.len() >= events_max;
+        if self.next.is_none() && events_max > 1 {
+            self.next = Some(Entry::Event(event));
+            return Ok(());
+        }
+        let is_full = self.len() >= events_max;
         if let Some(id) = presence_of(&event) {
             if let Some(waiting) = self.latest.get_mut(&id) {
                 *waiting = event;
                 return Ok(());
             }
-            if !is_full && self.entries.len() >= MERGE_FROM.min(events_max / 2) {
+            if !is_full && self.len() >= MERGE_FROM.min(events_max / 2) {
                 self.latest.insert(id, event);
-                self.entries.push_back(Entry::Latest(id));
+                self.append(Entry::Latest(id));
                 return Ok(());
             }
         }
         if is_full {
             return Err(Full);
         }
-        self.entries.push_back(Entry::Event(event));
+        self.append(Entry::Event(event));
         Ok(())
     }
 
+    fn append(&mut self, entry: Entry) {
+        if self.next.is_none() {
+            self.next = Some(entry);
+        } else {
+            self.later.push_back(entry);
+        }
+    }
+
     fn pop(&mut self) -> Option<Event> {
-        let event = match self.entries.pop_front() {
+        let event = match self.next.take() {
             Some(Entry::Event(event)) => Some(event),
             Some(Entry::Latest(id)) => self.latest.remove(&id),
-            None => self.farewell.take(),
+            None => return self.farewell.take(),
         };
-        if self.entries.is_empty() && self.entries.capacity() > IDLE_ENTRIES_MAX {
-            self.entries = VecDeque::new();
+        self.next = self.later.pop_front();
+        if self.next.is_none() && self.later.capacity() > IDLE_ENTRIES_MAX {
+            self.later = VecDeque::new();
             self.latest = HashMap::new();
         }
         event
@@ -253,7 +282,7 @@ mod tests {
         assert_eq!(seen(&events[MERGE_FROM]), (1, 99_999));
         assert_eq!(seen(&events[MERGE_FROM + 1]), (2, 99_999));
         let queue = inbox.0.lock();
-        assert_eq!((queue.entries.capacity(), queue.latest.capacity()), (0, 0));
+        assert_eq!((queue.later.capacity(), queue.latest.capacity()), (0, 0));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-/// Outstanding tickets of each kind over all accounts; the oldest gives way.
+/// Outstanding sign-in tickets over all accounts; the oldest gives way.
 pub const TICKETS_MAX: usize = 65_536;
 /// Web tickets of one account alive at the same time; the oldest gives way.
 pub const WEB_TICKETS_PER_ACCOUNT_MAX: u32 = 8;

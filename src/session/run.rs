@@ -111,24 +111,14 @@ struct Connection<R: 'static, T> {
     limits: SessionLimits,
 }
 
-/// What is wanted of the transport beside what it takes.
-#[derive(Clone, Copy)]
-enum Reading {
-    Bytes,
-    /// Nothing before there is room in the outbox again.
-    OnceDrained,
-    /// Nothing; the role does not take commands.
-    Nothing,
-}
-
 /// What ended the wait.
-enum Wake<E> {
+enum Wake {
     Due(Due),
-    /// `None`: the session fell behind and was dropped.
-    Event(Option<E>),
+    /// An event ends the connection.
+    Told(Reason),
     Received,
-    /// There is room in the outbox again.
-    Drained,
+    /// More events wait, or there is room in the outbox again.
+    Again,
     Closed,
     Failed(io::ErrorKind),
 }
@@ -138,21 +128,16 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         let drained = pin!(drain.cancelled());
         let timer = pin!(sleep_until(Instant::now()));
         let mut rare = Rare::new(drain, drained, timer);
-        // Events and bytes take turns, so that neither keeps the other waiting.
-        let mut is_events_turn = true;
         loop {
             let has_more_frames = match self.handle_frames().await {
                 Ok(has_more) => has_more,
                 Err(reason) => return reason,
             };
-            let wake = poll_fn(|cx| self.poll_wake(&mut rare, has_more_frames, is_events_turn, cx));
-            let wake = wake.await;
-            is_events_turn = !matches!(wake, Wake::Event(_));
+            let wake = poll_fn(|cx| self.poll_wake(&mut rare, has_more_frames, cx)).await;
             let outcome = match wake {
                 Wake::Due(Due::Drain) => return self.shut_down(),
                 Wake::Due(Due::Deadline) => self.handle_deadline(),
-                Wake::Event(Some(event)) => self.handle_events(event),
-                Wake::Event(None) => Err(Reason::InboxOverflow),
+                Wake::Told(reason) => Err(reason),
                 Wake::Received => {
                     self.role.on_bytes(Instant::now());
                     while let Some(number) = self.outbox.next_confirmed() {
@@ -161,7 +146,7 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
                     // What happened before a command came is told before its reply.
                     self.handle_ready_events()
                 }
-                Wake::Drained => Ok(()),
+                Wake::Again => Ok(()),
                 Wake::Closed => Err(Reason::PeerClosed),
                 Wake::Failed(kind) => Err(Reason::PeerLost(kind)),
             };
@@ -171,49 +156,78 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         }
     }
 
-    /// Writes what waits, then waits for anything to happen.
+    /// Writes what waits, then waits for anything to happen. Events become lines and are written
+    /// without an end of the wait, and bytes are looked for even if there are more events, so that
+    /// neither keeps the other waiting.
     fn poll_wake(
         &mut self,
         rare: &mut Rare<'_, '_>,
         has_more_frames: bool,
-        is_events_turn: bool,
         cx: &mut Context<'_>,
-    ) -> Poll<Wake<R::Event>> {
-        let Self { io, outbox, waiting_since, .. } = self;
-        if let Poll::Ready(Err(error)) = write_out(io, outbox, waiting_since, cx) {
-            return Poll::Ready(Wake::Failed(error.kind()));
+    ) -> Poll<Wake> {
+        if let Some(failed) = self.write(cx) {
+            return Poll::Ready(failed);
+        }
+        let told = self.poll_events(cx);
+        if let Poll::Ready(Err(reason)) = told {
+            return Poll::Ready(Wake::Told(reason));
+        }
+        let was_behind = self.outbox.is_behind();
+        if let Some(failed) = self.write(cx) {
+            return Poll::Ready(failed);
         }
         rare.set_deadline(self.next_deadline());
-        // Who takes nothing is given nothing more: its commands stay unread, its news in the
-        // inbox. Commands that were left aside come before new ones, and need no new bytes.
-        let takes_more = !self.outbox.is_behind();
-        let reading = match self.role.takes_commands() {
-            true if takes_more && !has_more_frames => Reading::Bytes,
-            false if takes_more => Reading::Nothing,
-            _ => Reading::OnceDrained,
-        };
-        if is_events_turn && let Poll::Ready(event) = self.role.poll_event(takes_more, cx) {
-            return Poll::Ready(Wake::Event(event));
-        }
-        // Before bytes, and behind events only every other time: so no flood hides it.
+        // Before bytes: so no flood hides it.
         if let Poll::Ready(due) = rare.poll(cx) {
             return Poll::Ready(Wake::Due(due));
         }
-        let Self { io, decoder, role, .. } = self;
-        match reading {
-            Reading::Bytes => {
-                let most = if role.reads_much() { LONG_READ_BYTES } else { READ_BYTES };
-                if let Poll::Ready(wake) = receive(io, decoder, most, cx) {
-                    return Poll::Ready(wake);
-                }
+        // Who takes nothing is given nothing more: its commands stay unread, its news in the
+        // inbox. Commands that were left aside come before new ones, and need no new bytes.
+        let is_behind = self.outbox.is_behind();
+        let takes_commands = self.role.takes_commands() && !is_behind;
+        if takes_commands && !has_more_frames {
+            let Self { io, decoder, role, .. } = self;
+            let most = if role.reads_much() { LONG_READ_BYTES } else { READ_BYTES };
+            if let Poll::Ready(wake) = receive(io, decoder, most, cx) {
+                return Poll::Ready(wake);
             }
-            Reading::OnceDrained if takes_more => return Poll::Ready(Wake::Drained),
-            Reading::OnceDrained | Reading::Nothing => {}
         }
-        if is_events_turn {
-            return Poll::Pending;
+        // Who was behind has not been asked for news that it can take now.
+        let asks_again = told.is_ready() || was_behind && !is_behind;
+        if asks_again || takes_commands && has_more_frames {
+            return Poll::Ready(Wake::Again);
         }
-        self.role.poll_event(takes_more, cx).map(Wake::Event)
+        Poll::Pending
+    }
+
+    /// Writes what the transport takes, and notes since when it has taken nothing of what waits.
+    fn write(&mut self, cx: &mut Context<'_>) -> Option<Wake> {
+        let Self { io, outbox, waiting_since, .. } = self;
+        let mut has_taken = false;
+        let result = outbox.poll_write(io, cx, || has_taken = true);
+        // The clock is asked only if something waits.
+        if result.is_ready() {
+            *waiting_since = None;
+        } else if has_taken || waiting_since.is_none() {
+            *waiting_since = Some(Instant::now());
+        }
+        match result {
+            Poll::Ready(Err(error)) => Some(Wake::Failed(error.kind())),
+            Poll::Ready(Ok(())) | Poll::Pending => None,
+        }
+    }
+
+    /// Turns events into lines until there are none (`Pending`), but only so many, or a flood of
+    /// them would keep commands waiting for ever. Who is behind hears only why it ends.
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Reason>> {
+        for _ in 0..EVENTS_PER_TURN {
+            let is_behind = self.outbox.is_behind();
+            match ready!(self.role.poll_event(!is_behind, cx)) {
+                Some(event) => self.handle_event(event)?,
+                None => return Poll::Ready(Err(Reason::InboxOverflow)),
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Carries out all complete commands, in order, as long as the peer takes the replies and the
@@ -276,11 +290,6 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
     fn send_error(&mut self, trid: TrId, code: ErrorCode) {
         self.role.meters().error(code.number());
         self.outbox.send(&Event::Error { trid, code });
-    }
-
-    fn handle_events(&mut self, first: R::Event) -> Result<(), Reason> {
-        self.handle_event(first)?;
-        self.handle_ready_events()
     }
 
     /// Only so many, or a flood of events would keep commands waiting for ever.
@@ -365,31 +374,13 @@ fn discard<T: AsyncRead + Unpin>(io: &mut T, left: &mut usize, cx: &mut Context<
     })
 }
 
-/// Writes what the transport takes, and notes since when it has taken nothing of what waits.
-fn write_out<T: AsyncWrite + Unpin>(
-    io: &mut T,
-    outbox: &mut Outbox,
-    waiting_since: &mut Option<Instant>,
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<()>> {
-    let mut has_taken = false;
-    let result = outbox.poll_write(io, cx, || has_taken = true);
-    // The clock is asked only if something waits.
-    if result.is_ready() {
-        *waiting_since = None;
-    } else if has_taken || waiting_since.is_none() {
-        *waiting_since = Some(Instant::now());
-    }
-    result
-}
-
 /// Reads what came, `most` bytes at most. While waiting the connection holds no buffer of its own.
-fn receive<T: AsyncRead + Unpin, E>(
+fn receive<T: AsyncRead + Unpin>(
     io: &mut T,
     decoder: &mut Decoder,
     most: usize,
     cx: &mut Context<'_>,
-) -> Poll<Wake<E>> {
+) -> Poll<Wake> {
     SCRATCH.with_borrow_mut(|scratch| {
         let most = most.min(scratch.len());
         let mut buffer = ReadBuf::new(scratch.get_mut(..most).unwrap_or_default());
