@@ -98,8 +98,8 @@ pub(super) const GROUP_NAME: &str =
 pub(super) const SET_VERSION: &str = "UPDATE accounts SET list_version = $2 WHERE id = $1";
 /// What edits of contacts come to, as JSON: `$1` entries that are gone, `$2` entries as they are
 /// now, `$3` list versions by account. Statements of one text are one message to the database's
-/// thread. `OR FAIL` saves the copies that SQLite would need to take back a single statement: if one
-/// fails, the whole transaction is rolled back.
+/// thread. `OR FAIL` saves the copies that SQLite would need to take back a single statement: if
+/// one fails, the whole transaction is rolled back.
 pub(super) const SAVE: &str = "
     DELETE FROM contacts WHERE id IN
         (SELECT c.id FROM json_each($1) AS j
