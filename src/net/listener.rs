@@ -379,8 +379,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let proxies = Proxies { from: Arc::default(), tasks: TaskTracker::new() };
-        let (sender, mut accepted) = tokio::sync::mpsc::unbounded_channel();
-        let serve = move |one| sender.send(one).unwrap();
+        let (sender, mut accepted) = tokio::sync::mpsc::channel(1);
+        let serve = move |one| sender.try_send(one).unwrap();
         let drain = CancellationToken::new();
         let accepting = accept(listener, admission, proxies, drain.clone(), serve);
         let look = async {

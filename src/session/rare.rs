@@ -1,17 +1,18 @@
-//! What a connection waits for that hardly ever happens: the end of the server and its own
-//! deadline. Both are waited for once, not at every wake-up: each costs a lock or a list that all
-//! connections share. While the same task waits, a look at two flags is enough.
+//! What a connection waits for that hardly ever happens: the end of the server and its own deadline.
+//! Both are waited for once, not at every wake-up: each costs a lock or a list that all connections
+//! share. While the same task waits, a look at a flag of its own is enough.
 
 use std::{
     mem,
     pin::Pin,
-    task::{Context, Poll, Waker},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
 };
-use tokio::{
-    task::coop::has_budget_remaining,
-    time::{Instant, Sleep},
-};
-use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+use tokio::time::{Instant, Sleep};
+use tokio_util::sync::WaitForCancellationFuture;
 
 /// What has happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,22 +25,28 @@ pub(super) enum Due {
 
 /// The wait for both.
 pub(super) struct Rare<'d, 'p> {
-    drain: &'d CancellationToken,
     drained: Pin<&'p mut WaitForCancellationFuture<'d>>,
     timer: Pin<&'p mut Sleep>,
     is_timed: bool,
-    /// Who is woken by both; `None` if they must be asked.
-    woken: Option<Waker>,
+    /// What both ring; `None` before anybody waits.
+    bell: Option<Arc<Bell>>,
+}
+
+/// Wakes a task and notes that it did. It also rings for a task whose wait was put off because it
+/// had used up its time.
+struct Bell {
+    task: Waker,
+    /// Both must be asked.
+    has_rung: AtomicBool,
 }
 
 impl<'d, 'p> Rare<'d, 'p> {
-    /// `drained` is the wait for `drain`; `timer` has not been polled. No deadline yet.
+    /// `timer` has not been polled. No deadline yet.
     pub(super) const fn new(
-        drain: &'d CancellationToken,
         drained: Pin<&'p mut WaitForCancellationFuture<'d>>,
         timer: Pin<&'p mut Sleep>,
     ) -> Self {
-        Self { drain, drained, timer, is_timed: false, woken: None }
+        Self { drained, timer, is_timed: false, bell: None }
     }
 
     /// When [`Due::Deadline`] is due.
@@ -49,46 +56,62 @@ impl<'d, 'p> Rare<'d, 'p> {
             && !(was_timed && self.timer.deadline() == deadline)
         {
             self.timer.as_mut().reset(deadline);
-            self.woken = None;
+            if let Some(bell) = &self.bell {
+                bell.has_rung.store(true, Ordering::Relaxed);
+            }
         }
     }
 
     /// Waits; goes on waiting afterwards.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Due> {
-        if self.woken.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()))
-            && !self.drain.is_cancelled()
-            && !(self.is_timed && self.timer.is_elapsed())
-        {
+        let bell = match &self.bell {
+            Some(bell) if bell.task.will_wake(cx.waker()) => {
+                if !bell.has_rung.load(Ordering::Acquire) {
+                    return Poll::Pending;
+                }
+                bell
+            }
+            _ => self.bell.insert(Arc::new(Bell::of(cx.waker().clone()))),
+        };
+        // Whatever rings from here on is heard the next time.
+        bell.has_rung.store(false, Ordering::Release);
+        let waker = Waker::from(bell.clone());
+        let mut cx = Context::from_waker(&waker);
+        let due = if self.drained.as_mut().poll(&mut cx).is_ready() {
+            Due::Drain
+        } else if self.is_timed && self.timer.as_mut().poll(&mut cx).is_ready() {
+            Due::Deadline
+        } else {
             return Poll::Pending;
-        }
-        self.woken = None;
-        if self.drained.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Due::Drain);
-        }
-        if self.is_timed && self.timer.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Due::Deadline);
-        }
-        // A task that has used up its time may have been turned away from the timer unheard.
-        if has_budget_remaining() {
-            self.woken = Some(cx.waker().clone());
-        }
-        Poll::Pending
+        };
+        bell.has_rung.store(true, Ordering::Relaxed);
+        Poll::Ready(due)
+    }
+}
+
+impl Bell {
+    fn of(task: Waker) -> Self {
+        Self { task, has_rung: AtomicBool::new(true) }
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.has_rung.store(true, Ordering::Release);
+        self.task.wake_by_ref();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{
-        pin::pin,
-        sync::{
-            Arc,
-            atomic::{AtomicUsize, Ordering},
-        },
-        task::Wake,
-        time::Duration,
-    };
+    use std::{pin::pin, sync::atomic::AtomicUsize, time::Duration};
     use tokio::time::{advance, sleep_until};
+    use tokio_util::sync::CancellationToken;
 
     /// Counts how often it is woken.
     #[derive(Default)]
@@ -106,7 +129,7 @@ mod tests {
         let drain = CancellationToken::new();
         let (drained, timer) = (drain.cancelled(), sleep_until(Instant::now()));
         let (drained, timer) = (pin!(drained), pin!(timer));
-        let mut rare = Rare::new(&drain, drained, timer);
+        let mut rare = Rare::new(drained, timer);
         let alarms = [Arc::<Alarm>::default(), Arc::default()];
         let wakers = alarms.clone().map(Waker::from);
         let mut contexts = wakers.each_ref().map(Context::from_waker);

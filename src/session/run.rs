@@ -127,7 +127,7 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
     async fn serve(&mut self, drain: &CancellationToken) -> Reason {
         let drained = pin!(drain.cancelled());
         let timer = pin!(sleep_until(Instant::now()));
-        let mut rare = Rare::new(drain, drained, timer);
+        let mut rare = Rare::new(drained, timer);
         loop {
             let has_more_frames = match self.handle_frames().await {
                 Ok(has_more) => has_more,

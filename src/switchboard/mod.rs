@@ -264,8 +264,8 @@ impl Switchboard {
 }
 
 impl Joined {
-    /// Waits for the end of all conversations of the account. All of them hang on one token, so it
-    /// is asked for no more than a flag unless the waiting begins.
+    /// Waits for the end of all conversations of the account. All of them hang on one token, whose
+    /// list is joined only when the waiting begins; afterwards a look under its lock is enough.
     fn poll_over(&mut self, cx: &mut Poller<'_>) -> Poll<()> {
         let waits = self.woken_by_over.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
         if waits && !self.over.is_cancelled() {

@@ -226,7 +226,8 @@ impl Scribe {
                     reply.finish(outcome);
                 }
             }
-            Err(Failure::Job(_)) if writes.len() > 1 => {
+            Err(Failure::Job(error)) if writes.len() > 1 => {
+                tracing::warn!("a shared commit failed, each write is tried alone: {error:#}");
                 for (write, reply) in writes.into_iter().zip(replies) {
                     reply.finish(match self.attempt(&[write]).await {
                         Ok(outcomes) => outcomes.into_iter().next().unwrap_or(Ok(Done::Well)),
