@@ -1,7 +1,7 @@
 //! The wire trace of chosen accounts: every line in both directions, secrets masked, payloads only
 //! by their length.
 
-use crate::{hub::SessionId, model::Address};
+use crate::{hub::SessionId, model::Address, protocol::frame::command_bytes};
 
 /// A traced connection.
 #[derive(Debug, Clone)]
@@ -34,16 +34,12 @@ impl Trace {
     }
 
     /// Logs sent lines. Whatever follows a line that has a payload is left out.
-    pub fn sent(&self, lines: &[u8]) {
-        for line in lines.split(|b| *b == b'\n') {
-            let line = line.trim_ascii_end();
-            if line.is_empty() {
-                continue;
-            }
-            self.log(&format!("S: {}", masked(line)));
-            if [b"MSG ", b"NOT ", b"IPG "].iter().any(|verb| line.starts_with(*verb)) {
-                break;
-            }
+    pub fn sent(&self, mut lines: &[u8]) {
+        while let Some(bytes) = command_bytes(lines) {
+            let (command, rest) = lines.split_at(bytes);
+            let line = command.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            self.log(&format!("S: {}", masked(line.trim_ascii_end())));
+            lines = rest;
         }
     }
 

@@ -2,7 +2,7 @@
 //! they take, alone and together with all other queues. Knows nothing of rooms and never drops a
 //! single line: who cannot keep up is out.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use std::{
     collections::VecDeque,
@@ -25,13 +25,16 @@ pub const ENTRY_BYTES: usize = 64;
 pub const FAIR_SHARE_BYTES: usize = 16 * 1024;
 /// How long a sender waits for somebody who takes nothing at all of what waits.
 pub const TAKE_WAIT: Duration = Duration::from_secs(5);
+/// Bytes taken from the system at once for what one participant says while much waits. No more than
+/// [`FAIR_SHARE_BYTES`], since one line that waits may keep so many in memory.
+const CHUNK_BYTES: usize = 16 * 1024;
 /// Entries an empty queue may keep room for.
 const IDLE_ENTRIES_MAX: usize = 8;
 
 /// What a participant is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
-    /// One line, with its payload if it has one.
+    /// Whole lines, each with its payload if it has one.
     Lines(Bytes),
     /// The conversation is over, and lines may wait for which there was no room: told once, to who
     /// takes no lines.
@@ -95,7 +98,11 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    entries: VecDeque<Bytes>,
+    entries: VecDeque<Entry>,
+    /// Where the next line that is said to this one alone goes.
+    chunk: BytesMut,
+    /// The last entry ends where `chunk` begins.
+    is_adjacent: bool,
     /// What the entries count.
     bytes: usize,
     ending: Option<Ending>,
@@ -104,6 +111,15 @@ struct Waiting {
     /// It would only hear of the end.
     declines_lines: bool,
     held: Option<Held>,
+}
+
+/// One line that waits.
+#[derive(Debug)]
+enum Entry {
+    /// Others have it too.
+    Shared(Bytes),
+    /// Nobody else has it. Whether it begins where the entry before it ends.
+    Own(BytesMut, bool),
 }
 
 /// Somebody waits for this queue.
@@ -149,11 +165,28 @@ impl Budget {
 }
 
 impl Sender {
-    /// Puts lines in; or closes the queue if there is no room.
-    pub(super) fn send(&self, lines: Bytes) -> Result<(), Overflowed> {
+    /// Puts a line in; or closes the queue if there is no room.
+    pub(super) fn send(&self, line: Bytes) -> Result<(), Overflowed> {
+        self.put(line.len(), |_| Entry::Shared(line))
+    }
+
+    /// The same with a line of so many bytes that nobody else gets; `write` writes it.
+    pub(super) fn send_alone(
+        &self,
+        bytes: usize,
+        write: impl FnOnce(&mut BytesMut),
+    ) -> Result<(), Overflowed> {
+        self.put(bytes, |waiting| waiting.own(bytes, write))
+    }
+
+    fn put(
+        &self,
+        bytes: usize,
+        entry: impl FnOnce(&mut Waiting) -> Entry,
+    ) -> Result<(), Overflowed> {
         let (result, sleeper) = {
             let mut waiting = self.0.waiting.lock();
-            let result = self.push(&mut waiting, lines);
+            let result = self.push(&mut waiting, bytes, entry);
             let wakes = result.is_err() || !waiting.declines_lines;
             (result, if wakes { waiting.sleeper.take() } else { None })
         };
@@ -206,18 +239,55 @@ impl Sender {
         self.0.waiting.lock().held = None;
     }
 
-    fn push(&self, waiting: &mut Waiting, lines: Bytes) -> Result<(), Overflowed> {
+    fn push(
+        &self,
+        waiting: &mut Waiting,
+        bytes: usize,
+        entry: impl FnOnce(&mut Waiting) -> Entry,
+    ) -> Result<(), Overflowed> {
         if waiting.ending.is_some() {
             return Err(Overflowed(Debris::new()));
         }
-        let bytes = lines.len() + ENTRY_BYTES;
+        let bytes = bytes + ENTRY_BYTES;
         let queue_bytes = waiting.bytes + bytes;
         if queue_bytes > self.0.bytes_max || !self.0.budget.take(bytes, queue_bytes) {
             return Err(Overflowed(self.0.overflow(waiting)));
         }
         waiting.bytes = queue_bytes;
-        waiting.entries.push_back(lines);
+        let entry = entry(waiting);
+        waiting.is_adjacent = matches!(entry, Entry::Own(..));
+        waiting.entries.push_back(entry);
         Ok(())
+    }
+}
+
+impl Waiting {
+    /// A line of its own. If nothing waits it is all that is taken; behind others, which go out
+    /// with it, it is written where they end.
+    fn own(&mut self, bytes: usize, write: impl FnOnce(&mut BytesMut)) -> Entry {
+        let is_adjacent = self.is_adjacent && self.chunk.capacity() >= bytes;
+        if !is_adjacent {
+            let takes = if self.entries.is_empty() { bytes } else { bytes.max(CHUNK_BYTES) };
+            self.chunk = BytesMut::with_capacity(takes);
+        }
+        write(&mut self.chunk);
+        Entry::Own(self.chunk.split(), is_adjacent)
+    }
+}
+
+impl Entry {
+    fn len(&self) -> usize {
+        match self {
+            Self::Shared(line) => line.len(),
+            Self::Own(line, _) => line.len(),
+        }
+    }
+
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Shared(line) => line,
+            Self::Own(line, _) => line.freeze(),
+        }
     }
 }
 
@@ -238,16 +308,25 @@ impl Queue {
     /// waits, and once that the conversation is over. Cancellation safe; repeats the ending for
     /// ever.
     pub async fn recv(&mut self, takes_lines: bool) -> News {
-        poll_fn(|cx| self.poll_recv(takes_lines, cx)).await
+        poll_fn(|cx| self.poll(takes_lines, Shared::pop, cx)).await
     }
 
-    /// The same, for who waits for other things too.
+    /// The same, for who waits for other things too, and takes several lines at once.
     pub fn poll_recv(&mut self, takes_lines: bool, cx: &mut Context<'_>) -> Poll<News> {
+        self.poll(takes_lines, Shared::pop_all_adjacent, cx)
+    }
+
+    fn poll(
+        &mut self,
+        takes_lines: bool,
+        pop: impl FnOnce(&Shared, &mut Waiting) -> Option<News>,
+        cx: &mut Context<'_>,
+    ) -> Poll<News> {
         let Self { shared, knows_end } = self;
         let mut waiting = shared.waiting.lock();
         let news = match waiting.ending {
             Some(Ending::Overflow) => Some(News::End(Ending::Overflow)),
-            _ if takes_lines => shared.pop(&mut waiting),
+            _ if takes_lines => pop(shared, &mut waiting),
             Some(Ending::Idle) if !std::mem::replace(knows_end, true) => Some(News::LastLines),
             Some(Ending::Idle) | None => None,
         };
@@ -261,9 +340,9 @@ impl Queue {
         Poll::Pending
     }
 
-    /// News that is already there.
+    /// News that is already there, several lines at once.
     pub fn try_recv(&mut self) -> Option<News> {
-        self.shared.pop(&mut self.shared.waiting.lock())
+        self.shared.pop_all_adjacent(&mut self.shared.waiting.lock())
     }
 }
 
@@ -288,12 +367,39 @@ impl Shared {
         self.budget.give_back(waiting.bytes);
         let sleeper = waiting.sleeper.take();
         let full = Waiting { ending: Some(Ending::Overflow), sleeper, ..Waiting::default() };
-        std::mem::replace(waiting, full).entries
+        let entries = std::mem::replace(waiting, full).entries;
+        entries.into_iter().map(Entry::into_bytes).collect()
     }
 
+    /// One line.
     fn pop(&self, waiting: &mut Waiting) -> Option<News> {
-        let Some(lines) = waiting.entries.pop_front() else { return waiting.ending.map(News::End) };
-        let bytes = lines.len() + ENTRY_BYTES;
+        let Some(entry) = waiting.entries.pop_front() else { return waiting.ending.map(News::End) };
+        self.taken(waiting, entry.len() + ENTRY_BYTES);
+        Some(News::Lines(entry.into_bytes()))
+    }
+
+    /// One line and those behind it that are next to it in memory.
+    fn pop_all_adjacent(&self, waiting: &mut Waiting) -> Option<News> {
+        let Some(first) = waiting.entries.pop_front() else { return waiting.ending.map(News::End) };
+        let mut counted = first.len() + ENTRY_BYTES;
+        let lines = match first {
+            Entry::Shared(line) => line,
+            Entry::Own(mut lines, _) => {
+                while let Some(Entry::Own(_, true)) = waiting.entries.front()
+                    && let Some(Entry::Own(line, _)) = waiting.entries.pop_front()
+                {
+                    counted += line.len() + ENTRY_BYTES;
+                    lines.unsplit(line);
+                }
+                lines.freeze()
+            }
+        };
+        self.taken(waiting, counted);
+        Some(News::Lines(lines))
+    }
+
+    /// Entries that counted so much are out.
+    fn taken(&self, waiting: &mut Waiting, bytes: usize) {
         self.budget.give_back(bytes);
         waiting.bytes -= bytes;
         if waiting.bytes < self.bytes_max / 4 {
@@ -301,10 +407,13 @@ impl Shared {
         } else if let Some(held) = &mut waiting.held {
             held.taken_at = Instant::now();
         }
-        if waiting.entries.is_empty() && waiting.entries.capacity() > IDLE_ENTRIES_MAX {
-            waiting.entries = VecDeque::new();
+        if waiting.entries.is_empty() {
+            waiting.chunk = BytesMut::new();
+            waiting.is_adjacent = false;
+            if waiting.entries.capacity() > IDLE_ENTRIES_MAX {
+                waiting.entries = VecDeque::new();
+            }
         }
-        Some(News::Lines(lines))
     }
 }
 

@@ -98,6 +98,35 @@ pub(super) enum Unjoined {
     Full,
 }
 
+/// A message with its header, yet to be copied into a line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Said<'a> {
+    /// See [`crate::protocol::event::said_by`].
+    pub(super) head: &'a [u8],
+    /// Not empty.
+    pub(super) payload: &'a [u8],
+}
+
+impl Said<'_> {
+    /// Bytes of the line: behind the head a space, the length and the line end; exact, or a second
+    /// allocation would follow.
+    fn len(&self) -> usize {
+        let digits = self.payload.len().ilog10() as usize + 1;
+        self.head.len() + 1 + digits + 2 + self.payload.len()
+    }
+
+    fn write(&self, line: &mut BytesMut) {
+        let Self { head, payload } = *self;
+        Event::SaidBy { head, payload }.encode(Dialect::Msnp9, line);
+    }
+
+    fn to_bytes(self) -> Bytes {
+        let mut line = BytesMut::with_capacity(self.len());
+        self.write(&mut line);
+        line.freeze()
+    }
+}
+
 /// Why nobody is to be rung.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Uninvited {
@@ -214,14 +243,14 @@ impl Room {
     }
 
     /// Tells all others what the one at `place` says. An empty message counts, but goes nowhere.
-    pub(super) fn say(&self, place: u64, message: Option<Bytes>, now: Instant) -> Delivery {
+    pub(super) fn say(&self, place: u64, message: Option<&Said<'_>>, now: Instant) -> Delivery {
         self.act(|state| {
             if !state.is_seated(place) {
                 return Delivery { is_delivered: false, overflows: 0, is_ahead: false };
             }
             state.active_at = now;
             let others = state.members.len() - 1;
-            let refused = message.map_or(0, |message| state.tell_others(Some(place), message));
+            let refused = message.map_or(0, |message| state.relay(place, message));
             let overflows = state.settle();
             let is_ahead = state.only_other(place).is_some_and(Sender::is_behind);
             Delivery { is_delivered: others > 0 && refused == 0, overflows, is_ahead }
@@ -339,6 +368,19 @@ impl State {
             }
         }
         self.overflowed.len() - before
+    }
+
+    /// Queues what the one at `place` says for all others. Returns how many had no room for it.
+    fn relay(&mut self, place: u64, message: &Said<'_>) -> usize {
+        let [one, another] = &self.members[..] else {
+            return self.tell_others(Some(place), message.to_bytes());
+        };
+        let other = if one.place == place { another } else { one };
+        let sent = other.sender.send_alone(message.len(), |line| message.write(line));
+        let Err(Overflowed(debris)) = sent else { return 0 };
+        self.debris.push(debris);
+        self.overflowed.push(other.place);
+        1
     }
 
     fn remove(&mut self, place: u64) {

@@ -3,14 +3,13 @@
 
 use super::{
     queue::{Budget, Hold, Queue},
-    room::{Delivery, Room, RoomLimits, Uninvited, Unjoined},
+    room::{Delivery, Room, RoomLimits, Said, Uninvited, Unjoined},
 };
 use crate::{
     hub::{Person, RoomId},
     model::{AccountId, Address},
-    protocol::{Dialect, Event, event},
+    protocol::event,
 };
-use bytes::BytesMut;
 use parking_lot::Mutex;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -287,15 +286,8 @@ impl Seat {
     /// would keep everything in memory that was received together with it.
     pub fn say(&self, payload: &[u8]) -> Delivery {
         // COMPAT(bitlbee): an empty message would destroy the receiver's conversation.
-        let message = (!payload.is_empty()).then(|| {
-            // A space, the length and the line end; exact, or a second allocation would follow.
-            let digits = payload.len().ilog10() as usize + 1;
-            let bytes = self.head.len() + 1 + digits + 2 + payload.len();
-            let mut line = BytesMut::with_capacity(bytes);
-            Event::SaidBy { head: &self.head, payload }.encode(Dialect::Msnp9, &mut line);
-            line.freeze()
-        });
-        self.room.say(self.place, message, Instant::now())
+        let message = (!payload.is_empty()).then_some(Said { head: &self.head, payload });
+        self.room.say(self.place, message.as_ref(), Instant::now())
     }
 
     /// A wait for the only other one, if [`Delivery::is_ahead`] still is true.

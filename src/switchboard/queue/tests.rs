@@ -167,3 +167,48 @@ async fn a_hold_ends_below_a_quarter_or_with_the_room_or_is_found_stalled() {
     hold.released().await;
     assert_eq!(queue.try_recv(), Some(News::End(Ending::Overflow)));
 }
+
+/// However lines come and go: they come out whole, in order, several at once only where that is
+/// asked for, and everything that was counted is given back.
+#[test]
+fn lines_of_one_sender_go_out_together_and_count_one_by_one() {
+    let budget = Arc::new(Budget::new(1 << 20, 0));
+    let (sender, mut queue) = queue(1 << 20, budget.clone());
+    let (mut said, mut heard, mut pieces) = (Vec::new(), Vec::new(), 0);
+    for number in 0..2000u32 {
+        let line = format!("{number}:{}\n", "x".repeat(number as usize * 7 % 1500));
+        said.extend_from_slice(line.as_bytes());
+        if number % 5 == 3 {
+            sender.send(line.into()).unwrap();
+        } else {
+            sender.send_alone(line.len(), |to| to.extend_from_slice(line.as_bytes())).unwrap();
+        }
+        let take = match number % 100 {
+            50 => 7,
+            99 => usize::MAX,
+            _ => 0,
+        };
+        for _ in 0..take {
+            let Some(News::Lines(lines)) = queue.try_recv() else { break };
+            assert!(lines.len() <= CHUNK_BYTES && lines.ends_with(b"\n"));
+            heard.extend_from_slice(&lines);
+            pieces += 1;
+        }
+    }
+    assert_eq!(heard, said);
+    assert!(pieces < 1000, "{pieces}");
+    assert_eq!(budget.bytes(), 0);
+    let waiting = queue.shared.waiting.lock();
+    assert_eq!((waiting.bytes, waiting.chunk.capacity()), (0, 0));
+}
+
+#[tokio::test]
+async fn who_takes_single_lines_gets_single_lines() {
+    let (sender, mut queue) = queue(1 << 20, Arc::new(Budget::new(1 << 20, 0)));
+    for line in [b"one\n", b"two\n", b"six\n"] {
+        sender.send_alone(4, |to| to.extend_from_slice(line)).unwrap();
+    }
+    for line in ["one\n", "two\n", "six\n"] {
+        assert_eq!(queue.recv(true).await, News::Lines(line.into()));
+    }
+}
