@@ -27,10 +27,14 @@ use serde::Serialize;
 use signals::{Asked, HangUp, Signals};
 use std::{
     fs::{File, TryLockError},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
-use tokio::select;
+use tokio::{
+    runtime::{Builder, Runtime},
+    select,
+};
 
 const EXAMPLES: &str = "\
 Works without any option: makes ./msnd-data with a database and a certificate, and serves dispatch
@@ -81,10 +85,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     };
     telemetry::init(&loaded.config.log)?;
     files::raise_limit(&loaded.config);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
+    let runtime = runtime().context("cannot start the runtime")?;
     // Before anything is made that a signal could leave behind.
     let signals = {
         let _context = runtime.enter();
@@ -105,6 +106,15 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     runtime.shutdown_background();
     let removed = folder.map_or(Ok(()), Folder::remove);
     outcome.and(removed)
+}
+
+/// One thread for each processor that we may use. Where there is only one, nothing is handed from
+/// thread to thread: a line of presence costs a fifth less.
+fn runtime() -> io::Result<Runtime> {
+    let is_alone = std::thread::available_parallelism().is_ok_and(|count| count.get() == 1);
+    let mut builder =
+        if is_alone { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    builder.enable_all().build()
 }
 
 async fn smoke(config: Config, mut signals: Signals) -> Result<(), Failure> {

@@ -159,3 +159,28 @@ fn what_was_acknowledged_survives_restarts_and_kill_9() {
         assert!(reverse.contains("\"RL\""), "{reverse}");
     }
 }
+
+/// Where there is one processor all connections are served by one thread, the main one.
+#[cfg(target_os = "linux")]
+#[test]
+fn one_processor_is_enough() {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+    let allowed = sched_getaffinity(None).unwrap();
+    let first = (0..CpuSet::MAX_CPU).find(|processor| allowed.is_set(*processor)).unwrap();
+    let mut one = CpuSet::new();
+    one.set(first);
+    let home = Home::new();
+    // A process starts where the thread that starts it may run.
+    sched_setaffinity(None, &one).unwrap();
+    let server = home.ephemeral(PEOPLE, &[]);
+    sched_setaffinity(None, &allowed).unwrap();
+    let (mut alice, mut bob) = (server.sign_in(ALICE, "secret"), server.sign_in(BOB, "secret"));
+    alice.ask("CHG 5 NLN", "CHG 5 NLN");
+    assert!(alice.line().starts_with("CHL 0 "));
+    bob.ask("CHG 5 BSY", "CHG 5 BSY");
+    assert_eq!(alice.line(), "NLN BSY bob@example.test bob@example.test 0");
+    server.signal("TERM");
+    drop((alice, bob));
+    assert_eq!(server.wait().status.code(), Some(0));
+}
