@@ -265,10 +265,14 @@ impl Waiting {
     /// A line of its own. If nothing waits it is all that is taken; behind others, which go out
     /// with it, it is written where they end.
     fn own(&mut self, bytes: usize, write: impl FnOnce(&mut BytesMut)) -> Entry {
+        if self.entries.is_empty() {
+            let mut line = BytesMut::with_capacity(bytes);
+            write(&mut line);
+            return Entry::Own(line, false);
+        }
         let is_adjacent = self.is_adjacent && self.chunk.capacity() >= bytes;
         if !is_adjacent {
-            let takes = if self.entries.is_empty() { bytes } else { bytes.max(CHUNK_BYTES) };
-            self.chunk = BytesMut::with_capacity(takes);
+            self.chunk = BytesMut::with_capacity(bytes.max(CHUNK_BYTES));
         }
         write(&mut self.chunk);
         Entry::Own(self.chunk.split(), is_adjacent)
