@@ -1,4 +1,4 @@
-//! What a connection waits for that hardly ever happens: the end of the server and its own deadline.
+//! What a connection waits for that hardly ever happens: the end of the server, its own deadline.
 //! Both are waited for once, not at every wake-up: each costs a lock or a list that all connections
 //! share. While the same task waits, a look at a flag of its own is enough.
 

@@ -179,11 +179,10 @@ impl Sender {
         self.put(bytes, |waiting| waiting.own(bytes, write))
     }
 
-    fn put(
-        &self,
-        bytes: usize,
-        entry: impl FnOnce(&mut Waiting) -> Entry,
-    ) -> Result<(), Overflowed> {
+    fn put<E>(&self, bytes: usize, entry: E) -> Result<(), Overflowed>
+    where
+        E: FnOnce(&mut Waiting) -> Entry,
+    {
         let (result, sleeper) = {
             let mut waiting = self.0.waiting.lock();
             let result = self.push(&mut waiting, bytes, entry);
@@ -239,12 +238,10 @@ impl Sender {
         self.0.waiting.lock().held = None;
     }
 
-    fn push(
-        &self,
-        waiting: &mut Waiting,
-        bytes: usize,
-        entry: impl FnOnce(&mut Waiting) -> Entry,
-    ) -> Result<(), Overflowed> {
+    fn push<E>(&self, waiting: &mut Waiting, bytes: usize, entry: E) -> Result<(), Overflowed>
+    where
+        E: FnOnce(&mut Waiting) -> Entry,
+    {
         if waiting.ending.is_some() {
             return Err(Overflowed(Debris::new()));
         }
@@ -262,8 +259,7 @@ impl Sender {
 }
 
 impl Waiting {
-    /// A line of its own. If nothing waits it is all that is taken; behind others, which go out
-    /// with it, it is written where they end.
+    /// A line of its own. Behind others, which go out with it, it is written where they end.
     fn own(&mut self, bytes: usize, write: impl FnOnce(&mut BytesMut)) -> Entry {
         if self.entries.is_empty() {
             let mut line = BytesMut::with_capacity(bytes);
@@ -280,7 +276,7 @@ impl Waiting {
 }
 
 impl Entry {
-    fn len(&self) -> usize {
+    const fn len(&self) -> usize {
         match self {
             Self::Shared(line) => line.len(),
             Self::Own(line, _) => line.len(),
@@ -315,9 +311,9 @@ impl Queue {
         poll_fn(|cx| self.poll(takes_lines, Shared::pop, cx)).await
     }
 
-    /// The same, for who waits for other things too, and takes several lines at once.
+    /// The same, several lines at once, for who waits for other things too.
     pub fn poll_recv(&mut self, takes_lines: bool, cx: &mut Context<'_>) -> Poll<News> {
-        self.poll(takes_lines, Shared::pop_all_adjacent, cx)
+        self.poll(takes_lines, Shared::pop_adjacent, cx)
     }
 
     fn poll(
@@ -344,9 +340,14 @@ impl Queue {
         Poll::Pending
     }
 
-    /// News that is already there, several lines at once.
+    /// News that is already there.
     pub fn try_recv(&mut self) -> Option<News> {
-        self.shared.pop_all_adjacent(&mut self.shared.waiting.lock())
+        self.shared.pop(&mut self.shared.waiting.lock())
+    }
+
+    /// The same, several lines at once.
+    pub fn try_recv_several(&mut self) -> Option<News> {
+        self.shared.pop_adjacent(&mut self.shared.waiting.lock())
     }
 }
 
@@ -360,9 +361,7 @@ impl Drop for Queue {
 
 /// To be called without a lock.
 fn wake(sleeper: Option<Waker>) {
-    if let Some(sleeper) = sleeper {
-        sleeper.wake();
-    }
+    sleeper.into_iter().for_each(Waker::wake);
 }
 
 impl Shared {
@@ -382,8 +381,8 @@ impl Shared {
         Some(News::Lines(entry.into_bytes()))
     }
 
-    /// One line and those behind it that are next to it in memory.
-    fn pop_all_adjacent(&self, waiting: &mut Waiting) -> Option<News> {
+    /// One line and those behind it in memory.
+    fn pop_adjacent(&self, waiting: &mut Waiting) -> Option<News> {
         let Some(first) = waiting.entries.pop_front() else { return waiting.ending.map(News::End) };
         let mut counted = first.len() + ENTRY_BYTES;
         let lines = match first {
@@ -412,8 +411,7 @@ impl Shared {
             held.taken_at = Instant::now();
         }
         if waiting.entries.is_empty() {
-            waiting.chunk = BytesMut::new();
-            waiting.is_adjacent = false;
+            (waiting.chunk, waiting.is_adjacent) = (BytesMut::new(), false);
             if waiting.entries.capacity() > IDLE_ENTRIES_MAX {
                 waiting.entries = VecDeque::new();
             }

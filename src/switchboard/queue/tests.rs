@@ -189,7 +189,7 @@ fn lines_of_one_sender_go_out_together_and_count_one_by_one() {
             _ => 0,
         };
         for _ in 0..take {
-            let Some(News::Lines(lines)) = queue.try_recv() else { break };
+            let Some(News::Lines(lines)) = queue.try_recv_several() else { break };
             assert!(lines.len() <= CHUNK_BYTES && lines.ends_with(b"\n"));
             heard.extend_from_slice(&lines);
             pieces += 1;
