@@ -276,7 +276,7 @@ impl Waiting {
 }
 
 impl Entry {
-    const fn len(&self) -> usize {
+    fn len(&self) -> usize {
         match self {
             Self::Shared(line) => line.len(),
             Self::Own(line, _) => line.len(),
