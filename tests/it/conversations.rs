@@ -123,35 +123,42 @@ fn narrow(address: SocketAddr) -> Client {
     Client::over(TcpStream::from(socket))
 }
 
+/// Reads so many pieces and receipts, each in order. Between any two lines `rest` is called.
+fn receive(
+    client: &mut Client,
+    from: &str,
+    pieces: usize,
+    receipts: usize,
+    mut rest: impl FnMut(),
+) {
+    let (mut acknowledged, mut heard) = (0, 0);
+    while acknowledged < receipts || heard < pieces {
+        let line = client.line();
+        if let Some(trid) = line.strip_prefix("ACK ") {
+            assert_eq!(trid.parse(), Ok(acknowledged));
+            acknowledged += 1;
+        } else {
+            assert_eq!(line, format!("MSG {from} 1300"));
+            assert_eq!(client.payload(1300), piece(heard));
+            heard += 1;
+        }
+        rest();
+    }
+}
+
 #[test]
 fn bursts_of_data_pass_in_order_in_both_directions_at_once() {
     // So many fit one queue: not even a reader who stands still for a while loses one.
     const PIECES: usize = 2900;
     let mut people = People::new(|_| ());
-    let (alice, bob) = people.pair();
+    let (mut alice, mut bob) = people.pair();
     let burst: Vec<u8> = (0..PIECES).flat_map(|n| message(n, "D", &piece(n))).collect();
-    let receive = |mut client: Client, from: &str| {
-        let (mut acknowledged, mut heard) = (0, 0);
-        while acknowledged < PIECES || heard < PIECES {
-            let line = client.line();
-            if let Some(trid) = line.strip_prefix("ACK ") {
-                assert_eq!(trid.parse(), Ok(acknowledged));
-                acknowledged += 1;
-            } else {
-                assert_eq!(line, format!("MSG {from} 1300"));
-                assert_eq!(client.payload(1300), piece(heard));
-                heard += 1;
-            }
-        }
-        client
-    };
     let (mut alice_sends, mut bob_sends) = (alice.second_hand(), bob.second_hand());
     thread::scope(|scope| {
         scope.spawn(|| alice_sends.send_bytes(&burst));
         scope.spawn(|| bob_sends.send_bytes(&burst));
-        let at_alice = scope.spawn(|| receive(alice, "bob@example.test Bob"));
-        let at_bob = scope.spawn(|| receive(bob, "alice@example.test Alice"));
-        drop((at_alice.join().unwrap(), at_bob.join().unwrap()));
+        scope.spawn(|| receive(&mut alice, "bob@example.test Bob", PIECES, PIECES, || ()));
+        receive(&mut bob, "alice@example.test Alice", PIECES, PIECES, || ());
     });
 }
 

@@ -189,15 +189,7 @@ fn presence_and_sign_in_wait_for_no_writer() {
 
 /// A server whose store is counted: carol and dave watch bob, bob watches dave.
 fn server() -> (TestServer, Arc<Observed>) {
-    let mut counted = None;
-    let server = TestServer::start_between(
-        |_| {},
-        |store| {
-            let store = Arc::new(Observed::new(store));
-            counted = Some(store.clone());
-            store
-        },
-    );
+    let (server, store) = TestServer::start_observed(|_| {});
     let watching = |user, whom| {
         let mut account = new_account(user);
         account.contacts.push(contact(whom, 0));
@@ -206,7 +198,7 @@ fn server() -> (TestServer, Arc<Observed>) {
     let accounts =
         vec![new_account(ALICE), watching(BOB, DAVE), watching(CAROL, BOB), watching(DAVE, BOB)];
     server.add(accounts);
-    (server, counted.unwrap())
+    (server, store)
 }
 
 /// Alice with the longest list, in every group there can be, and everybody on it.

@@ -97,15 +97,7 @@ fn what_another_process_changes_before_syn_is_learned_like_what_it_changes_after
 
 /// A server whose store is counted, with Alice and Bob, who do not know each other.
 fn server() -> (TestServer, Arc<Observed>) {
-    let mut counted = None;
-    let server = TestServer::start_between(
-        |_| {},
-        |store| {
-            let store = Arc::new(Observed::new(store));
-            counted = Some(store.clone());
-            store
-        },
-    );
+    let (server, store) = TestServer::start_observed(|_| {});
     server.add(vec![new_account(ALICE), new_account(BOB)]);
-    (server, counted.unwrap())
+    (server, store)
 }

@@ -1,7 +1,7 @@
 //! Alerts and news of mail through the API: who is told, what is refused and how.
 
 use super::{ALICE, BOB, CAROL, http::Answer, http::Door, server};
-use crate::support::{Client, TestServer, server::new_account, store::Observed, until};
+use crate::support::{Client, TestServer, server::new_account, until};
 use msnd::{
     alert::Recipients,
     model::{AccountId, Address, Alert, alert::AlertParts},
@@ -290,16 +290,7 @@ fn wrong_news_of_mail_is_refused_by_the_name_of_its_field() {
 
 #[test]
 fn a_removal_that_fails_is_counted_and_the_alert_comes_again() {
-    let mut between = None;
-    let server = TestServer::start_between(
-        |_| {},
-        |store| {
-            let store = Arc::new(Observed::new(store));
-            between = Some(store.clone());
-            store
-        },
-    );
-    let store = between.unwrap();
+    let (server, store) = TestServer::start_observed(|_| {});
     server.add(vec![new_account(ALICE)]);
     let door = Door::Socket(server.running().admin_socket().unwrap().to_path_buf());
     let mut alice = Client::present(&server, "MSNP9", ALICE, "NLN");

@@ -1,6 +1,6 @@
 //! Senders that are faster than the only other one: they wait, and not for ever.
 
-use super::{BOB, People, message, narrow, piece};
+use super::{BOB, People, message, narrow, piece, receive};
 use crate::support::Client;
 use msnd::server::Role;
 use std::{
@@ -31,23 +31,6 @@ fn burst() -> Vec<u8> {
     (0..PIECES).flat_map(|number| message(number, "D", &piece(number))).collect()
 }
 
-/// Reads all pieces and receipts, each in order. Between any two lines `rest` is called.
-fn receive(client: &mut Client, from: &str, receipts: usize, mut rest: impl FnMut()) {
-    let (mut acknowledged, mut heard) = (0, 0);
-    while acknowledged < receipts || heard < PIECES {
-        let line = client.line();
-        if let Some(trid) = line.strip_prefix("ACK ") {
-            assert_eq!(trid.parse(), Ok(acknowledged));
-            acknowledged += 1;
-        } else {
-            assert_eq!(line, format!("MSG {from} 1300"));
-            assert_eq!(client.payload(1300), piece(heard));
-            heard += 1;
-        }
-        rest();
-    }
-}
-
 #[test]
 fn many_queues_full_reach_a_slow_reader_whole_and_in_order() {
     let mut people = people();
@@ -61,7 +44,8 @@ fn many_queues_full_reach_a_slow_reader_whole_and_in_order() {
         });
         scope.spawn(move || alice_sends.send_bytes(&burst()));
         // He does something else after each, as long as it takes.
-        receive(&mut bob, "alice@example.test Alice", 0, || drop(carol.drain()));
+        let rest = || drop(carol.drain());
+        receive(&mut bob, "alice@example.test Alice", PIECES, 0, rest);
     });
 }
 
@@ -73,8 +57,8 @@ fn two_who_send_more_than_fits_at_once_do_not_wait_for_ever() {
     thread::scope(|scope| {
         scope.spawn(move || alice_sends.send_bytes(&burst()));
         scope.spawn(move || bob_sends.send_bytes(&burst()));
-        scope.spawn(|| receive(&mut alice, "bob@example.test Bob", PIECES, || ()));
-        receive(&mut bob, "alice@example.test Alice", PIECES, || ());
+        scope.spawn(|| receive(&mut alice, "bob@example.test Bob", PIECES, PIECES, || ()));
+        receive(&mut bob, "alice@example.test Alice", PIECES, PIECES, || ());
     });
     bob.send("OUT");
     alice.expect("BYE bob@example.test");

@@ -1,6 +1,7 @@
 //! A whole server in this process: real sockets, a real SQLite file in a temporary folder. Dropping
 //! it shuts it down and fails the test if a connection outlives the shutdown.
 
+use super::store::Observed;
 use msnd::{
     alert::Alerts,
     config::{Bind, Config, Synchronous},
@@ -61,6 +62,15 @@ impl TestServer {
         between: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
     ) -> Self {
         Self::start_all(None, change, between)
+    }
+
+    /// Starts a server whose store is watched, and can be made to fail.
+    pub(crate) fn start_observed(change: impl FnOnce(&mut Config)) -> (Self, Arc<Observed>) {
+        let mut observed = None;
+        let server = Self::start_between(change, |store| {
+            observed.insert(Arc::new(Observed::new(store))).clone()
+        });
+        (server, observed.unwrap())
     }
 
     fn start_all(

@@ -67,10 +67,7 @@ impl Stage {
                 set_option(config, condition[1], condition[2]);
             }
         };
-        let mut observed = None;
-        let server = TestServer::start_between(set_options, |store| {
-            observed.insert(Arc::new(Observed::new(store))).clone()
-        });
+        let (server, store) = TestServer::start_observed(set_options);
         let mut cast = Cast::new(&conditions, script);
         if let Some((user, id)) = cast.member.take() {
             server.add_as(id, cast.take(&user));
@@ -102,7 +99,7 @@ impl Stage {
             offstage,
             rooms: BTreeMap::new(),
             alerts: 0,
-            store: observed.unwrap(),
+            store,
             server,
         }
     }
