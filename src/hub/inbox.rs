@@ -47,6 +47,8 @@ struct Queue {
     /// It would only hear why it ends.
     declines_news: bool,
     is_closed: bool,
+    /// There may be something in what follows.
+    has_more: bool,
     /// What comes after `next`.
     later: VecDeque<Entry>,
     /// Why the session ends; needs no room and comes after everything else.
@@ -81,7 +83,9 @@ impl Sender {
 
     /// Ends the session with a last event, which it gets however full the inbox is.
     pub(super) fn farewell(self, event: Event) {
-        self.shared.lock().farewell = Some(event);
+        let mut queue = self.shared.lock();
+        queue.farewell = Some(event);
+        queue.has_more = true;
     }
 
     /// Takes presence of everybody else out again.
@@ -125,7 +129,7 @@ impl Inbox {
     /// The same, for who waits for other things too.
     pub fn poll_recv(&mut self, takes_news: bool, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         let mut queue = self.0.lock();
-        let event = if takes_news { queue.pop() } else { queue.farewell.take() };
+        let event = if takes_news { queue.pop() } else { queue.take_farewell() };
         if event.is_some() || queue.is_closed {
             return Poll::Ready(event);
         }
@@ -211,6 +215,7 @@ impl Queue {
             self.next = Some(entry);
         } else {
             self.later.push_back(entry);
+            self.has_more = true;
         }
     }
 
@@ -218,14 +223,24 @@ impl Queue {
         let event = match self.next.take() {
             Some(Entry::Event(event)) => Some(event),
             Some(Entry::Latest(id)) => self.latest.remove(&id),
-            None => return self.farewell.take(),
+            None => {
+                let farewell = self.take_farewell();
+                self.has_more = false;
+                return farewell;
+            }
         };
-        self.next = self.later.pop_front();
-        if self.next.is_none() && self.later.capacity() > IDLE_ENTRIES_MAX {
-            self.later = VecDeque::new();
-            self.latest = HashMap::new();
+        if self.has_more {
+            self.next = self.later.pop_front();
+            if self.next.is_none() && self.later.capacity() > IDLE_ENTRIES_MAX {
+                self.later = VecDeque::new();
+                self.latest = HashMap::new();
+            }
         }
         event
+    }
+
+    fn take_farewell(&mut self) -> Option<Event> {
+        if self.has_more { self.farewell.take() } else { None }
     }
 }
 

@@ -17,11 +17,29 @@ use crate::{
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
-/// What a signed-in session knows.
+/// What a signed-in session knows. What presence of others touches comes first: in a crowd none of
+/// it is in any cache.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct SignedIn {
-    pub(super) context: Arc<Context>,
+    pub(super) inbox: Inbox,
     pub(super) dialect: Dialect,
+    /// The last status set with `CHG`.
+    pub(super) status: Option<Status>,
+    /// `IMS`: whether the client wants conversations.
+    pub(super) takes_calls: bool,
+    /// Whether alerts may wait in the store; of interest until the first `CHG`.
+    pub(super) has_alerts: bool,
+    /// What is unread, if the profile said that there is a mailbox.
+    pub(super) mailbox: Option<Mailbox>,
+    /// The lists as read at sign-in, for a `SYN` that is the first command.
+    pub(super) kept: Kept,
+    /// When to look whether the client has fallen silent; set by its first `PNG`.
+    pub(super) idle_check_at: Option<Instant>,
+    pub(super) challenged: Challenged,
+    /// When the last byte arrived.
+    pub(super) heard_at: Instant,
+    pub(super) context: Arc<Context>,
     pub(super) account: AccountId,
     pub(super) address: Address,
     /// Where the client reached us.
@@ -32,34 +50,18 @@ pub(super) struct SignedIn {
     pub(super) person: Arc<Person>,
     /// Dropping it signs out.
     pub(super) member: Member,
-    pub(super) inbox: Inbox,
     /// Counts the session.
     pub(super) _counted: Held,
     /// Valid as long as the session.
     pub(super) _web_ticket: WebTicket,
-    /// The last status set with `CHG`.
-    pub(super) status: Option<Status>,
-    /// `IMS`: whether the client wants conversations.
-    pub(super) takes_calls: bool,
-    /// The lists as read at sign-in, for a `SYN` that is the first command.
-    pub(super) kept: Kept,
     /// The list version of the last `SYN` answer.
     pub(super) synchronised_at: Option<u32>,
     /// The last list version that the client has seen, once it has a list.
     pub(super) told_version: Option<u32>,
-    pub(super) challenged: Challenged,
-    /// When the last byte arrived.
-    pub(super) heard_at: Instant,
-    /// When to look whether the client has fallen silent; set by its first `PNG`.
-    pub(super) idle_check_at: Option<Instant>,
     /// Recent changes of the own name.
     pub(super) renamed: Lately,
     /// Recent requests for a switchboard.
     pub(super) asked_for_switchboard: Lately,
-    /// What is unread, if the profile said that there is a mailbox.
-    pub(super) mailbox: Option<Mailbox>,
-    /// Whether alerts may wait in the store; of interest until the first `CHG`.
-    pub(super) has_alerts: bool,
     /// The last alert told.
     pub(super) told_alert: Option<AlertId>,
 }

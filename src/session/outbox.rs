@@ -28,25 +28,29 @@ const UNCONFIRMED_MAX: usize = 1024;
 
 /// The send queue of one connection. Bounded by whoever fills it: above its limit a peer's further
 /// commands stay unread and news for it stay in its inbox.
+///
+/// What one shared line touches comes first, the rest last: in a crowd none of it is in any cache.
+#[repr(C)]
 pub struct Outbox {
+    bytes: usize,
+    bytes_max: usize,
     /// What is sent first: mostly there is nothing else, and no need for a queue. Empty if what is
     /// sent first is the tail.
     front: Bytes,
-    chunks: VecDeque<Bytes>,
-    tail: BytesMut,
-    bytes: usize,
-    bytes_max: usize,
     /// Bytes that the transport has taken so far.
     bytes_written: u64,
     /// Of these, the bytes that it has passed on.
     bytes_flushed: u64,
-    receipts: VecDeque<Receipt>,
+    tail: BytesMut,
+    trace: Option<Box<Trace>>,
     /// A part of `front` is handed over.
     is_front_begun: bool,
     /// Everything is handed over, but the transport may still hold it.
     needs_flush: bool,
     dialect: Dialect,
-    trace: Option<Box<Trace>>,
+    /// What is between `front` and `tail`.
+    chunks: VecDeque<Bytes>,
+    receipts: VecDeque<Receipt>,
 }
 
 /// A line of which it matters whether the peer has received it.
@@ -68,18 +72,18 @@ impl Outbox {
     #[must_use]
     pub fn new(bytes_max: usize) -> Self {
         Self {
-            front: Bytes::new(),
-            chunks: VecDeque::new(),
-            tail: BytesMut::new(),
             bytes: 0,
             bytes_max,
+            front: Bytes::new(),
             bytes_written: 0,
             bytes_flushed: 0,
-            receipts: VecDeque::new(),
+            tail: BytesMut::new(),
+            trace: None,
             is_front_begun: false,
             needs_flush: false,
             dialect: Dialect::Msnp9,
-            trace: None,
+            chunks: VecDeque::new(),
+            receipts: VecDeque::new(),
         }
     }
 
@@ -247,11 +251,14 @@ impl Outbox {
     }
 
     fn advance(&mut self, mut written: usize) {
+        let is_alone = self.bytes == self.front.len();
         self.bytes = self.bytes.saturating_sub(written);
         self.bytes_written += written as u64;
         if self.bytes == 0 {
             (self.front, self.is_front_begun) = (Bytes::new(), false);
-            (self.chunks, self.tail) = (VecDeque::new(), BytesMut::new());
+            if !is_alone {
+                (self.chunks, self.tail) = (VecDeque::new(), BytesMut::new());
+            }
             return;
         }
         // What has been begun must be told from what is added from now on.
@@ -260,6 +267,9 @@ impl Outbox {
             written -= self.front.len();
             self.front = self.chunks.pop_front().unwrap_or_default();
             self.is_front_begun = false;
+        }
+        if self.chunks.is_empty() {
+            self.chunks = VecDeque::new();
         }
         self.front.advance(written);
         self.is_front_begun |= written > 0;

@@ -1,6 +1,7 @@
-//! What a connection waits for that hardly ever happens: the end of the server, its own deadline.
-//! Both are waited for once, not at every wake-up: each costs a lock or a list that all connections
-//! share. While the same task waits, a look at a flag of its own is enough.
+//! What a connection waits for, and who woke it. A bell notes that it has rung: what rang none need
+//! not be looked at again, and each look costs a lock or a list that others share. What hardly ever
+//! happens (the end of the server, its own deadline) is so waited for once, not at every wake-up;
+//! and news for a connection does not make it look for bytes.
 
 use std::{
     mem,
@@ -27,75 +28,96 @@ pub(super) enum Due {
 pub(super) struct Rare<'d, 'p> {
     drained: Pin<&'p mut WaitForCancellationFuture<'d>>,
     timer: Pin<&'p mut Sleep>,
-    is_timed: bool,
-    /// What both ring; `None` before anybody waits.
-    bell: Option<Arc<Bell>>,
+    deadline: Option<Instant>,
+    /// What both ring.
+    bell: Bell,
 }
 
-/// Wakes a task and notes that it did. It also rings for a task whose wait was put off because it
-/// had used up its time.
-struct Bell {
+/// Wakes the task that waits, and notes that it did: also one whose wait was put off because it had
+/// used up its time.
+#[derive(Default)]
+pub(super) struct Bell(Option<Hung>);
+
+/// A bell hung up for one task.
+pub(super) struct Hung {
+    /// Rings; to be given to whatever the task waits for, in place of its own waker.
+    pub(super) waker: Waker,
+    rope: Arc<Rope>,
+}
+
+struct Rope {
     task: Waker,
-    /// Both must be asked.
     has_rung: AtomicBool,
 }
 
 impl<'d, 'p> Rare<'d, 'p> {
     /// `timer` has not been polled. No deadline yet.
-    pub(super) const fn new(
+    pub(super) fn new(
         drained: Pin<&'p mut WaitForCancellationFuture<'d>>,
         timer: Pin<&'p mut Sleep>,
     ) -> Self {
-        Self { drained, timer, is_timed: false, bell: None }
+        Self { drained, timer, deadline: None, bell: Bell::default() }
     }
 
     /// When [`Due::Deadline`] is due.
     pub(super) fn set_deadline(&mut self, deadline: Option<Instant>) {
-        let was_timed = mem::replace(&mut self.is_timed, deadline.is_some());
-        if let Some(deadline) = deadline
-            && !(was_timed && self.timer.deadline() == deadline)
+        if mem::replace(&mut self.deadline, deadline) != deadline
+            && let Some(deadline) = deadline
         {
             self.timer.as_mut().reset(deadline);
-            if let Some(bell) = &self.bell {
-                bell.has_rung.store(true, Ordering::Relaxed);
-            }
+            self.bell.note();
         }
     }
 
     /// Waits; goes on waiting afterwards.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Due> {
-        let bell = match &self.bell {
-            Some(bell) if bell.task.will_wake(cx.waker()) => {
-                if !bell.has_rung.load(Ordering::Acquire) {
-                    return Poll::Pending;
-                }
-                bell
-            }
-            _ => self.bell.insert(Arc::new(Bell::of(cx.waker().clone()))),
-        };
-        // Whatever rings from here on is heard the next time.
-        bell.has_rung.store(false, Ordering::Release);
-        let waker = Waker::from(bell.clone());
-        let mut cx = Context::from_waker(&waker);
+        let bell = self.bell.hung_for(cx);
+        if !bell.take_ring() {
+            return Poll::Pending;
+        }
+        let mut cx = Context::from_waker(&bell.waker);
         let due = if self.drained.as_mut().poll(&mut cx).is_ready() {
             Due::Drain
-        } else if self.is_timed && self.timer.as_mut().poll(&mut cx).is_ready() {
+        } else if self.deadline.is_some() && self.timer.as_mut().poll(&mut cx).is_ready() {
             Due::Deadline
         } else {
             return Poll::Pending;
         };
-        bell.has_rung.store(true, Ordering::Relaxed);
+        self.bell.note();
         Poll::Ready(due)
     }
 }
 
 impl Bell {
-    fn of(task: Waker) -> Self {
-        Self { task, has_rung: AtomicBool::new(true) }
+    /// As the task that polls now needs it: if another one waited before, it has rung.
+    pub(super) fn hung_for(&mut self, cx: &Context<'_>) -> &Hung {
+        if self.0.as_ref().is_some_and(|hung| !hung.rope.task.will_wake(cx.waker())) {
+            self.0 = None;
+        }
+        self.0.get_or_insert_with(|| {
+            let task = cx.waker().clone();
+            let rope = Arc::new(Rope { task, has_rung: AtomicBool::new(true) });
+            Hung { waker: rope.clone().into(), rope }
+        })
+    }
+
+    /// Lets the next look see that it has rung, but wakes nobody.
+    pub(super) fn note(&self) {
+        if let Some(hung) = &self.0 {
+            hung.rope.has_rung.store(true, Ordering::Relaxed);
+        }
     }
 }
 
-impl Wake for Bell {
+impl Hung {
+    /// Whether it has rung since the last look. Whatever rings from here on is for the next one.
+    pub(super) fn take_ring(&self) -> bool {
+        let has_rung = &self.rope.has_rung;
+        has_rung.load(Ordering::Acquire) && has_rung.swap(false, Ordering::Acquire)
+    }
+}
+
+impl Wake for Rope {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }

@@ -4,7 +4,7 @@
 use super::{
     Outbox, Reason, Reject, Role, Row,
     command::{Admitted, Run},
-    rare::{Due, Rare},
+    rare::{Bell, Due, Rare},
 };
 use crate::{
     config,
@@ -80,12 +80,13 @@ pub fn run<R: Role, T: AsyncRead + AsyncWrite + Unpin, H: Send>(
     let mut decoder = Decoder::new(limits.line_bytes_max);
     decoder.feed(received);
     let mut connection = Connection {
-        decoder,
-        outbox: Outbox::new(limits.output_queue_bytes_max),
-        admitted: None,
-        waiting_since: None,
         role,
         io,
+        readiness: Bell::default(),
+        waiting_since: None,
+        outbox: Outbox::new(limits.output_queue_bytes_max),
+        decoder,
+        admitted: None,
         limits,
     };
     async move {
@@ -99,15 +100,19 @@ pub fn run<R: Role, T: AsyncRead + AsyncWrite + Unpin, H: Send>(
     }
 }
 
+/// What an event touches comes first.
+#[repr(C)]
 struct Connection<R: 'static, T> {
     role: R,
     io: T,
-    decoder: Decoder,
-    outbox: Outbox,
-    /// What is known of the line whose payload is on its way.
-    admitted: Option<Admitted<R>>,
+    /// Rings when `io` may have bytes, or room for some.
+    readiness: Bell,
     /// Since when nothing of what waits could be sent; `None` if nothing waits.
     waiting_since: Option<Instant>,
+    outbox: Outbox,
+    decoder: Decoder,
+    /// What is known of the line whose payload is on its way.
+    admitted: Option<Admitted<R>>,
     limits: SessionLimits,
 }
 
@@ -185,12 +190,11 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         // inbox. Commands that were left aside come before new ones, and need no new bytes.
         let is_behind = self.outbox.is_behind();
         let takes_commands = self.role.takes_commands() && !is_behind;
-        if takes_commands && !has_more_frames {
-            let Self { io, decoder, role, .. } = self;
-            let most = if role.reads_much() { LONG_READ_BYTES } else { READ_BYTES };
-            if let Poll::Ready(wake) = receive(io, decoder, most, cx) {
-                return Poll::Ready(wake);
-            }
+        if takes_commands
+            && !has_more_frames
+            && let Poll::Ready(wake) = self.receive(cx)
+        {
+            return Poll::Ready(wake);
         }
         // Who was behind has not been asked for news that it can take now.
         let asks_again = told.is_ready() || was_behind && !is_behind;
@@ -202,9 +206,14 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
 
     /// Writes what the transport takes, and notes since when it has taken nothing of what waits.
     fn write(&mut self, cx: &mut Context<'_>) -> Option<Wake> {
-        let Self { io, outbox, waiting_since, .. } = self;
+        let Self { io, readiness, outbox, waiting_since, .. } = self;
         let mut has_taken = false;
-        let result = outbox.poll_write(io, cx, || has_taken = true);
+        let result = if outbox.is_empty() {
+            Poll::Ready(Ok(()))
+        } else {
+            let mut cx = Context::from_waker(&readiness.hung_for(cx).waker);
+            outbox.poll_write(io, &mut cx, || has_taken = true)
+        };
         // The clock is asked only if something waits.
         if result.is_ready() {
             *waiting_since = None;
@@ -215,6 +224,21 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
             Poll::Ready(Err(error)) => Some(Wake::Failed(error.kind())),
             Poll::Ready(Ok(())) | Poll::Pending => None,
         }
+    }
+
+    /// Reads what came, if anything may have come since the last look found nothing.
+    fn receive(&mut self, cx: &mut Context<'_>) -> Poll<Wake> {
+        let Self { io, decoder, role, readiness, .. } = self;
+        let bell = readiness.hung_for(cx);
+        if !bell.take_ring() {
+            return Poll::Pending;
+        }
+        let most = if role.reads_much() { LONG_READ_BYTES } else { READ_BYTES };
+        let received = receive(io, decoder, most, &mut Context::from_waker(&bell.waker));
+        if received.is_ready() {
+            readiness.note();
+        }
+        received
     }
 
     /// Turns events into lines until there are none (`Pending`), but only so many, or a flood of

@@ -19,13 +19,7 @@ use msnd::{
 };
 use rstest::rstest;
 use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
-use std::{
-    collections::HashSet,
-    net::SocketAddr,
-    path::Path,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{collections::HashSet, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use wire::Wire;
@@ -45,7 +39,7 @@ const SESSION_BYTES_MAX: usize = 1000;
 #[case::msnp8("MSNP8")]
 #[case::msnp9("MSNP9")]
 #[tokio::test]
-async fn the_longest_list_is_one_read_and_one_write(#[case] dialect: &str) {
+async fn the_longest_list_is_one_read_and_one_write_and_news_is_one_write(#[case] dialect: &str) {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(Observed::new(open(folder.path()).await));
     store.create_accounts(crowd()).await.unwrap();
@@ -55,6 +49,7 @@ async fn the_longest_list_is_one_read_and_one_write(#[case] dialect: &str) {
     let ticket = tickets.issue(alice.id, &address, alice.credential_epoch);
     let config = Arc::new(Config::default());
     let metrics = Arc::new(Metrics::default());
+    let hub = Hub::new(100);
     let context = Context {
         config: config.clone(),
         deliveries: Deliveries::start(store.clone(), metrics.news(), &TaskTracker::new()),
@@ -64,7 +59,7 @@ async fn the_longest_list_is_one_read_and_one_write(#[case] dialect: &str) {
         switchboards: None,
         web_port: 80,
         store: store.clone(),
-        hub: Hub::new(100),
+        hub: hub.clone(),
         tickets,
         closing: CancellationToken::new(),
         traced: HashSet::new(),
@@ -73,7 +68,7 @@ async fn the_longest_list_is_one_read_and_one_write(#[case] dialect: &str) {
     let role = Notification::new(Arc::new(context), SessionId(1), peer, peer);
     // Room for all that is sent, as a socket has it whose peer reads.
     let (wire, client) = tokio::io::duplex(16 << 20);
-    let (wire, writes) = Wire::new(wire);
+    let (wire, counts) = Wire::new(wire);
     let limits = SessionLimits::from(&*config);
     let output_queue_bytes_max = limits.output_queue_bytes_max;
     let session = session::run(role, wire, &[], limits, CancellationToken::new(), ());
@@ -93,7 +88,7 @@ async fn the_longest_list_is_one_read_and_one_write(#[case] dialect: &str) {
         let bytes = line.trim_end().rsplit(' ').next().unwrap().parse().unwrap();
         client.read_exact(&mut vec![0; bytes]).await.unwrap();
         store.forget();
-        let before = writes.load(Ordering::SeqCst);
+        let before = counts.writes();
         client.write_all(b"SYN 4 0\r\n").await.unwrap();
         let (mut block, mut contacts, mut groups) = (0, 0, 0);
         while !line.starts_with("QNG") {
@@ -109,7 +104,25 @@ async fn the_longest_list_is_one_read_and_one_write(#[case] dialect: &str) {
         assert_eq!((contacts, groups), (CONTACTS, GROUPS as usize));
         assert!(block > 2 * output_queue_bytes_max, "a case that costs nothing: {block} bytes");
         assert_eq!(store.calls(), [""; 0], "they were read at sign-in");
-        assert_eq!(writes.load(Ordering::SeqCst) - before, 2, "the block, and the ping's answer");
+        assert_eq!(counts.writes() - before, 2, "the block, and the ping's answer");
+
+        let before = (counts.reads(), counts.writes());
+        for minutes in 1..=10 {
+            hub.notify_shutdown(minutes);
+            while !line.starts_with("Arg1: ") {
+                line.clear();
+                client.read_line(&mut line).await.unwrap();
+            }
+            assert_eq!(line, format!("Arg1: {minutes}\r\n"));
+            line.clear();
+        }
+        assert_eq!((counts.reads(), counts.writes() - before.1), (before.0, 10), "it only hears");
+        client.write_all(b"PNG\r\n").await.unwrap();
+        while !line.starts_with("QNG") {
+            line.clear();
+            client.read_line(&mut line).await.unwrap();
+        }
+        assert_eq!(counts.reads() - before.0, 2, "the ping, and that there is no more");
     };
     tokio::join!(session, conversation);
 }

@@ -1,4 +1,4 @@
-//! A transport that counts what is written to it. Knows no protocol.
+//! A transport that counts how often it is asked for bytes or given some. Knows no protocol.
 
 use std::{
     io::{self, IoSlice},
@@ -14,14 +14,31 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 /// A transport that takes everything at once, like a socket with room, and counts how often.
 pub(super) struct Wire {
     stream: DuplexStream,
-    writes: Arc<AtomicUsize>,
+    counts: Arc<Counts>,
+}
+
+/// How often something was asked of a transport.
+#[derive(Default)]
+pub(super) struct Counts {
+    reads: AtomicUsize,
+    writes: AtomicUsize,
+}
+
+impl Counts {
+    pub(super) fn reads(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn writes(&self) -> usize {
+        self.writes.load(Ordering::SeqCst)
+    }
 }
 
 impl Wire {
-    /// The transport, and how often something was written to it.
-    pub(super) fn new(stream: DuplexStream) -> (Self, Arc<AtomicUsize>) {
-        let writes = Arc::new(AtomicUsize::new(0));
-        (Self { stream, writes: writes.clone() }, writes)
+    /// The transport, and what it has counted.
+    pub(super) fn new(stream: DuplexStream) -> (Self, Arc<Counts>) {
+        let counts = Arc::<Counts>::default();
+        (Self { stream, counts: counts.clone() }, counts)
     }
 }
 
@@ -31,6 +48,7 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.counts.reads.fetch_add(1, Ordering::SeqCst);
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
@@ -49,7 +67,7 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.writes.fetch_add(1, Ordering::SeqCst);
+        self.counts.writes.fetch_add(1, Ordering::SeqCst);
         let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
         Pin::new(&mut self.stream).poll_write(cx, &bytes)
     }
