@@ -102,8 +102,8 @@ fn what_another_process_changes_before_syn_is_learned_like_what_it_changes_after
     assert_eq!(lists.split(' ').nth(3), Some("0"), "{shown} / {told} / {lists}");
 }
 
-/// A session that has nothing else to wait for is woken once, to give their memory back. A deadline
-/// that stayed would wake it for ever.
+/// A session that has nothing else to wait for is woken once, to give their memory back; if it kept
+/// them, its deadline would stay and it would never sleep again.
 #[tokio::test(start_paused = true)]
 async fn lists_that_nobody_asks_for_are_forgotten_after_five_seconds() {
     // While this thread waits the clock stands still, however long the store takes.
