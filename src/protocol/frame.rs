@@ -1,5 +1,7 @@
 //! Line and payload framing (reference README §3). Incremental: feed bytes as they come, take
-//! whole frames out. Holds no memory while no partial frame is waiting.
+//! whole frames out. Memory is given back when [`Decoder::next`] answers `None` and no partial
+//! frame waits, and not before: while a command waits, say for the store, or those behind it are
+//! left aside, the whole of what was fed is held.
 
 use std::fmt;
 

@@ -97,6 +97,10 @@ pub(super) struct Admitted<R: 'static> {
 
 impl<R> Row<R> {
     /// A row without payload for all dialects.
+    ///
+    /// # Panics
+    /// If `verb` is not three bytes long: nothing that is sent could match it. In a constant table
+    /// this is an error of the compiler.
     #[must_use]
     pub const fn new(
         verb: &'static str,
@@ -105,6 +109,7 @@ impl<R> Row<R> {
         run: Run<R>,
         purpose: &'static str,
     ) -> Self {
+        assert!(verb.len() == 3, "a verb has three bytes");
         let (dialect, payload_bytes_max, key) = (None, None, key(verb.as_bytes()));
         Self { verb, stages, dialect, has_trid: true, arity, payload_bytes_max, purpose, run, key }
     }

@@ -14,7 +14,7 @@ use std::{
 };
 use tokio::io::AsyncWrite;
 
-/// Pieces handed to one vectored write.
+/// Pieces handed to one vectored write. A transport without such writes takes one of them.
 const SLICES_MAX: usize = 64;
 /// Pieces that are shorter on average are copied together and written as one.
 const SHORT_BYTES: usize = 512;
@@ -45,7 +45,7 @@ pub struct Outbox {
     trace: Option<Box<Trace>>,
     /// A part of `front` is handed over.
     is_front_begun: bool,
-    /// Everything is handed over, but the transport may still hold it.
+    /// Of what was handed over the transport may still hold some.
     needs_flush: bool,
     dialect: Dialect,
     /// What is between `front` and `tail`.
@@ -206,7 +206,8 @@ impl Outbox {
             progress();
             self.advance(written);
         }
-        // TLS and the like hold bytes back until they are flushed.
+        // A socket and the gateway's tunnel, on which sessions run, hold nothing back. Another
+        // transport may, and what waits in there counts neither as sent nor for a receipt.
         ready!(Pin::new(io).poll_flush(cx))?;
         self.needs_flush = false;
         self.bytes_flushed = self.bytes_written;

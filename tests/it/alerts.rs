@@ -5,7 +5,7 @@ mod confirmed;
 mod cut;
 mod killed;
 mod process;
-mod role;
+pub(crate) mod role;
 mod told;
 
 use crate::support::{Client, TestServer, server::new_account, until};

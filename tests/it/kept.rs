@@ -1,9 +1,16 @@
 //! The lists that are read at sign-in and shown at `SYN`: one read, and never older than what the
 //! server itself has changed since.
 
-use crate::support::{Client, TestServer, server::new_account, store::Observed};
+use crate::{
+    alerts::role::{Role, WIDE},
+    support::{Client, TestServer, server::new_account, store::Observed},
+};
 use msnd::model::Address;
-use std::sync::Arc;
+use std::{
+    sync::{Arc, atomic::Ordering, mpsc},
+    time::Duration,
+};
+use tokio::{task::spawn_blocking, time::sleep};
 
 const ALICE: &str = "alice@example.test";
 const BOB: &str = "bob@example.test";
@@ -93,6 +100,25 @@ fn what_another_process_changes_before_syn_is_learned_like_what_it_changes_after
     again.send(&format!("SYN 4 {told}"));
     let lists = again.line();
     assert_eq!(lists.split(' ').nth(3), Some("0"), "{shown} / {told} / {lists}");
+}
+
+/// A session that has nothing else to wait for is woken once, to give their memory back; if it kept
+/// them, its deadline would stay and it would never sleep again.
+#[tokio::test(start_paused = true)]
+async fn lists_that_nobody_asks_for_are_forgotten_after_five_seconds() {
+    // While this thread waits the clock stands still, however long the store takes.
+    let (release, held) = mpsc::channel::<()>();
+    let clock = spawn_blocking(move || held.recv());
+    let role = Role::start().await;
+    let alice = role.signed_in(WIDE).await;
+    drop(release);
+    clock.await.unwrap().unwrap_err();
+    sleep(Duration::from_secs(1)).await;
+    let before = alice.polls.load(Ordering::Relaxed);
+    sleep(Duration::from_millis(3900)).await;
+    assert_eq!(alice.polls.load(Ordering::Relaxed), before);
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(alice.polls.load(Ordering::Relaxed), before + 1);
 }
 
 /// A server whose store is counted, with Alice and Bob, who do not know each other.

@@ -22,6 +22,7 @@ use msnd::{
 };
 use std::{
     collections::HashSet,
+    future::{Future as _, poll_fn},
     net::SocketAddr,
     path::PathBuf,
     sync::{
@@ -41,11 +42,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// A line on which less than any alert has room.
 pub(super) const NARROW: usize = 64;
 /// A line that takes all that is told, whether it is read or not.
-pub(super) const WIDE: usize = 1 << 20;
+pub(crate) const WIDE: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The notification role with Alice's account and no sockets.
-pub(super) struct Role {
+pub(crate) struct Role {
     pub(super) context: Arc<Context>,
     pub(super) alerts: Alerts,
     pub(super) store: Arc<Observed>,
@@ -56,7 +57,7 @@ pub(super) struct Role {
 }
 
 impl Role {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = SqliteOptions { limits: LIMITS, ..sqlite_options(folder.path()) };
         let store = Arc::new(SqliteStore::open(options).await.unwrap());
@@ -98,7 +99,7 @@ impl Role {
     }
 
     /// Signs Alice in.
-    pub(super) async fn signed_in(&self, line_holds: usize) -> Alice {
+    pub(crate) async fn signed_in(&self, line_holds: usize) -> Alice {
         let mut alice = self.greet(line_holds).await;
         let ticket = self.ticket();
         alice.ask(&format!("USR 3 TWN S {ticket}"), "USR 3 OK").await;
@@ -114,8 +115,14 @@ impl Role {
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 1864));
         let role = Notification::new(self.context.clone(), session, anywhere, anywhere);
         let limits = SessionLimits::from(&*self.context.config);
-        let served = self.tasks.spawn(run(role, theirs, &[], limits, CancellationToken::new(), ()));
-        let mut alice = Alice { line: BufReader::new(ours), served };
+        let session = run(role, theirs, &[], limits, CancellationToken::new(), ());
+        let (mut session, polls) = (Box::pin(session), Arc::new(AtomicU64::new(0)));
+        let counter = polls.clone();
+        let served = self.tasks.spawn(poll_fn(move |cx| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            session.as_mut().poll(cx)
+        }));
+        let mut alice = Alice { line: BufReader::new(ours), polls, served };
         alice.ask("VER 1 MSNP9 CVR0", "VER 1").await;
         alice.ask("USR 2 TWN I alice@example.test", "USR 2 TWN S").await;
         alice
@@ -152,8 +159,10 @@ impl Role {
 }
 
 /// Her end of the line.
-pub(super) struct Alice {
+pub(crate) struct Alice {
     pub(super) line: BufReader<DuplexStream>,
+    /// How often her session has been polled.
+    pub(crate) polls: Arc<AtomicU64>,
     served: JoinHandle<()>,
 }
 

@@ -263,6 +263,51 @@ async fn a_job_that_breaks_the_transaction_does_not_take_its_neighbours_with_it(
     assert_eq!((bench.version(ALICE).await, bench.version(BOB).await), (2, 1));
 }
 
+/// What edits of contacts come to is written by three statements: entries go, entries come,
+/// versions rise. Each fails in its turn at the last row that Bob's edit has in it, and `FAIL`
+/// leaves what his and his neighbours' have before that row, until all is taken back.
+#[tokio::test]
+async fn a_save_that_fails_halfway_keeps_nothing_of_its_edit_and_all_of_its_neighbours() {
+    let who = |who| Address::parse(&format!("{who}@example.test")).unwrap();
+    let (list, group) = (List::Forward, None);
+    let name = Name::new("N").unwrap();
+    let add = |whom| Edit::Add { list, contact: who(whom), name: name.clone(), group };
+    let remove = |whom| Edit::Remove { list, contact: who(whom), group };
+    let goes = "AFTER DELETE ON contacts WHEN old.owner_id = 3 AND old.contact_id = 2";
+    let comes = "AFTER INSERT ON contacts WHEN new.owner_id = 3 AND new.contact_id = 2";
+    let rises = "AFTER UPDATE OF list_version ON accounts WHEN new.id = 3 AND NOT EXISTS
+                     (SELECT 1 FROM contacts WHERE owner_id = 2 AND contact_id = 3)";
+    for (before, bad, fails) in [
+        (add("carol"), remove("carol"), goes),
+        (Edit::Touch, add("carol"), comes),
+        (add("carol"), remove("carol"), rises),
+    ] {
+        let (mut plain, mut bench) = (Bench::new("").await, Bench::new("").await);
+        for bench in [&mut plain, &mut bench] {
+            for made in bench.run([(ALICE, add("carol")), (BOB, before.clone())]).await {
+                made.unwrap();
+            }
+        }
+        let trigger =
+            format!("CREATE TRIGGER bad {fails} BEGIN SELECT RAISE(FAIL, 'told to'); END");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(trigger)).execute(&mut bench.saboteur).await.unwrap();
+        let (alices, carols) = ((ALICE, remove("carol")), (CAROL, add("alice")));
+        let expected = plain.run([alices.clone(), carols.clone()]).await;
+        let [a, b, c] = bench.run([alices, (BOB, bad.clone()), carols]).await;
+        assert!(unavailable(&b), "{fails}: {b:?}");
+        assert_eq!(format!("{:?}", [a, c]), format!("{expected:?}"), "{fails}");
+        assert_eq!(bench.publishers(), [ALICE, BOB, ALICE, CAROL], "{fails}");
+        for who in [ALICE, BOB, CAROL] {
+            let expected = read::roster(&mut plain.saboteur, who).await.unwrap();
+            let kept = read::roster(&mut bench.saboteur, who).await.unwrap();
+            assert_eq!(kept, expected, "{fails}");
+        }
+        sqlx::raw_sql("DROP TRIGGER bad").execute(&mut bench.saboteur).await.unwrap();
+        let [b] = bench.run([(BOB, bad)]).await;
+        b.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_database_held_by_somebody_else_is_unavailable_until_it_is_free() {
     let mut bench = Bench::new("BEGIN IMMEDIATE").await;
