@@ -35,7 +35,7 @@ impl Address {
         if text.len() > ADDRESS_BYTES_MAX {
             return Err(AddressError::TooLong);
         }
-        if !text.bytes().all(|b| b.is_ascii_graphic() && !b"\"(),:;<>[\\]'%".contains(&b)) {
+        if !text.bytes().all(is_allowed) {
             return Err(AddressError::Character);
         }
         let (local, domain) = text.split_once('@').ok_or(AddressError::Shape)?;
@@ -45,7 +45,9 @@ impl Address {
         if !domain.contains('.') || domain.split('.').any(str::is_empty) {
             return Err(AddressError::Domain);
         }
-        Ok(Self(text.to_ascii_lowercase().into()))
+        // Mostly it has been folded before.
+        let has_upper = text.bytes().any(|byte| byte.is_ascii_uppercase());
+        Ok(Self(if has_upper { text.to_ascii_lowercase().into() } else { text.into() }))
     }
 
     /// The handle, lower case.
@@ -53,6 +55,13 @@ impl Address {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Printable ASCII that breaks no line of the protocol.
+const fn is_allowed(byte: u8) -> bool {
+    byte.is_ascii_graphic()
+        && !matches!(byte, b'"' | b'%' | b'\'' | b'(' | b')' | b',' | b':' | b';')
+        && !matches!(byte, b'<' | b'>' | b'[' | b'\\' | b']')
 }
 
 impl fmt::Display for Address {

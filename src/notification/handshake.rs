@@ -5,7 +5,6 @@ use crate::{
     protocol::message::{KEY_VERSION, SITE_ID},
 };
 use std::{
-    fmt::Write as _,
     net::SocketAddr,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -43,16 +42,12 @@ pub(super) fn unix_secs() -> u64 {
 /// The sign-in policy a client takes to the login service: all ten keys, in the order that old
 /// clients' parsers need (reference `passport.md` §3). Nothing in it is checked later.
 pub(super) fn policy(lcid: u32, random: &[u8; 16]) -> String {
-    let mut policy = format!(
+    format!(
         "lc={lcid},id={SITE_ID},tw=40,fs=1,ru=http%3A%2F%2Fmessenger%2Emsn%2Ecom,ct={},kpp=1,\
-         kv={KEY_VERSION},ver=2.1.6000.1,tpf=",
-        unix_secs()
-    );
-    for byte in random {
-        // Writing to a String cannot fail.
-        let _ = write!(policy, "{byte:02x}");
-    }
-    policy
+         kv={KEY_VERSION},ver=2.1.6000.1,tpf={:032x}",
+        unix_secs(),
+        u128::from_be_bytes(*random)
+    )
 }
 
 #[cfg(test)]

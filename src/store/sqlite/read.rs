@@ -179,10 +179,9 @@ struct RosterRow {
     own: String,
     groups: String,
     contacts: String,
-    theirs: String,
 }
 
-/// Place in the list, number, handle, name, lists and groups.
+/// Place in the list, number, handle, name, lists, groups, and properties that the owner may see.
 #[derive(Deserialize)]
 struct ContactRow<'j>(
     i64,
@@ -191,6 +190,7 @@ struct ContactRow<'j>(
     #[serde(borrow)] Cow<'j, str>,
     u8,
     u32,
+    Option<Vec<(String, String)>>,
 );
 
 impl AccountRow {
@@ -211,13 +211,6 @@ impl AccountRow {
 
 impl RosterRow {
     fn sign_in(self) -> anyhow::Result<SignIn> {
-        let mut shared: HashMap<AccountId, Properties> = HashMap::new();
-        for (contact, code, value) in listed::<(i64, Cow<'_, str>, String)>(&self.theirs)? {
-            let code = property_key(&code)?;
-            if code.is_shared() {
-                shared.entry(account_id(contact)?).or_default().insert(code, value);
-            }
-        }
         let mut groups: Vec<(u32, Cow<'_, str>)> = listed(&self.groups)?;
         groups.sort_unstable_by_key(|(id, _)| *id);
         let groups = groups.into_iter().map(|(id, name)| {
@@ -227,15 +220,16 @@ impl RosterRow {
         let mut contacts: Vec<ContactRow<'_>> = listed(&self.contacts)?;
         contacts.sort_unstable_by_key(|row| row.0);
         let contacts = contacts.into_iter().map(|row| {
-            let ContactRow(_, id, address, name, lists, groups) = row;
-            let id = account_id(id)?;
+            let ContactRow(_, id, address, name, lists, groups, shown) = row;
+            let mut properties = properties(shown.unwrap_or_default())?;
+            properties.retain(|key, _| key.is_shared());
             Ok(Contact {
-                id,
+                id: account_id(id)?,
                 address: stored_address(&address)?,
                 name: stored_name(&name)?,
                 lists: ListBits(lists),
                 groups: GroupSet(groups),
-                properties: shared.remove(&id).unwrap_or_default(),
+                properties,
             })
         });
         let roster = Roster {

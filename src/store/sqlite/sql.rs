@@ -38,10 +38,9 @@ pub(super) const CALLEE: &str = "
     WHERE a.address = $1";
 /// An account with its lists. These come as JSON, so that all comes in one row: a row of its own
 /// for each entry would be a message between two threads; and in no order, or each would be a
-/// table of its own. The last column has the properties of
-/// everybody on the owner's forward list who lets the owner see them. Their own entry for the owner
-/// exists: it carries at least the reverse bit. CROSS JOIN looks for properties first, which few
-/// have.
+/// table of its own. An entry has the properties of somebody on the forward list who lets the owner
+/// see them, whether it has any coming first, for few have. Its own entry for the owner exists: it
+/// carries at least the reverse bit.
 pub(super) const ROSTER: &str = "
     SELECT a.id, a.address, a.name, a.password, a.enabled, a.credential_epoch, a.list_version,
         a.created_at, inbox_unread, folders_unread,
@@ -52,17 +51,17 @@ pub(super) const ROSTER: &str = "
         (SELECT json_group_array(json_array(group_id, name))
          FROM contact_groups WHERE account_id = a.id) AS groups,
         (SELECT json_group_array(
-             json_array(c.id, c.contact_id, o.address, c.name, c.list_bits, c.group_bits))
+             json_array(c.id, c.contact_id, o.address, c.name, c.list_bits, c.group_bits,
+                 CASE WHEN c.list_bits & 1 <> 0
+                     AND EXISTS (SELECT 1 FROM properties WHERE account_id = c.contact_id)
+                     AND EXISTS (SELECT 1 FROM contacts AS back
+                                 WHERE back.owner_id = c.contact_id AND back.contact_id = a.id
+                                   AND back.list_bits & 4 = 0
+                                   AND (o.privacy = 'AL' OR back.list_bits & 2 <> 0)) THEN
+                     (SELECT json_group_array(json_array(key, value))
+                      FROM properties WHERE account_id = c.contact_id) END))
          FROM contacts AS c JOIN accounts AS o ON o.id = c.contact_id
-         WHERE c.owner_id = a.id) AS contacts,
-        (SELECT json_group_array(json_array(p.account_id, p.key, p.value))
-         FROM contacts AS c
-         CROSS JOIN properties AS p ON p.account_id = c.contact_id
-         CROSS JOIN accounts AS o ON o.id = c.contact_id
-         CROSS JOIN contacts AS back
-             ON back.owner_id = c.contact_id AND back.contact_id = c.owner_id
-         WHERE c.owner_id = a.id AND c.list_bits & 1 <> 0
-           AND back.list_bits & 4 = 0 AND (o.privacy = 'AL' OR back.list_bits & 2 <> 0)) AS theirs
+         WHERE c.owner_id = a.id) AS contacts
     FROM accounts AS a LEFT JOIN mailboxes ON mailboxes.account_id = a.id WHERE a.id = $1";
 
 // Edits.
