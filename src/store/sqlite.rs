@@ -11,6 +11,7 @@ mod read;
 mod readers;
 mod replace;
 mod schema;
+mod sign_ins;
 mod sql;
 mod writer;
 
@@ -29,6 +30,7 @@ use crate::{
 use anyhow::{Context, anyhow};
 use async_trait::async_trait;
 use readers::Readers;
+use sign_ins::SignIns;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::{
     collections::HashMap,
@@ -135,7 +137,8 @@ pub async fn backup(path: &Path, target: &Path) -> Result<(), StoreError> {
 pub struct SqliteStore {
     path: PathBuf,
     connect: SqliteConnectOptions,
-    readers: Readers,
+    readers: Arc<Readers>,
+    sign_ins: SignIns,
     writer: Writer,
     meters: StoreMeters,
     tasks: TaskTracker,
@@ -173,9 +176,10 @@ impl SqliteStore {
         let readers = Readers::open(schema::reading(&connect), readers).await.map_err(|error| {
             OpenError::Unavailable { database: schema::name(&path), error: error.into() }
         })?;
-        let tasks = TaskTracker::new();
+        let (readers, tasks) = (Arc::new(readers), TaskTracker::new());
+        let sign_ins = SignIns::new(readers.clone(), tasks.clone());
         let writer = Writer::start(&tasks, conn, connect.clone(), limits, meters.clone());
-        Ok(Self { path, connect, readers, writer, meters: meters.clone(), tasks })
+        Ok(Self { path, connect, readers, sign_ins, writer, meters: meters.clone(), tasks })
     }
 }
 
@@ -244,9 +248,7 @@ impl Store for SqliteStore {
 
     async fn sign_in(&self, id: AccountId) -> Result<SignIn, StoreError> {
         let _timed = self.meters.read("sign_in");
-        let mut reader = self.readers.take().await?;
-        let outcome = read::sign_in(reader.conn(), id).await;
-        reader.settle(outcome)
+        self.sign_ins.read(id).await
     }
 
     async fn callee(&self, callee: &Address, caller: AccountId) -> Result<Callee, StoreError> {

@@ -48,14 +48,24 @@ pub(super) async fn standing_changes(conn: &mut SqliteConnection) -> Result<i64,
     Ok(sqlx::query_scalar(sql::STANDING_CHANGES).fetch_one(conn).await?)
 }
 
-/// An account with its lists: one row.
+/// An account with its lists.
 pub(super) async fn sign_in(
     conn: &mut SqliteConnection,
     id: AccountId,
 ) -> Result<SignIn, StoreError> {
-    let row: Option<RosterRow> =
-        sqlx::query_as(sql::ROSTER).bind(key(id)).fetch_optional(conn).await?;
-    Ok(row.ok_or(StoreError::NotFound)?.sign_in()?)
+    sign_ins(conn, &[id]).await?.pop().map_or(Err(StoreError::NotFound), |(_, read)| read)
+}
+
+/// The accounts that are there, with their lists: one row each, and one more for each repetition.
+pub(super) async fn sign_ins(
+    conn: &mut SqliteConnection,
+    ids: &[AccountId],
+) -> Result<Vec<(AccountId, Result<SignIn, StoreError>)>, StoreError> {
+    let ids = serde_json::Value::from_iter(ids.iter().map(|id| key(*id))).to_string();
+    let rows: Vec<RosterRow> = sqlx::query_as(sql::ROSTERS).bind(ids).fetch_all(conn).await?;
+    rows.into_iter()
+        .map(|row| Ok((account_id(row.account.id)?, row.sign_in().map_err(Into::into))))
+        .collect()
 }
 
 /// An account as far as it concerns a caller: one row.

@@ -36,12 +36,12 @@ pub(super) const CALLEE: &str = "
     LEFT JOIN contacts AS c ON c.owner_id = a.id AND c.contact_id = $2
     LEFT JOIN accounts AS b ON b.id = $2
     WHERE a.address = $1";
-/// An account with its lists. These come as JSON, so that all comes in one row: a row of its own
-/// for each entry would be a message between two threads; and in no order, or each would be a
+/// The accounts of a JSON array with their lists. These come as JSON, so that all of one comes in
+/// one row: a row of its own for each entry would be a message between two threads; and in no order, or each would be a
 /// table of its own. An entry has the properties of somebody on the forward list who lets the owner
 /// see them, whether it has any coming first, for few have. Its own entry for the owner exists: it
 /// carries at least the reverse bit.
-pub(super) const ROSTER: &str = "
+pub(super) const ROSTERS: &str = "
     SELECT a.id, a.address, a.name, a.password, a.enabled, a.credential_epoch, a.list_version,
         a.created_at, inbox_unread, folders_unread,
         EXISTS (SELECT 1 FROM alert_recipients AS r WHERE r.account_id = a.id) AS has_alerts,
@@ -62,7 +62,8 @@ pub(super) const ROSTER: &str = "
                       FROM properties WHERE account_id = c.contact_id) END))
          FROM contacts AS c JOIN accounts AS o ON o.id = c.contact_id
          WHERE c.owner_id = a.id) AS contacts
-    FROM accounts AS a LEFT JOIN mailboxes ON mailboxes.account_id = a.id WHERE a.id = $1";
+    FROM json_each($1) AS j CROSS JOIN accounts AS a ON a.id = j.value
+    LEFT JOIN mailboxes ON mailboxes.account_id = a.id";
 
 // Edits.
 
