@@ -41,13 +41,13 @@ pub struct Outbox {
     bytes_written: u64,
     /// Of these, the bytes that it has passed on.
     bytes_flushed: u64,
-    tail: BytesMut,
     trace: Option<Box<Trace>>,
     /// A part of `front` is handed over.
     is_front_begun: bool,
     /// Of what was handed over the transport may still hold some.
     needs_flush: bool,
     dialect: Dialect,
+    tail: BytesMut,
     /// What is between `front` and `tail`.
     chunks: VecDeque<Bytes>,
     receipts: VecDeque<Receipt>,
@@ -152,7 +152,9 @@ impl Outbox {
         if let Some(trace) = &self.trace {
             trace.sent(&lines);
         }
-        self.seal_tail();
+        if self.bytes > 0 {
+            self.seal_tail();
+        }
         self.bytes += lines.len();
         self.push(lines);
     }
