@@ -16,8 +16,13 @@ const KEPT_CONTACTS_MAX: usize = 1000;
 pub(super) struct Kept(Option<Box<(Roster, Instant)>>);
 
 impl Kept {
-    /// Keeps what was asked for at `read_at`, unless it is too long.
+    /// Keeps what was asked for at `read_at`, if it is not too long and nobody in it shows
+    /// properties: whoever does may block the owner meanwhile, which changes no list of the owner's,
+    /// so the hub would not say that it holds no more.
     pub(super) fn new(roster: Roster, read_at: Instant) -> Self {
+        if roster.contacts.iter().any(|contact| !contact.properties.is_empty()) {
+            return Self(None);
+        }
         let is_short = roster.contacts.len() <= KEPT_CONTACTS_MAX;
         Self(is_short.then(|| Box::new((roster, read_at + KEPT_FOR))))
     }
@@ -44,6 +49,7 @@ mod tests {
     use super::*;
     use crate::model::{
         AccountId, Address, Contact, GroupSet, ListBits, Name, Privacy, Prompt, Properties,
+        PropertyKey,
     };
 
     fn roster(contacts: usize) -> Roster {
@@ -76,6 +82,13 @@ mod tests {
         let mut kept = Kept::new(roster(1), start);
         tokio::time::advance(KEPT_FOR).await;
         assert_eq!(kept.take(), None);
+    }
+
+    #[tokio::test]
+    async fn one_in_which_somebody_shows_properties_is_not_kept() {
+        let mut roster = roster(2);
+        roster.contacts[1].properties.insert(PropertyKey::HomePhone, "1".to_owned());
+        assert!(Kept::new(roster, Instant::now()).take().is_none());
     }
 
     #[tokio::test(start_paused = true)]
