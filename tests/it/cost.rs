@@ -9,7 +9,7 @@ use msnd::{
     hub::{Hub, SessionId, ticket::Tickets},
     metrics::Metrics,
     model::{Address, Group, GroupId, GroupSet, ListBits, Name, PropertyKey, roster::RosterLimits},
-    notification::{Context, Deliveries, Notification, Pages},
+    notification::{Context, Deliveries, KeptRoom, Notification, Pages},
     server::Role,
     session::{self, SessionLimits},
     store::{
@@ -57,6 +57,7 @@ async fn the_longest_list_is_one_read_and_one_write_and_news_is_one_write(
         config: config.clone(),
         deliveries: Deliveries::start(store.clone(), metrics.news(), &TaskTracker::new()),
         pages: Pages::new(config.limits.pages_per_minute_max),
+        kept: KeptRoom::default(),
         meters: Notification::meters(&metrics),
         metrics,
         switchboards: None,
