@@ -7,6 +7,8 @@ use crate::model::{AccountId, Mailbox, roster::version_is_newer};
 #[derive(Debug, Default)]
 pub(super) struct Arrivals(ByAccount<Arriving>);
 
+/// Changes are published in the order of their commits, so the versions here only rise. What was
+/// read may be ahead of them.
 #[derive(Debug, Default)]
 struct Arriving {
     /// How many sign-ins are under way.

@@ -101,7 +101,7 @@ impl Sender {
         queue.later.retain(stays);
         queue.latest.retain(|id, _| people.contains(id));
         if !queue.next.as_ref().is_some_and(stays) {
-            queue.next = queue.later.pop_front();
+            queue.advance();
         }
     }
 
@@ -230,13 +230,18 @@ impl Queue {
             }
         };
         if self.has_more {
-            self.next = self.later.pop_front();
-            if self.next.is_none() && self.later.capacity() > IDLE_ENTRIES_MAX {
-                self.later = VecDeque::new();
-                self.latest = HashMap::new();
-            }
+            self.advance();
         }
         event
+    }
+
+    /// Puts the first of `later` next. If there is none, most of the room is given back.
+    fn advance(&mut self) {
+        self.next = self.later.pop_front();
+        if self.next.is_none() && self.later.capacity() > IDLE_ENTRIES_MAX {
+            self.later = VecDeque::new();
+            self.latest = HashMap::new();
+        }
     }
 
     fn take_farewell(&mut self) -> Option<Event> {
@@ -296,6 +301,18 @@ mod tests {
         let events: Vec<_> = std::iter::from_fn(|| inbox.try_recv()).collect();
         assert_eq!(seen(&events[MERGE_FROM]), (1, 99_999));
         assert_eq!(seen(&events[MERGE_FROM + 1]), (2, 99_999));
+        let queue = inbox.0.lock();
+        assert_eq!((queue.later.capacity(), queue.latest.capacity()), (0, 0));
+    }
+
+    #[test]
+    fn an_inbox_that_is_emptied_keeps_no_room() {
+        let (sender, mut inbox) = inbox(2 * MERGE_FROM);
+        for client_id in 0..2 * MERGE_FROM {
+            sender.send(online(1, u32::try_from(client_id).unwrap())).unwrap();
+        }
+        sender.keep_only(&HashSet::new());
+        assert!(inbox.try_recv().is_none());
         let queue = inbox.0.lock();
         assert_eq!((queue.later.capacity(), queue.latest.capacity()), (0, 0));
     }

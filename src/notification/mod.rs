@@ -39,6 +39,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use delivery::Deliveries;
 pub use events::nln;
+pub use kept::KeptRoom;
 pub use pages::Pages;
 pub use switchboards::Switchboards;
 
@@ -70,6 +71,8 @@ pub struct Context {
     pub deliveries: Deliveries,
     /// Pages that accounts have sent lately.
     pub pages: Pages,
+    /// Room for lists that were read at sign-in.
+    pub kept: KeptRoom,
     /// Accounts whose lines are logged.
     pub traced: HashSet<Address>,
 }

@@ -9,7 +9,7 @@ use msnd::{
     hub::{Hub, SessionId, ticket::Tickets},
     metrics::Metrics,
     model::{Address, Group, GroupId, GroupSet, ListBits, Name, PropertyKey, roster::RosterLimits},
-    notification::{Context, Deliveries, Notification, Pages},
+    notification::{Context, Deliveries, KeptRoom, Notification, Pages},
     server::Role,
     session::{self, SessionLimits},
     store::{
@@ -39,10 +39,13 @@ const SESSION_BYTES_MAX: usize = 1000;
 #[case::msnp8("MSNP8")]
 #[case::msnp9("MSNP9")]
 #[tokio::test]
-async fn the_longest_list_is_one_read_and_one_write_and_news_is_one_write(#[case] dialect: &str) {
+async fn the_longest_list_is_one_read_and_one_write_and_news_is_one_write(
+    #[case] dialect: &str,
+    #[values(false, true)] shows_properties: bool,
+) {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(Observed::new(open(folder.path()).await));
-    store.create_accounts(crowd()).await.unwrap();
+    store.create_accounts(crowd(shows_properties)).await.unwrap();
     let tickets = Arc::new(Tickets::new(Duration::from_secs(60), 1));
     let address = Address::parse(ALICE).unwrap();
     let alice = store.account(&address).await.unwrap();
@@ -54,6 +57,7 @@ async fn the_longest_list_is_one_read_and_one_write_and_news_is_one_write(#[case
         config: config.clone(),
         deliveries: Deliveries::start(store.clone(), metrics.news(), &TaskTracker::new()),
         pages: Pages::new(config.limits.pages_per_minute_max),
+        kept: KeptRoom::default(),
         meters: Notification::meters(&metrics),
         metrics,
         switchboards: None,
@@ -103,7 +107,8 @@ async fn the_longest_list_is_one_read_and_one_write_and_news_is_one_write(#[case
         }
         assert_eq!((contacts, groups), (CONTACTS, GROUPS as usize));
         assert!(block > 2 * output_queue_bytes_max, "a case that costs nothing: {block} bytes");
-        assert_eq!(store.calls(), [""; 0], "they were read at sign-in");
+        let reads: &[_] = if shows_properties { &["roster"] } else { &[] };
+        assert_eq!(store.calls(), reads, "without properties they were read at sign-in");
         assert_eq!(counts.writes() - before, 2, "the block, and the ping's answer");
 
         let before = (counts.reads(), counts.writes());
@@ -215,7 +220,7 @@ fn server() -> (TestServer, Arc<Observed>) {
 }
 
 /// Alice with the longest list, in every group there can be, and everybody on it.
-fn crowd() -> Vec<NewAccount> {
+fn crowd(shows_properties: bool) -> Vec<NewAccount> {
     let mut alice = new_account(ALICE);
     let long = Name::new(&"é".repeat(60)).unwrap();
     alice.groups = (0..GROUPS)
@@ -225,8 +230,10 @@ fn crowd() -> Vec<NewAccount> {
         let address = format!("user{number}@example.test");
         alice.contacts.push(NewContact { name: long.clone(), ..contact(&address, number) });
         let mut other = new_account(&address);
-        other.properties.insert(PropertyKey::HomePhone, "46 8 555 01 00".into());
-        other.properties.insert(PropertyKey::MobilePhone, "46 70 555 01 00".into());
+        if shows_properties {
+            other.properties.insert(PropertyKey::HomePhone, "46 8 555 01 00".into());
+            other.properties.insert(PropertyKey::MobilePhone, "46 70 555 01 00".into());
+        }
         other
     });
     let mut accounts: Vec<_> = others.collect();

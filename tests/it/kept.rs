@@ -1,5 +1,6 @@
-//! The lists that are read at sign-in and shown at `SYN`: one read, and never older than what the
-//! server itself has changed since.
+//! The lists that are read at sign-in and shown at `SYN`: one read, and with every change of them
+//! that the server itself has made since. What somebody lets be seen or forbids is no such change:
+//! nothing forbidden is shown, and what has just been permitted not yet.
 
 use crate::{
     alerts::role::{Role, WIDE},
@@ -79,6 +80,49 @@ fn what_others_change_during_a_sign_in_is_in_the_lists() {
     alice.ask("SYN 4 0", "SYN 4 2 1 1");
     assert!(alice.drain().contains(&"LST bob@example.test Bob 8".to_owned()));
     assert_eq!(store.calls(), ["roster"]);
+}
+
+/// Lists in which somebody shows properties are read again: that Bob blocks Alice changes none of
+/// hers.
+#[test]
+fn who_has_just_been_blocked_sees_no_properties() {
+    let (server, store) = server();
+    let mut bob = Client::present(&server, "MSNP9", BOB, "NLN 0");
+    bob.ask("PRP 6 PHH 555-1234", "PRP 6 2 PHH 555-1234");
+    let mut alice = Client::present(&server, "MSNP9", ALICE, "NLN 0");
+    alice.ask("ADD 6 FL bob@example.test Bob 0", "ADD 6 FL 2 bob@example.test Bob 0");
+    let mut alice = Client::sign_in(&server, "MSNP9", ALICE);
+    store.forget();
+    alice.ask("SYN 4 0", "SYN 4 2 1 1");
+    assert!(alice.drain().contains(&"BPR PHH 555-1234".to_owned()));
+    assert_eq!(store.calls(), ["roster"]);
+    let mut alice = Client::sign_in(&server, "MSNP9", ALICE);
+    bob.send("ADD 7 BL alice@example.test Alice");
+    while !bob.line().starts_with("ADD 7 BL ") {}
+    alice.ask("SYN 4 0", "SYN 4 2 1 1");
+    let block = alice.drain();
+    assert!(!block.iter().any(|line| line.starts_with("BPR")), "{block:?}");
+}
+
+/// As it would have, had it come right before the permission, which changes no list of hers.
+#[test]
+fn what_somebody_has_just_permitted_is_shown_by_the_next_syn() {
+    let (server, store) = server();
+    let mut bob = Client::present(&server, "MSNP9", BOB, "NLN 0");
+    bob.ask("PRP 6 PHH 555-1234", "PRP 6 2 PHH 555-1234");
+    bob.ask("ADD 7 BL alice@example.test Alice", "ADD 7 BL 3 alice@example.test Alice");
+    let mut alice = Client::present(&server, "MSNP9", ALICE, "NLN 0");
+    alice.ask("ADD 6 FL bob@example.test Bob 0", "ADD 6 FL 2 bob@example.test Bob 0");
+    bob.line();
+    let mut alice = Client::sign_in(&server, "MSNP9", ALICE);
+    bob.ask("REM 8 BL alice@example.test", "REM 8 BL 5 alice@example.test");
+    store.forget();
+    for (trid, reads, shown) in [(4, 0, 0), (5, 1, 1)] {
+        alice.ask(&format!("SYN {trid} 0"), &format!("SYN {trid} 2 1 1"));
+        let block = alice.drain();
+        let properties = block.iter().filter(|line| line.starts_with("BPR")).count();
+        assert_eq!((store.calls().len(), properties), (reads, shown), "{block:?}");
+    }
 }
 
 /// Between the read and `SYN` another process removes Bob: to Alice it comes right behind.

@@ -3,7 +3,7 @@
 use super::State;
 use crate::{
     hub::{Event, ListEvent, Person},
-    model::{AccountId, PropertyKey},
+    model::{AccountId, PropertyKey, roster::version_is_newer},
 };
 use std::sync::Arc;
 
@@ -27,9 +27,9 @@ impl State {
         self.arrivals.changed(id, version);
         match self.members.get_mut(&id) {
             Some(member) if member.listening => self.tell(id, Event::List(Arc::new(event))),
-            // What it has read of its lists holds no more.
-            Some(member) => member.version = version,
-            None => {}
+            // What it has read of its lists holds no more, unless it was read after the commit.
+            Some(member) if version_is_newer(version, member.version) => member.version = version,
+            _ => {}
         }
     }
 }

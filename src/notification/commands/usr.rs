@@ -203,7 +203,7 @@ async fn register(
             facts: facts.clone(),
         };
         if let Ok((member, inbox)) = arrival.sign_in(sign_in) {
-            let kept = Kept::new(read.roster, read_at);
+            let kept = Kept::new(read.roster, read_at, &role.context.kept);
             return Ok(Registered { account, has_alerts, kept, person, member, inbox });
         }
     }

@@ -13,7 +13,7 @@ use msnd::{
     hub::{Hub, Memo, PostedAlert, SessionId, ticket::Tickets},
     metrics::Metrics,
     model::{AccountId, AlertId},
-    notification::{Context, Deliveries, Notification, Pages},
+    notification::{Context, Deliveries, KeptRoom, Notification, Pages},
     session::{SessionLimits, run},
     store::{
         Store as _,
@@ -75,6 +75,7 @@ impl Role {
             switchboards: None,
             web_port: 80,
             pages: Pages::new(1),
+            kept: KeptRoom::default(),
             store: store.clone(),
             hub,
             tickets: Arc::new(Tickets::new(Duration::from_secs(60), 8)),

@@ -85,6 +85,24 @@ fn what_others_change_during_a_sign_in_spoils_the_lists_and_not_the_sign_in() {
     assert_eq!((holds(7), holds(8)), (Err(Stale), Ok(())));
 }
 
+/// Changes are published after their commit: of some that a sign-in has read the hub hears later.
+#[test]
+fn lists_that_are_ahead_of_what_the_hub_has_heard_stay_ahead() {
+    let hub = Hub::new(10);
+    let (bob, _bob_inbox, bob_person) = join(&hub, 2, &[]);
+    let _ = bob.set_presence(online(1));
+    // Version 8: Bob added her. Version 9: she added Bob. Version 10: she removed him.
+    let person = Person::new(id(1), address(1), Name::new("x").unwrap());
+    let read = sign_in(SessionId(1), person.clone(), Circle::default(), 10);
+    let (alice, _alice_inbox) = hub.expect(id(1)).sign_in(read).unwrap();
+    let change = Change::Watched { contact: id(1), reverse_version: 8, properties: None };
+    hub.apply(&Applied { owner: id(2), version: 8, change }, &bob_person, bob.session());
+    let change = Change::Watched { contact: id(2), reverse_version: 9, properties: None };
+    hub.apply(&Applied { owner: id(1), version: 9, change }, &person, SessionId(99));
+    assert_eq!(hub.reconcile(id(1), alice.session(), &[].into(), 9), Err(Stale));
+    assert!(alice.set_presence(online(1)).visible.unwrap().is_empty());
+}
+
 #[test]
 fn a_removed_account_is_seen_by_nobody_and_signed_out() {
     let hub = Hub::new(10);
