@@ -1,5 +1,5 @@
-//! Accepting connections within the limits: in all, from one address, and within what the system
-//! gives us. Knows no role.
+//! Listening, and accepting within the limits: in all, from one address, and within what the
+//! system gives us. Knows no role.
 
 use super::{
     proxy::{self, Told},
@@ -22,12 +22,16 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     select,
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+/// Connections the kernel may complete before we accept them; it allows at most its own
+/// `net.core.somaxconn`. After a restart everybody comes back at once, and whoever finds the queue
+/// full waits for a second or more.
+const BACKLOG: u32 = 4096;
 /// How long accepting rests when the system has no descriptors or memory left.
 const EXHAUSTED_WAIT: Duration = Duration::from_millis(200);
 /// Time between TCP's own probes of a silent peer.
@@ -37,8 +41,8 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 /// to take nothing for minutes.
 #[cfg(target_os = "linux")]
 const UNSENT_BYTES_MAX: u32 = 16 * 1024;
-/// Whether accepted sockets have what was set on the listening one, as Linux does it: five calls
-/// less for each.
+/// Whether connections have what was set on the listening socket when they came, as Linux does it:
+/// five calls less for each.
 const IS_INHERITED: bool = cfg!(target_os = "linux");
 /// How long a proxy may take to say whose connection it is.
 const PROXY_HEADER_WAIT: Duration = Duration::from_secs(5);
@@ -170,21 +174,6 @@ impl Admission {
         Ok(Permit { admission: self.clone(), address: None })
     }
 
-    /// Sets what every connection has: no delay of small writes, probes, and little unsent.
-    fn tune<'s, S>(&self, socket: &'s S) -> io::Result<()>
-    where
-        SockRef<'s>: From<&'s S>,
-    {
-        let socket = SockRef::from(socket);
-        socket.set_tcp_nodelay(true)?;
-        let keepalive =
-            TcpKeepalive::new().with_time(self.keepalive).with_interval(KEEPALIVE_INTERVAL);
-        socket.set_tcp_keepalive(&keepalive)?;
-        #[cfg(target_os = "linux")]
-        socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
-        Ok(())
-    }
-
     fn tell(&self, peer: SocketAddr, refusal: Refusal) {
         self.metrics.connection_refused(match refusal {
             Refusal::Limit(Limit::InAll) => "connections_max",
@@ -241,9 +230,37 @@ impl Drop for Permit {
     }
 }
 
-/// Accepts until `drain`, handing every admitted connection to `serve`. Never fails: when the
-/// system is exhausted it rests and goes on. What comes through one of `proxies` is taken for what
-/// its header says, before any limit for one address is looked at.
+/// Listens at `address`. Connections are probed after a silence of `keepalive`, from the first one
+/// on: the system takes them before anybody accepts.
+///
+/// # Errors
+/// What the system says, with the option if it is about one.
+pub fn listen(address: SocketAddr, keepalive: Duration) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A restart need not wait until the last connections are forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    if IS_INHERITED {
+        tune(&SockRef::from(&socket), keepalive)?;
+    }
+    socket.listen(BACKLOG)
+}
+
+/// Sets what every connection has: no delay of small writes, probes, and little unsent.
+fn tune(socket: &SockRef<'_>, keepalive: Duration) -> io::Result<()> {
+    // Of its kind only what is about an address is understood further up.
+    let refused = |option| move |error| io::Error::other(format!("{option} is refused: {error}"));
+    socket.set_tcp_nodelay(true).map_err(refused("TCP_NODELAY"))?;
+    let keepalive = TcpKeepalive::new().with_time(keepalive).with_interval(KEEPALIVE_INTERVAL);
+    socket.set_tcp_keepalive(&keepalive).map_err(refused("TCP keep-alive"))?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX).map_err(refused("TCP_NOTSENT_LOWAT"))?;
+    Ok(())
+}
+
+/// Accepts until `drain` from what [`listen`] has made, handing every admitted connection to
+/// `serve`. Never fails: when the system is exhausted it rests and goes on. What comes through one
+/// of `proxies` is taken for what its header says, before any limit for one address is looked at.
 pub async fn accept(
     listener: TcpListener,
     admission: Arc<Admission>,
@@ -251,9 +268,6 @@ pub async fn accept(
     drain: CancellationToken,
     serve: impl Fn(Accepted) + Clone + Send + 'static,
 ) {
-    if IS_INHERITED && let Err(error) = admission.tune(&listener) {
-        tracing::warn!("the listening socket refused an option: {error}");
-    }
     let mut is_exhausted = false;
     loop {
         let accepted = select! {
@@ -334,7 +348,7 @@ async fn admit_proxied(
 /// Returns the address at which the peer reached us.
 fn set_up(admission: &Admission, stream: &TcpStream) -> io::Result<SocketAddr> {
     if !IS_INHERITED {
-        admission.tune(stream)?;
+        tune(&SockRef::from(stream), admission.keepalive)?;
     }
     stream.local_addr().map(canonical)
 }
@@ -376,15 +390,16 @@ mod tests {
     async fn an_accepted_socket_has_every_option() {
         const SILENCE: Duration = Duration::from_secs(77);
         let admission = Admission::new(9, 9, SILENCE, Arc::default());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = listen(([127, 0, 0, 1], 0).into(), SILENCE).unwrap();
         let address = listener.local_addr().unwrap();
         let proxies = Proxies { from: Arc::default(), tasks: TaskTracker::new() };
         let (sender, mut accepted) = tokio::sync::mpsc::channel(1);
         let serve = move |one| sender.try_send(one).unwrap();
         let drain = CancellationToken::new();
+        // Such a connection is complete before it is accepted.
+        let _client = TcpStream::connect(address).await.unwrap();
         let accepting = accept(listener, admission, proxies, drain.clone(), serve);
         let look = async {
-            let _client = TcpStream::connect(address).await.unwrap();
             let Accepted { stream, .. } = accepted.recv().await.unwrap();
             let socket = SockRef::from(&stream);
             assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
@@ -397,6 +412,14 @@ mod tests {
             drain.cancel();
         };
         tokio::join!(accepting, look);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn an_option_that_is_refused_is_named() {
+        // Linux takes up to 32767 seconds.
+        let refused = listen(([127, 0, 0, 1], 0).into(), Duration::from_secs(32_768)).unwrap_err();
+        assert!(refused.to_string().starts_with("TCP keep-alive is refused: "), "{refused}");
     }
 
     #[test]

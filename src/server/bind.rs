@@ -1,23 +1,21 @@
 //! Taking addresses: what happens if the system or another program will not have it.
 
 use super::{Role, StartError};
-use crate::config::{Bind, Config};
-use std::{io, net::SocketAddr};
-use tokio::net::{TcpListener, TcpSocket};
+use crate::{
+    config::{Bind, Config},
+    net::listener::listen,
+};
+use std::{io, net::SocketAddr, time::Duration};
+use tokio::net::TcpListener;
 
 /// Where the login service listens if nobody chose and port 443 is reserved for root.
 const UNPRIVILEGED_HTTPS_PORT: u16 = 8443;
 /// The same for the web pages and port 80.
 const UNPRIVILEGED_HTTP_PORT: u16 = 8080;
 
-/// Connections the kernel may complete before we accept them; it allows at most its own
-/// `net.core.somaxconn`. After a restart everybody comes back at once, and whoever finds the queue
-/// full waits for a second or more.
-const BACKLOG: u32 = 4096;
-
-/// A listener for `role`. A default that nobody chose is given up for another port where the system
-/// reserves it for root, if `may_move`; and the web pages, which nobody needs in order to chat, for
-/// none at all (`None`) rather than not to start.
+/// A listener for `role` with the options of its connections. A default that nobody chose is given
+/// up for another port where the system reserves it for root, if `may_move`; and the web pages,
+/// which nobody needs in order to chat, for none at all (`None`) rather than not to start.
 ///
 /// # Errors
 /// [`StartError`] names role and address.
@@ -25,9 +23,11 @@ pub(super) fn bind(
     role: Role,
     address: SocketAddr,
     may_move: bool,
+    config: &Config,
 ) -> Result<Option<TcpListener>, StartError> {
     let is_default = may_move && role.bind(&Config::default()) == Bind::At(address);
-    bind_with(role, address, is_default, listen)
+    let keepalive = Duration::from_secs(config.timers.tcp_keepalive_secs);
+    bind_with(role, address, is_default, |address| listen(address, keepalive))
 }
 
 fn bind_with<L>(
@@ -82,14 +82,6 @@ fn other_port(role: Role) -> Option<(u16, &'static str)> {
         Role::Http => Some((UNPRIVILEGED_HTTP_PORT, "tabs and links of clients lead to port 80")),
         _ => None,
     }
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A restart need not wait until the last connections are forgotten.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
 }
 
 #[cfg(test)]

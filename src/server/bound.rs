@@ -48,7 +48,7 @@ impl Bound {
                 continue;
             }
             let is_shared = role == Role::Http && config.passport_is_on_web();
-            let Some(listener) = bind(role, address, !is_shared)? else { continue };
+            let Some(listener) = bind(role, address, !is_shared, config)? else { continue };
             let address =
                 listener.local_addr().map_err(|error| StartError::Bind { role, address, error })?;
             bound.addresses.push(Listener { role, address });

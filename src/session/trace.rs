@@ -2,6 +2,7 @@
 //! by their length.
 
 use crate::{hub::SessionId, model::Address, protocol::frame::command_bytes};
+use std::iter;
 
 /// A traced connection.
 #[derive(Debug, Clone)]
@@ -34,12 +35,9 @@ impl Trace {
     }
 
     /// Logs sent lines. Whatever follows a line that has a payload is left out.
-    pub fn sent(&self, mut lines: &[u8]) {
-        while let Some(bytes) = command_bytes(lines) {
-            let (command, rest) = lines.split_at(bytes);
-            let line = command.split(|byte| *byte == b'\n').next().unwrap_or_default();
-            self.log(&format!("S: {}", masked(line.trim_ascii_end())));
-            lines = rest;
+    pub fn sent(&self, lines: &[u8]) {
+        for line in command_lines(lines) {
+            self.log(&format!("S: {}", masked(line)));
         }
     }
 
@@ -51,6 +49,16 @@ impl Trace {
             tracing::info!(session.id = %session, claimed_user = %user, "{line}");
         }
     }
+}
+
+/// The lines without their ends and without what follows those that have a payload.
+fn command_lines(mut lines: &[u8]) -> impl Iterator<Item = &[u8]> {
+    iter::from_fn(move || {
+        let (command, rest) = lines.split_at(command_bytes(lines)?);
+        lines = rest;
+        let line = command.split(|byte| *byte == b'\n').next()?;
+        Some(line.trim_ascii_end())
+    })
 }
 
 /// The line with tickets and cookies replaced by `***`.
@@ -85,7 +93,16 @@ fn masked(line: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::masked;
+    use super::{command_lines, masked};
+
+    #[test]
+    fn payloads_are_left_out() {
+        let sent = b"MSG a@b.c A 11\r\nOUT\r\nsecretMSG a@b.c A 6\r\n\r\nUSR\nBYE a@b.c\r\n";
+        let lines: Vec<&[u8]> = command_lines(sent).collect();
+        assert_eq!(lines, [&b"MSG a@b.c A 11"[..], b"MSG a@b.c A 6", b"BYE a@b.c"]);
+        // A line whose payload is not there as a whole is none.
+        assert_eq!(command_lines(b"MSG a@b.c A 11\r\nsecret").count(), 0);
+    }
 
     #[test]
     fn secrets_are_masked() {

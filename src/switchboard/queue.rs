@@ -25,8 +25,8 @@ pub const ENTRY_BYTES: usize = 64;
 pub const FAIR_SHARE_BYTES: usize = 16 * 1024;
 /// How long a sender waits for somebody who takes nothing at all of what waits.
 pub const TAKE_WAIT: Duration = Duration::from_secs(5);
-/// Bytes taken from the system at once for what one participant says while much waits. No more than
-/// [`FAIR_SHARE_BYTES`], since one line that waits may keep so many in memory.
+/// Bytes taken from the system at once for what one participant says, if so much waits. No more
+/// than [`FAIR_SHARE_BYTES`], since the last line of many may keep so many in memory.
 const CHUNK_BYTES: usize = 16 * 1024;
 /// Entries an empty queue may keep room for.
 const IDLE_ENTRIES_MAX: usize = 8;
@@ -101,8 +101,6 @@ struct Waiting {
     entries: VecDeque<Entry>,
     /// Where the next line that is said to this one alone goes.
     chunk: BytesMut,
-    /// The last entry ends where `chunk` begins.
-    is_adjacent: bool,
     /// What the entries count.
     bytes: usize,
     ending: Option<Ending>,
@@ -252,24 +250,26 @@ impl Sender {
         }
         waiting.bytes = queue_bytes;
         let entry = entry(waiting);
-        waiting.is_adjacent = matches!(entry, Entry::Own(..));
         waiting.entries.push_back(entry);
         Ok(())
     }
 }
 
 impl Waiting {
-    /// A line of its own. Behind others, which go out with it, it is written where they end.
+    /// A line of its own. Behind others, which go out with it, it is written where they end. A
+    /// chunk is no larger than what waits when it is taken: any line in it keeps all of it, and
+    /// what lines take, wherever they go, must not be many times what they count.
     fn own(&mut self, bytes: usize, write: impl FnOnce(&mut BytesMut)) -> Entry {
         if self.entries.is_empty() {
             let mut line = BytesMut::with_capacity(bytes);
             write(&mut line);
             return Entry::Own(line, false);
         }
-        let is_adjacent = self.is_adjacent && self.chunk.capacity() >= bytes;
-        if !is_adjacent {
-            self.chunk = BytesMut::with_capacity(bytes.max(CHUNK_BYTES));
+        let has_room = self.chunk.capacity() >= bytes;
+        if !has_room {
+            self.chunk = BytesMut::with_capacity(bytes.max(self.bytes.min(CHUNK_BYTES)));
         }
+        let is_adjacent = has_room && matches!(self.entries.back(), Some(Entry::Own(..)));
         write(&mut self.chunk);
         Entry::Own(self.chunk.split(), is_adjacent)
     }
@@ -411,7 +411,7 @@ impl Shared {
             held.taken_at = Instant::now();
         }
         if waiting.entries.is_empty() {
-            (waiting.chunk, waiting.is_adjacent) = (BytesMut::new(), false);
+            waiting.chunk = BytesMut::new();
             if waiting.entries.capacity() > IDLE_ENTRIES_MAX {
                 waiting.entries = VecDeque::new();
             }

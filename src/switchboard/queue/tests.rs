@@ -212,3 +212,73 @@ async fn who_takes_single_lines_gets_single_lines() {
         assert_eq!(queue.recv(true).await, News::Lines(line.into()));
     }
 }
+
+/// Lines of one sender and what they take in memory, as long as all of them are kept.
+#[derive(Default)]
+struct Reserved {
+    chunks: std::collections::BTreeSet<usize>,
+    bytes: usize,
+}
+
+impl Reserved {
+    /// Puts in a line of `bytes` and notes a chunk that was taken for it, which is told from others
+    /// by where it ends.
+    fn send(&mut self, sender: &Sender, bytes: usize) {
+        let is_first = sender.0.waiting.lock().entries.is_empty();
+        sender.send_alone(bytes, |to| to.resize(bytes, b'x')).unwrap();
+        let mut waiting = sender.0.waiting.lock();
+        let room = waiting.chunk.spare_capacity_mut();
+        if is_first {
+            self.bytes += bytes;
+        } else if self.chunks.insert(room.as_ptr_range().end.addr()) {
+            self.bytes += bytes + room.len();
+        }
+    }
+}
+
+/// Short lines come two by two, and are taken before the next ones but not written.
+#[test]
+fn a_short_line_that_was_taken_keeps_little_more_than_itself() {
+    let (sender, mut queue) = alone(1 << 20);
+    let (mut reserved, mut taken) = (Reserved::default(), Vec::new());
+    for _ in 0..300 {
+        (0..2).for_each(|_| reserved.send(&sender, LINES.len()));
+        while let Some(News::Lines(lines)) = queue.try_recv_several() {
+            taken.push(lines);
+        }
+    }
+    let counted: usize = taken.iter().map(Bytes::len).sum();
+    assert_eq!(counted, 600 * LINES.len());
+    assert!(reserved.bytes < 5 * counted, "{} for {counted}", reserved.bytes);
+}
+
+#[test]
+fn lines_of_others_in_between_waste_no_chunk() {
+    let (sender, mut queue) = alone(1 << 20);
+    let mut reserved = Reserved::default();
+    for _ in 0..1000 {
+        reserved.send(&sender, LINES.len());
+        sender.send(LINES).unwrap();
+    }
+    let counted = queue.shared.waiting.lock().bytes;
+    assert!(reserved.bytes < counted, "{} for {counted}", reserved.bytes);
+    for _ in 0..2000 {
+        let Some(News::Lines(lines)) = queue.try_recv_several() else { panic!("nothing") };
+        assert_eq!(lines.len(), LINES.len());
+    }
+}
+
+/// A line that waits may keep so much, which is not counted, and each other one that finds no room
+/// behind it may waste less than its own length.
+#[test]
+fn what_waits_takes_no_more_than_a_few_times_what_it_counts() {
+    for bytes in [30, 100, 1300, 1700, 6000, 9000] {
+        let (sender, queue) = alone(1 << 20);
+        let mut reserved = Reserved::default();
+        for count in 1..100 {
+            reserved.send(&sender, bytes);
+            let counted = queue.shared.waiting.lock().bytes;
+            assert!(reserved.bytes <= 3 * counted, "{count}: {} for {counted}", reserved.bytes);
+        }
+    }
+}

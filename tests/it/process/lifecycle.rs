@@ -1,6 +1,10 @@
 //! Start, shutdown, crash, and start again.
 
+#[cfg(target_os = "linux")]
+use super::child::Server;
 use super::child::{FREE_PORTS, Home};
+#[cfg(target_os = "linux")]
+use crate::support::Client;
 use std::os::unix::process::ExitStatusExt as _;
 
 const ALICE: &str = "alice@example.test";
@@ -167,6 +171,7 @@ fn one_processor_is_enough() {
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
     let allowed = sched_getaffinity(None).unwrap();
+    let has_several = std::thread::available_parallelism().unwrap().get() > 1;
     let first = (0..CpuSet::MAX_CPU).find(|processor| allowed.is_set(*processor)).unwrap();
     let mut one = CpuSet::new();
     one.set(first);
@@ -180,7 +185,43 @@ fn one_processor_is_enough() {
     assert!(alice.line().starts_with("CHL 0 "));
     bob.ask("CHG 5 BSY", "CHG 5 BSY");
     assert_eq!(alice.line(), "NLN BSY bob@example.test bob@example.test 0");
+    assert!(is_served_by_main(&server, &mut alice), "by other threads on one processor");
     server.signal("TERM");
     drop((alice, bob));
     assert_eq!(server.wait().status.code(), Some(0));
+
+    if has_several {
+        let server = home.ephemeral(PEOPLE, &[]);
+        let mut alice = server.sign_in(ALICE, "secret");
+        assert!(
+            !is_served_by_main(&server, &mut alice),
+            "by the main thread on several processors"
+        );
+    }
+}
+
+/// Whether it is mostly the main thread that goes to sleep and wakes while pings are answered.
+/// Names of threads do not tell: tokio's threads for blocking work are called as its workers are.
+#[cfg(target_os = "linux")]
+fn is_served_by_main(server: &Server, client: &mut Client) -> bool {
+    let tasks = format!("/proc/{}/task", server.pid());
+    let main = server.pid().to_string();
+    // Of the main thread and of the others.
+    let switches = || {
+        let mut counts = [0, 0];
+        for task in std::fs::read_dir(&tasks).unwrap().map(Result::unwrap) {
+            // A thread may have ended meanwhile.
+            let status = std::fs::read_to_string(task.path().join("status")).unwrap_or_default();
+            let lines = status.lines().filter_map(|line| line.split_once("ctxt_switches:"));
+            let sum: u64 = lines.map(|(_, count)| count.trim().parse::<u64>().unwrap()).sum();
+            counts[usize::from(task.file_name() != *main)] += sum;
+        }
+        counts
+    };
+    let before = switches();
+    (0..500).for_each(|_| drop(client.drain()));
+    let after = switches();
+    let [main, others] = [after[0] - before[0], after[1].saturating_sub(before[1])];
+    assert!(main + others > 0, "nobody answered");
+    main > others
 }

@@ -135,7 +135,7 @@ fn a_room_that_ends_while_others_come_loses_nobody() {
     assert_eq!(rooms.waiting_bytes(), 0);
 }
 
-/// Some read nothing until they are out, and everybody is sent away for silence at any moment.
+/// Some read nothing and are told too much, and everybody is sent away for silence at any moment.
 #[test]
 fn who_is_put_out_is_missed_by_all_and_leaves_nothing_behind() {
     let rooms = rooms(2000, 0);
@@ -145,6 +145,15 @@ fn who_is_put_out_is_missed_by_all_and_leaves_nothing_behind() {
             let (mut seat, mut queue, present) = rooms.join(ROOM, &person(who), None).unwrap();
             let mut view = View::of(&present);
             let (is_deaf, is_impatient) = (nth % 3 == 0, nth % 3 == 1 && who == 1);
+            if is_deaf {
+                let talker = person(THREADS + who);
+                let (talker, mut queue, present) = rooms.join(ROOM, &talker, None).unwrap();
+                let mut view = View::of(&present);
+                for said in 0..4 * MESSAGES {
+                    talker.say(said.to_string().as_bytes());
+                    view.hear_all(&mut queue);
+                }
+            }
             for said in 0.. {
                 let is_delivered = seat.say(said.to_string().as_bytes()).is_delivered;
                 if !is_deaf {
