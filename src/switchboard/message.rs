@@ -83,12 +83,10 @@ impl Kind {
     /// # Errors
     /// [`Fault`].
     pub fn check(self, payload: &[u8], has_data: bool) -> Result<(), Fault> {
-        let end = headers_end(payload);
-        let headers = payload.get(..end.unwrap_or(payload.len())).unwrap_or_default();
-        let content_type = content_type(headers);
+        let (content_type, has_end) = headers(payload);
         match (self, content_type) {
             (Self::Data, None) => Err(Fault::Malformed),
-            (Self::Data, Some(_)) if end.is_none() => Err(Fault::Malformed),
+            (Self::Data, Some(_)) if !has_end => Err(Fault::Malformed),
             (Self::Data, Some(found)) if found.eq_ignore_ascii_case(TEXT) => Err(Fault::Malformed),
             (Self::Data, Some(_)) => Ok(()),
             (_, Some(found)) if has_data && found.eq_ignore_ascii_case(P2P) => {
@@ -99,32 +97,38 @@ impl Kind {
     }
 }
 
-/// Where the first empty line begins, with the line end before it.
-fn headers_end(payload: &[u8]) -> Option<usize> {
-    let mut line_at = 0;
+/// The media type that the headers of a message name, without parameters; and whether an empty line
+/// ends them.
+fn headers(payload: &[u8]) -> (Option<&[u8]>, bool) {
+    let (mut rest, mut media_type) = (payload, None);
     loop {
-        let line = payload.get(line_at..)?;
-        let end = line_at + memchr(b'\n', line)?;
-        let (before, behind) = (payload.get(..end)?, payload.get(end + 1..)?);
-        if before.last() == Some(&b'\r') && behind.starts_with(b"\r\n") {
-            return Some(end - 1);
+        let Some((line, behind)) = split_line(rest) else {
+            return (media_type.or_else(|| media_type_in(rest)), false);
+        };
+        media_type = media_type.or_else(|| media_type_in(line));
+        if line.ends_with(b"\r") && behind.starts_with(b"\r\n") {
+            return (media_type, true);
         }
-        line_at = end + 1;
+        rest = behind;
     }
 }
 
 /// The media type that these headers name, without parameters.
 #[must_use]
 pub fn content_type(headers: &[u8]) -> Option<&[u8]> {
-    let mut rest = headers;
-    loop {
-        let end = memchr(b'\n', rest);
-        let (line, behind) = rest.split_at(end.unwrap_or(rest.len()));
-        if let Some(value) = value_of_content_type(line) {
-            return value.split(|byte| *byte == b';').next().map(<[u8]>::trim_ascii);
-        }
-        rest = behind.get(1..)?;
-    }
+    self::headers(headers).0
+}
+
+/// The first line without its line feed, and what follows.
+fn split_line(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (line, behind) = text.split_at_checked(memchr(b'\n', text)?)?;
+    Some((line, behind.get(1..)?))
+}
+
+/// The media type, if the line is this header.
+fn media_type_in(line: &[u8]) -> Option<&[u8]> {
+    let value = value_of_content_type(line)?;
+    value.split(|byte| *byte == b';').next().map(<[u8]>::trim_ascii)
 }
 
 /// What stands behind the colon, if the line is this header.
@@ -205,6 +209,8 @@ mod tests {
     fn headers_end_at_the_first_empty_line() {
         for payload in [
             &b"a: b\r\n\r\nc\r\n\r\n"[..],
+            b"a: b\r\n\r\nContent-Type: a/b\r\n\r\n",
+            b"Content-Type: a/b\r\n\r\nc",
             b"\r\n\r\n",
             b"\n\r\n\r\n\r\n",
             b"a\r\n\n\r\n\r",
@@ -213,7 +219,9 @@ mod tests {
             b"",
         ] {
             let expected = payload.windows(4).position(|bytes| bytes == b"\r\n\r\n");
-            assert_eq!(headers_end(payload), expected, "{}", payload.escape_ascii());
+            let before = &payload[..expected.unwrap_or(payload.len())];
+            let found = (content_type(before), expected.is_some());
+            assert_eq!(headers(payload), found, "{}", payload.escape_ascii());
         }
     }
 

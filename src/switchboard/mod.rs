@@ -154,6 +154,8 @@ struct Joined {
     dialect: Dialect,
     /// Dropping it leaves.
     seat: Seat,
+    /// When the last bytes arrived.
+    heard_at: Instant,
     queue: Queue,
     /// Cancelled when the account signs in elsewhere or is no longer welcome.
     over: Arc<CancellationToken>,
@@ -251,6 +253,7 @@ impl Switchboard {
             context,
             dialect,
             seat,
+            heard_at: Instant::now(),
             queue,
             until_over: Box::pin(CancellationToken::clone(&over).cancelled_owned()),
             woken_by_over: None,
@@ -344,7 +347,11 @@ impl Role for Switchboard {
         matches!(self.state, State::Joined(_))
     }
 
-    fn on_bytes(&mut self, _now: Instant) {}
+    fn on_bytes(&mut self, now: Instant) {
+        if let State::Joined(joined) = &mut self.state {
+            joined.heard_at = now;
+        }
+    }
 
     fn poll_event(&mut self, takes_news: bool, cx: &mut Poller<'_>) -> Poll<Option<Told>> {
         let State::Joined(joined) = &mut self.state else { return Poll::Pending };

@@ -248,7 +248,8 @@ impl Room {
             if !state.is_seated(place) {
                 return Delivery { is_delivered: false, overflows: 0, is_ahead: false };
             }
-            state.active_at = now;
+            // Who waited may have been heard before others.
+            state.active_at = state.active_at.max(now);
             let others = state.members.len() - 1;
             let refused = message.map_or(0, |message| state.relay(place, message));
             let overflows = state.settle();

@@ -285,9 +285,14 @@ impl Seat {
     /// Tells all others. The message is copied once, into a line that all of them share: a slice
     /// would keep everything in memory that was received together with it.
     pub fn say(&self, payload: &[u8]) -> Delivery {
+        self.say_at(Instant::now(), payload)
+    }
+
+    /// The same, at a moment that is known already.
+    pub(super) fn say_at(&self, now: Instant, payload: &[u8]) -> Delivery {
         // COMPAT(bitlbee): an empty message would destroy the receiver's conversation.
         let message = (!payload.is_empty()).then_some(Said { head: &self.head, payload });
-        self.room.say(self.place, message.as_ref(), Instant::now())
+        self.room.say(self.place, message.as_ref(), now)
     }
 
     /// A wait for the only other one, if [`Delivery::is_ahead`] still is true.

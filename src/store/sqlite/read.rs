@@ -10,7 +10,7 @@ use crate::{
 };
 use anyhow::{Context, anyhow};
 use serde::Deserialize;
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{Connection, FromRow as _, Row as _, SqliteConnection, sqlite::SqliteRow};
 use std::{
     borrow::Cow,
     collections::{BTreeSet, HashMap},
@@ -53,19 +53,32 @@ pub(super) async fn sign_in(
     conn: &mut SqliteConnection,
     id: AccountId,
 ) -> Result<SignIn, StoreError> {
-    sign_ins(conn, &[id]).await?.pop().map_or(Err(StoreError::NotFound), |(_, read)| read)
+    sign_ins(conn, &[id]).await?.pop().ok_or(StoreError::NotFound)?.decode()
 }
 
-/// The accounts that are there, with their lists: one row each, and one more for each repetition.
+/// Those of these accounts that are there, with their lists: one row each, and one more for each
+/// repetition.
 pub(super) async fn sign_ins(
     conn: &mut SqliteConnection,
     ids: &[AccountId],
-) -> Result<Vec<(AccountId, Result<SignIn, StoreError>)>, StoreError> {
+) -> Result<Vec<Undecoded>, StoreError> {
     let ids = serde_json::Value::from_iter(ids.iter().map(|id| key(*id))).to_string();
-    let rows: Vec<RosterRow> = sqlx::query_as(sql::ROSTERS).bind(ids).fetch_all(conn).await?;
-    rows.into_iter()
-        .map(|row| Ok((account_id(row.account.id)?, row.sign_in().map_err(Into::into))))
-        .collect()
+    let rows = sqlx::query(sql::ROSTERS).bind(ids).fetch_all(conn).await?;
+    Ok(rows.into_iter().map(Undecoded).collect())
+}
+
+/// An account with its lists, still as the database's thread has made it.
+pub(super) struct Undecoded(SqliteRow);
+
+impl Undecoded {
+    /// Whether it is this account.
+    pub(super) fn is_of(&self, id: AccountId) -> bool {
+        self.0.try_get::<i64, _>("id").is_ok_and(|found| found == key(id))
+    }
+
+    pub(super) fn decode(self) -> Result<SignIn, StoreError> {
+        Ok(RosterRow::from_row(&self.0)?.sign_in()?)
+    }
 }
 
 /// An account as far as it concerns a caller: one row.

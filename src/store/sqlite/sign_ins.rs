@@ -1,7 +1,10 @@
 //! Reads for those who sign in at the same moment: one statement for all who wait, for it costs
 //! more to hand work to the database's thread and back than to read. Knows no session.
 
-use super::{read, readers::Readers};
+use super::{
+    read::{self, Undecoded},
+    readers::Readers,
+};
 use crate::{
     model::AccountId,
     store::{SignIn, StoreError},
@@ -15,24 +18,23 @@ use tokio_util::task::TaskTracker;
 const BATCH_MAX: usize = 32;
 
 /// Who waits for its account. Nothing runs while nobody does.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct SignIns {
     readers: Arc<Readers>,
     tasks: TaskTracker,
     queue: Arc<Mutex<Queue>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Queue {
     /// One for each connection that signs in, at most.
     waiting: Vec<Waiting>,
     is_read: bool,
 }
 
-#[derive(Debug)]
 struct Waiting {
     id: AccountId,
-    answer: oneshot::Sender<Result<SignIn, StoreError>>,
+    answer: oneshot::Sender<Result<Undecoded, StoreError>>,
 }
 
 impl SignIns {
@@ -52,7 +54,9 @@ impl SignIns {
             let shift = Shift { queue: self.queue.clone(), is_over: false };
             self.tasks.spawn(read_all(self.readers.clone(), shift));
         }
-        answered.await.map_err(|_| super::closed())?
+        // Decoded by whom it is for, when it is wanted. All at once would be many small pieces of
+        // memory between those that stay: 600 bytes more for each session.
+        answered.await.map_err(|_| super::closed())??.decode()
     }
 }
 
@@ -68,12 +72,13 @@ async fn read_all(readers: Arc<Readers>, mut shift: Shift) {
         for Waiting { id, answer } in batch {
             let outcome = match &mut read {
                 Ok(read) => {
-                    let at = read.iter().position(|(found, _)| *found == id);
-                    at.map_or(Err(StoreError::NotFound), |at| read.swap_remove(at).1)
+                    let at = read.iter().position(|row| row.is_of(id));
+                    at.map(|at| read.swap_remove(at)).ok_or(StoreError::NotFound)
                 }
-                // So that one account which cannot be read concerns nobody else, and everybody
-                // learns what is wrong.
-                Err(_) => read_alone(&readers, id).await,
+                // Everybody learns what is wrong, and what concerns one account alone stays its.
+                Err(_) => read_together(&readers, &[id])
+                    .await
+                    .and_then(|mut rows| rows.pop().ok_or(StoreError::NotFound)),
             };
             // It may have gone away.
             let _ = answer.send(outcome);
@@ -81,18 +86,9 @@ async fn read_all(readers: Arc<Readers>, mut shift: Shift) {
     }
 }
 
-async fn read_together(
-    readers: &Readers,
-    ids: &[AccountId],
-) -> Result<Vec<(AccountId, Result<SignIn, StoreError>)>, StoreError> {
+async fn read_together(readers: &Readers, ids: &[AccountId]) -> Result<Vec<Undecoded>, StoreError> {
     let mut reader = readers.take().await?;
     let outcome = read::sign_ins(reader.conn(), ids).await;
-    reader.settle(outcome)
-}
-
-async fn read_alone(readers: &Readers, id: AccountId) -> Result<SignIn, StoreError> {
-    let mut reader = readers.take().await?;
-    let outcome = read::sign_in(reader.conn(), id).await;
     reader.settle(outcome)
 }
 

@@ -32,7 +32,7 @@ pub(super) fn handle(
         Fault::Malformed => Reject::Code(ErrorCode::MalformedMessage),
         Fault::Disguised => Reason::DisguisedData.into(),
     })?;
-    let delivery = joined.seat.say(payload);
+    let delivery = joined.seat.say_at(joined.heard_at, payload);
     let counts = &joined.context.counts;
     counts.said(kind, payload.len(), delivery.is_delivered, delivery.overflows);
     if delivery.is_ahead {
