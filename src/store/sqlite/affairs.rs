@@ -90,7 +90,7 @@ pub(super) async fn read(
         .bind(limit - edits.len() as i64)
         .fetch_one(conn)
         .await?;
-    let rows: Vec<Row> = read::listed(&json)?;
+    let rows: Vec<Row> = read::assembled(&json)?;
     if rows.len() != edits.len() {
         return Err(anyhow!("{} edits came back as {}", edits.len(), rows.len()).into());
     }

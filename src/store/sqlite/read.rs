@@ -10,7 +10,7 @@ use crate::{
 };
 use anyhow::{Context, anyhow};
 use serde::Deserialize;
-use sqlx::{Connection, FromRow as _, Row as _, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{Connection, SqliteConnection};
 use std::{
     borrow::Cow,
     collections::{BTreeSet, HashMap},
@@ -53,32 +53,21 @@ pub(super) async fn sign_in(
     conn: &mut SqliteConnection,
     id: AccountId,
 ) -> Result<SignIn, StoreError> {
-    sign_ins(conn, &[id]).await?.pop().ok_or(StoreError::NotFound)?.decode()
+    let read = sign_ins(conn, &[id]).await?.pop();
+    read.map_or(Err(StoreError::NotFound), |(_, read)| Ok(read?))
 }
 
-/// Those of these accounts that are there, with their lists: one row each, and one more for each
+/// Those of these accounts that are there, with their lists: each once, and once more for each
 /// repetition.
 pub(super) async fn sign_ins(
     conn: &mut SqliteConnection,
     ids: &[AccountId],
-) -> Result<Vec<Undecoded>, StoreError> {
+) -> Result<Vec<(AccountId, anyhow::Result<SignIn>)>, StoreError> {
     let ids = serde_json::Value::from_iter(ids.iter().map(|id| key(*id))).to_string();
-    let rows = sqlx::query(sql::ROSTERS).bind(ids).fetch_all(conn).await?;
-    Ok(rows.into_iter().map(Undecoded).collect())
-}
-
-/// An account with its lists, still as the database's thread has made it.
-pub(super) struct Undecoded(SqliteRow);
-
-impl Undecoded {
-    /// Whether it is this account.
-    pub(super) fn is_of(&self, id: AccountId) -> bool {
-        self.0.try_get::<i64, _>("id").is_ok_and(|found| found == key(id))
-    }
-
-    pub(super) fn decode(self) -> Result<SignIn, StoreError> {
-        Ok(RosterRow::from_row(&self.0)?.sign_in()?)
-    }
+    let json: String = sqlx::query_scalar(sql::ROSTERS).bind(ids).fetch_one(conn).await?;
+    let rows: Vec<RosterRow<'_>> = assembled(&json)?;
+    let read = rows.into_iter().map(|row| Ok((account_id(row.account.id)?, row.sign_in())));
+    Ok(read.collect::<anyhow::Result<_>>()?)
 }
 
 /// An account as far as it concerns a caller: one row.
@@ -155,8 +144,8 @@ pub(super) fn properties(rows: Vec<(String, String)>) -> anyhow::Result<Properti
     rows.into_iter().map(|(code, value)| Ok((property_key(&code)?, value))).collect()
 }
 
-/// Rows that the database has put together as JSON.
-pub(super) fn listed<'j, T: Deserialize<'j>>(json: &'j str) -> anyhow::Result<Vec<T>> {
+/// What the database has put together as JSON.
+pub(super) fn assembled<'j, T: Deserialize<'j>>(json: &'j str) -> anyhow::Result<T> {
     serde_json::from_str(json).context("the database's rows have another form")
 }
 
@@ -177,13 +166,14 @@ pub(super) fn mailbox(inbox_unread: Option<u32>, folders_unread: Option<u32>) ->
 }
 
 /// A row of the accounts; without `Debug`, for it holds the password.
-#[derive(sqlx::FromRow)]
+#[derive(Deserialize, sqlx::FromRow)]
 struct AccountRow {
     id: i64,
     address: String,
     name: String,
     password: String,
-    enabled: bool,
+    /// 0 or 1, which JSON does not take for a `bool`.
+    enabled: u8,
     credential_epoch: u32,
     list_version: u32,
     created_at: i64,
@@ -191,17 +181,19 @@ struct AccountRow {
     folders_unread: Option<u32>,
 }
 
-/// An account with its lists; from `own` on as JSON.
-#[derive(sqlx::FromRow)]
-struct RosterRow {
-    #[sqlx(flatten)]
+/// An account with its lists, as the database puts them together.
+#[derive(Deserialize)]
+struct RosterRow<'j> {
     account: AccountRow,
-    has_alerts: bool,
-    prompt: String,
-    privacy: String,
-    own: String,
-    groups: String,
-    contacts: String,
+    /// 0 or 1.
+    has_alerts: u8,
+    prompt: &'j str,
+    privacy: &'j str,
+    own: Vec<(String, String)>,
+    #[serde(borrow)]
+    groups: Vec<(u32, Cow<'j, str>)>,
+    #[serde(borrow)]
+    contacts: Vec<ContactRow<'j>>,
 }
 
 /// Place in the list, number, handle, name, lists, groups, and properties that the owner may see.
@@ -223,7 +215,7 @@ impl AccountRow {
             address: stored_address(&self.address)?,
             name: stored_name(&self.name)?,
             password: PasswordHash(self.password.into()),
-            enabled: self.enabled,
+            enabled: self.enabled != 0,
             credential_epoch: self.credential_epoch,
             list_version: self.list_version,
             created_at_secs: self.created_at,
@@ -232,15 +224,14 @@ impl AccountRow {
     }
 }
 
-impl RosterRow {
+impl RosterRow<'_> {
     fn sign_in(self) -> anyhow::Result<SignIn> {
-        let mut groups: Vec<(u32, Cow<'_, str>)> = listed(&self.groups)?;
+        let Self { account, has_alerts, prompt, privacy, own, mut groups, mut contacts } = self;
         groups.sort_unstable_by_key(|(id, _)| *id);
         let groups = groups.into_iter().map(|(id, name)| {
             let id = GroupId::new(id).ok_or_else(|| anyhow!("{id} is no group"))?;
             Ok(Group { id, name: stored_name(&name)? })
         });
-        let mut contacts: Vec<ContactRow<'_>> = listed(&self.contacts)?;
         contacts.sort_unstable_by_key(|row| row.0);
         let contacts = contacts.into_iter().map(|row| {
             let ContactRow(_, id, address, name, lists, groups, shown) = row;
@@ -256,14 +247,14 @@ impl RosterRow {
             })
         });
         let roster = Roster {
-            version: self.account.list_version,
-            prompt: stored_prompt(&self.prompt)?,
-            privacy: stored_privacy(&self.privacy)?,
-            properties: properties(listed(&self.own)?)?,
+            version: account.list_version,
+            prompt: stored_prompt(prompt)?,
+            privacy: stored_privacy(privacy)?,
+            properties: properties(own)?,
             groups: groups.collect::<anyhow::Result<_>>()?,
             contacts: contacts.collect::<anyhow::Result<_>>()?,
         };
-        let (account, has_alerts) = (self.account.account()?, self.has_alerts);
+        let (account, has_alerts) = (account.account()?, has_alerts != 0);
         Ok(SignIn { account, circle: roster.circle(), has_alerts, roster })
     }
 }

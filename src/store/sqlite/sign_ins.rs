@@ -1,10 +1,7 @@
 //! Reads for those who sign in at the same moment: one statement for all who wait, for it costs
 //! more to hand work to the database's thread and back than to read. Knows no session.
 
-use super::{
-    read::{self, Undecoded},
-    readers::Readers,
-};
+use super::{read, readers::Readers};
 use crate::{
     model::AccountId,
     store::{SignIn, StoreError},
@@ -34,7 +31,7 @@ struct Queue {
 
 struct Waiting {
     id: AccountId,
-    answer: oneshot::Sender<Result<Undecoded, StoreError>>,
+    answer: oneshot::Sender<Result<SignIn, StoreError>>,
 }
 
 impl SignIns {
@@ -54,9 +51,7 @@ impl SignIns {
             let shift = Shift { queue: self.queue.clone(), is_over: false };
             self.tasks.spawn(read_all(self.readers.clone(), shift));
         }
-        // Decoded by whom it is for, when it is wanted. All at once would be many small pieces of
-        // memory between those that stay: 600 bytes more for each session.
-        answered.await.map_err(|_| super::closed())??.decode()
+        answered.await.map_err(|_| super::closed())?
     }
 }
 
@@ -72,13 +67,11 @@ async fn read_all(readers: Arc<Readers>, mut shift: Shift) {
         for Waiting { id, answer } in batch {
             let outcome = match &mut read {
                 Ok(read) => {
-                    let at = read.iter().position(|row| row.is_of(id));
-                    at.map(|at| read.swap_remove(at)).ok_or(StoreError::NotFound)
+                    let at = read.iter().position(|(found, _)| *found == id);
+                    at.map_or(Err(StoreError::NotFound), |at| Ok(read.swap_remove(at).1?))
                 }
                 // Everybody learns what is wrong, and what concerns one account alone stays its.
-                Err(_) => read_together(&readers, &[id])
-                    .await
-                    .and_then(|mut rows| rows.pop().ok_or(StoreError::NotFound)),
+                Err(_) => read_alone(&readers, id).await,
             };
             // It may have gone away.
             let _ = answer.send(outcome);
@@ -86,9 +79,18 @@ async fn read_all(readers: Arc<Readers>, mut shift: Shift) {
     }
 }
 
-async fn read_together(readers: &Readers, ids: &[AccountId]) -> Result<Vec<Undecoded>, StoreError> {
+async fn read_together(
+    readers: &Readers,
+    ids: &[AccountId],
+) -> Result<Vec<(AccountId, anyhow::Result<SignIn>)>, StoreError> {
     let mut reader = readers.take().await?;
     let outcome = read::sign_ins(reader.conn(), ids).await;
+    reader.settle(outcome)
+}
+
+async fn read_alone(readers: &Readers, id: AccountId) -> Result<SignIn, StoreError> {
+    let mut reader = readers.take().await?;
+    let outcome = read::sign_in(reader.conn(), id).await;
     reader.settle(outcome)
 }
 

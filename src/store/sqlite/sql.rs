@@ -36,20 +36,21 @@ pub(super) const CALLEE: &str = "
     LEFT JOIN contacts AS c ON c.owner_id = a.id AND c.contact_id = $2
     LEFT JOIN accounts AS b ON b.id = $2
     WHERE a.address = $1";
-/// The accounts of a JSON array with their lists. These come as JSON, so that all of one comes in
-/// one row: a row of its own for each entry would be a message between two threads; and in no order, or each would be a
-/// table of its own. An entry has the properties of somebody on the forward list who lets the owner
-/// see them, whether it has any coming first, for few have. Its own entry for the owner exists: it
-/// carries at least the reverse bit.
+/// The accounts of a JSON array with their lists, as one JSON text: a row of its own for each would
+/// be a message between two threads, and each value a piece of memory that one of them takes and the
+/// other gives back, which leaves holes in it. In no order, or each list would be a table of its own. An
+/// entry has the properties of somebody on the forward list who lets the owner see them, whether it
+/// has any coming first, for few have. Its own entry for the owner exists: it carries at least the
+/// reverse bit.
 pub(super) const ROSTERS: &str = "
-    SELECT a.id, a.address, a.name, a.password, a.enabled, a.credential_epoch, a.list_version,
-        a.created_at, inbox_unread, folders_unread,
-        EXISTS (SELECT 1 FROM alert_recipients AS r WHERE r.account_id = a.id) AS has_alerts,
+    SELECT json_group_array(json_array(
+        json_array(a.id, a.address, a.name, a.password, a.enabled, a.credential_epoch,
+            a.list_version, a.created_at, inbox_unread, folders_unread),
+        EXISTS (SELECT 1 FROM alert_recipients AS r WHERE r.account_id = a.id),
         a.prompt, a.privacy,
-        (SELECT json_group_array(json_array(key, value))
-         FROM properties WHERE account_id = a.id) AS own,
+        (SELECT json_group_array(json_array(key, value)) FROM properties WHERE account_id = a.id),
         (SELECT json_group_array(json_array(group_id, name))
-         FROM contact_groups WHERE account_id = a.id) AS groups,
+         FROM contact_groups WHERE account_id = a.id),
         (SELECT json_group_array(
              json_array(c.id, c.contact_id, o.address, c.name, c.list_bits, c.group_bits,
                  CASE WHEN c.list_bits & 1 <> 0
@@ -61,7 +62,7 @@ pub(super) const ROSTERS: &str = "
                      (SELECT json_group_array(json_array(key, value))
                       FROM properties WHERE account_id = c.contact_id) END))
          FROM contacts AS c JOIN accounts AS o ON o.id = c.contact_id
-         WHERE c.owner_id = a.id) AS contacts
+         WHERE c.owner_id = a.id)))
     FROM json_each($1) AS j CROSS JOIN accounts AS a ON a.id = j.value
     LEFT JOIN mailboxes ON mailboxes.account_id = a.id";
 
