@@ -37,11 +37,11 @@ pub(super) const CALLEE: &str = "
     LEFT JOIN accounts AS b ON b.id = $2
     WHERE a.address = $1";
 /// The accounts of a JSON array with their lists, as one JSON text: a row of its own for each would
-/// be a message between two threads, and each value a piece of memory that one of them takes and the
-/// other gives back, which leaves holes in it. In no order, or each list would be a table of its
-/// own. An entry has the properties of somebody on the forward list who lets the owner see them;
-/// whether it has any is asked first, for few have. Its own entry for the owner exists: it carries
-/// at least the reverse bit.
+/// be a message between two threads, and each value a piece of memory that one of them takes and
+/// the other gives back, which leaves holes in it. In no order, or each list would be a table of
+/// its own. An entry has the properties of somebody on the forward list who lets the owner see
+/// them; whether it has any is asked first, for few have. Its own entry for the owner exists: it
+/// carries at least the reverse bit.
 pub(super) const ROSTERS: &str = "
     SELECT json_group_array(json_array(
         json_array(a.id, a.address, a.name, a.password, a.enabled, a.credential_epoch,
