@@ -159,7 +159,7 @@ pub(crate) static SCENARIOS: [Scenario; 13] = [
 /// The one of this name.
 pub(crate) fn find(name: &str) -> Result<&'static Scenario, String> {
     let found = SCENARIOS.iter().find(|scenario| scenario.name == name);
-    found.ok_or_else(|| format!("there is none of this name; there are `all` and\n{}", list()))
+    found.ok_or_else(|| format!("there is no scenario `{name}`; there are `all` and\n{}", list()))
 }
 
 /// One line for each scenario.
