@@ -1,7 +1,7 @@
 //! From events to lines.
 
 use super::{Case, Round, person};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use msnd::{
     model::{Contact, GroupId, GroupSet, ListBits, Name, Presence, Properties, Status},
     protocol::{Dialect, Event, escape},
@@ -60,8 +60,8 @@ fn said() -> Round {
 }
 
 /// A round encodes into a buffer that is there already, as a session's often is.
-fn encoding(encode: impl Fn(&mut BytesMut) + 'static) -> Round {
-    let mut out = BytesMut::with_capacity(4096);
+fn encoding(encode: impl Fn(&mut Vec<u8>) + 'static) -> Round {
+    let mut out = Vec::with_capacity(4096);
     Box::new(move || {
         out.clear();
         encode(&mut out);

@@ -4,7 +4,7 @@ use crate::{
     hub::{Card, Person},
     protocol::{Dialect, Event},
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 /// `NLN …` for everybody who speaks `dialect`.
 #[must_use]
@@ -23,7 +23,7 @@ pub(super) fn fln(person: &Person) -> Bytes {
 }
 
 fn encode(event: &Event<'_>, dialect: Dialect) -> Bytes {
-    let mut line = BytesMut::with_capacity(256);
+    let mut line = Vec::with_capacity(256);
     event.encode(dialect, &mut line);
     // The exact size: the line may stay in memory as long as the person is online.
     Bytes::copy_from_slice(&line)

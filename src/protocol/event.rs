@@ -6,7 +6,6 @@ use crate::model::{
     Address, Contact, Group, GroupId, List, ListBits, Name, Presence, Privacy, Prompt, PropertyKey,
     name::GROUP_NAME_BYTES_MAX,
 };
-use bytes::{BufMut, BytesMut};
 
 /// Every verb the server sends, with what it says; `NNN` stands for the numeric errors.
 pub const SENT: [(&str, &str); 37] = [
@@ -190,14 +189,14 @@ pub enum Event<'a> {
 /// How each message of somebody begins: `MSG email name`.
 #[must_use]
 pub fn said_by(address: &Address, name: &Name) -> Box<[u8]> {
-    let mut head = BytesMut::new();
+    let mut head = Vec::new();
     Words::new(&mut head).first("MSG").word(address).name(name);
-    head[..].into()
+    head.into()
 }
 
 impl Event<'_> {
     /// Appends the line, with CRLF and payload, as `dialect` wants it.
-    pub fn encode(&self, dialect: Dialect, out: &mut BytesMut) {
+    pub fn encode(&self, dialect: Dialect, out: &mut Vec<u8>) {
         let mut line = Words::new(out);
         match self {
             Self::Error { trid, code } => line.first(code).word(trid).end(),
@@ -232,18 +231,18 @@ impl Event<'_> {
             }
             Self::Msg { payload } => {
                 line.first("MSG Hotmail Hotmail").word(payload.len()).end();
-                out.put_slice(payload.as_bytes());
+                out.extend_from_slice(payload.as_bytes());
             }
             // MSNP8 clients would read the documents as commands.
             Self::Not { .. } | Self::Ipg { .. } if dialect == Dialect::Msnp8 => {}
             Self::Not { head, body } => {
                 line.first("NOT").word(head.len() + body.len()).end();
-                out.put_slice(head.as_bytes());
-                out.put_slice(body);
+                out.extend_from_slice(head.as_bytes());
+                out.extend_from_slice(body);
             }
             Self::Ipg { document } => {
                 line.first("IPG").word(document.len()).end();
-                out.put_slice(document.as_bytes());
+                out.extend_from_slice(document.as_bytes());
             }
             Self::SynCurrent { trid, version } => line.first("SYN").word(trid).word(version).end(),
             Self::Syn { trid, version, contacts, groups } => {
@@ -287,7 +286,7 @@ impl Event<'_> {
             Self::Iln { trid, nln } => {
                 line.first("ILN").word(trid);
                 // From the space behind the verb to the line end.
-                out.put_slice(nln.get(3..).unwrap_or_default());
+                out.extend_from_slice(nln.get(3..).unwrap_or_default());
             }
             Self::Nln { address, name, presence } => {
                 line.first("NLN").word(presence.status).word(address).name(name);
@@ -380,11 +379,11 @@ impl Event<'_> {
             }
             Self::Said { address, name, payload } => {
                 line.first("MSG").word(address).name(name).word(payload.len()).end();
-                out.put_slice(payload);
+                out.extend_from_slice(payload);
             }
             Self::SaidBy { head, payload } => {
                 line.first(*head).word(payload.len()).end();
-                out.put_slice(payload);
+                out.extend_from_slice(payload);
             }
             Self::Ack { trid } => line.first("ACK").word(trid).end(),
             Self::Nak { trid } => line.first("NAK").word(trid).end(),

@@ -6,23 +6,22 @@ use crate::model::{
     Address, GroupId, Name, PropertyKey, Status, name::FRIENDLY_NAME_BYTES_MAX,
     property::PROPERTY_BYTES_MAX,
 };
-use bytes::{BufMut as _, BytesMut};
-use std::fmt::{Display, Write as _};
+use std::{fmt::Display, io::Write as _};
 
 /// A line that is being written.
 pub(super) struct Words<'a> {
-    out: &'a mut BytesMut,
+    out: &'a mut Vec<u8>,
 }
 
 /// What can be a word of a line.
 pub(super) trait Word {
     /// Appends it.
-    fn put(&self, out: &mut BytesMut);
+    fn put(&self, out: &mut Vec<u8>);
 }
 
 impl<'a> Words<'a> {
     /// Appends to `out`.
-    pub(super) const fn new(out: &'a mut BytesMut) -> Self {
+    pub(super) const fn new(out: &'a mut Vec<u8>) -> Self {
         Self { out }
     }
 
@@ -34,15 +33,15 @@ impl<'a> Words<'a> {
 
     /// A further word.
     pub(super) fn word(&mut self, word: impl Word) -> &mut Self {
-        self.out.put_u8(b' ');
+        self.out.push(b' ');
         word.put(self.out);
         self
     }
 
     /// A word of a client, byte for byte.
     pub(super) fn token(&mut self, token: &[u8]) -> &mut Self {
-        self.out.put_u8(b' ');
-        self.out.put_slice(token);
+        self.out.push(b' ');
+        self.out.extend_from_slice(token);
         self
     }
 
@@ -66,13 +65,13 @@ impl<'a> Words<'a> {
 
     /// An item of a list of which the items before it have been written.
     pub(super) fn listed(&mut self, index: usize, word: impl Word) {
-        self.out.put_u8(if index == 0 { b' ' } else { b',' });
+        self.out.push(if index == 0 { b' ' } else { b',' });
         word.put(self.out);
     }
 
     /// The line end.
     pub(super) fn end(&mut self) {
-        self.out.put_slice(b"\r\n");
+        self.out.extend_from_slice(b"\r\n");
     }
 
     /// Ends a chain whose value is not wanted.
@@ -80,31 +79,31 @@ impl<'a> Words<'a> {
 }
 
 impl Word for str {
-    fn put(&self, out: &mut BytesMut) {
-        out.put_slice(self.as_bytes());
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.as_bytes());
     }
 }
 
 impl Word for [u8] {
-    fn put(&self, out: &mut BytesMut) {
-        out.put_slice(self);
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self);
     }
 }
 
 impl Word for TrId {
-    fn put(&self, out: &mut BytesMut) {
-        out.put_slice(self.as_bytes());
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.as_bytes());
     }
 }
 
 impl Word for Address {
-    fn put(&self, out: &mut BytesMut) {
-        out.put_slice(self.as_str().as_bytes());
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.as_str().as_bytes());
     }
 }
 
 impl Word for u64 {
-    fn put(&self, out: &mut BytesMut) {
+    fn put(&self, out: &mut Vec<u8>) {
         let mut digits = [0; 20];
         let (mut left, mut at) = (*self, digits.len());
         for (index, digit) in digits.iter_mut().enumerate().rev() {
@@ -114,24 +113,24 @@ impl Word for u64 {
                 break;
             }
         }
-        out.put_slice(digits.get(at..).unwrap_or_default());
+        out.extend_from_slice(digits.get(at..).unwrap_or_default());
     }
 }
 
 impl Word for u32 {
-    fn put(&self, out: &mut BytesMut) {
+    fn put(&self, out: &mut Vec<u8>) {
         u64::from(*self).put(out);
     }
 }
 
 impl Word for usize {
-    fn put(&self, out: &mut BytesMut) {
+    fn put(&self, out: &mut Vec<u8>) {
         (*self as u64).put(out);
     }
 }
 
 impl<T: Word + ?Sized> Word for &T {
-    fn put(&self, out: &mut BytesMut) {
+    fn put(&self, out: &mut Vec<u8>) {
         (**self).put(out);
     }
 }
@@ -140,7 +139,7 @@ impl<T: Word + ?Sized> Word for &T {
 macro_rules! displayed {
     ($($word:ty),*) => {
         $(impl Word for $word {
-            fn put(&self, out: &mut BytesMut) {
+            fn put(&self, out: &mut Vec<u8>) {
                 display(self, out);
             }
         })*
@@ -149,7 +148,7 @@ macro_rules! displayed {
 
 displayed!(Dialect, ErrorCode, GroupId, PropertyKey, Status, i32, u8);
 
-fn display(word: &impl Display, out: &mut BytesMut) {
+fn display(word: &impl Display, out: &mut Vec<u8>) {
     // Writing to a growing buffer cannot fail.
     let _ = write!(out, "{word}");
 }
@@ -161,9 +160,9 @@ mod tests {
     #[test]
     fn numbers_are_written_as_they_are_displayed() {
         for number in [0, 1, 9, 10, 99, 100, 1_000_000_007, u64::from(u32::MAX), u64::MAX] {
-            let mut out = BytesMut::new();
+            let mut out = Vec::new();
             Words::new(&mut out).first(number).optional(Some(number)).end();
-            assert_eq!(out, format!("{number} {number}\r\n"));
+            assert_eq!(out, format!("{number} {number}\r\n").as_bytes());
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::trace::Trace;
 use crate::protocol::{Dialect, Event};
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, Bytes};
 use std::{
     collections::VecDeque,
     fmt,
@@ -47,7 +47,7 @@ pub struct Outbox {
     /// Of what was handed over the transport may still hold some.
     needs_flush: bool,
     dialect: Dialect,
-    tail: BytesMut,
+    tail: Vec<u8>,
     /// What is between `front` and `tail`.
     chunks: VecDeque<Bytes>,
     receipts: VecDeque<Receipt>,
@@ -77,7 +77,7 @@ impl Outbox {
             front: Bytes::new(),
             bytes_written: 0,
             bytes_flushed: 0,
-            tail: BytesMut::new(),
+            tail: Vec::new(),
             trace: None,
             is_front_begun: false,
             needs_flush: false,
@@ -165,7 +165,7 @@ impl Outbox {
             self.front = Bytes::new();
         }
         self.bytes = self.front.len();
-        (self.chunks, self.tail) = (VecDeque::new(), BytesMut::new());
+        (self.chunks, self.tail) = (VecDeque::new(), Vec::new());
         let end = self.bytes_written + self.bytes as u64;
         self.receipts.retain(|receipt| receipt.end <= end);
     }
@@ -260,7 +260,7 @@ impl Outbox {
         if self.bytes == 0 {
             (self.front, self.is_front_begun) = (Bytes::new(), false);
             if !is_alone {
-                (self.chunks, self.tail) = (VecDeque::new(), BytesMut::new());
+                (self.chunks, self.tail) = (VecDeque::new(), Vec::new());
             }
             return;
         }
@@ -280,8 +280,8 @@ impl Outbox {
 
     fn seal_tail(&mut self) {
         if !self.tail.is_empty() {
-            let tail = std::mem::take(&mut self.tail).freeze();
-            self.push(tail);
+            let tail = std::mem::take(&mut self.tail);
+            self.push(tail.into());
         }
     }
 

@@ -371,7 +371,7 @@ impl Role for Switchboard {
     fn ready_event(&mut self) -> Option<Told> {
         match &mut self.state {
             State::New { .. } => None,
-            State::Joined(joined) => joined.queue.try_recv_several().map(Told::News),
+            State::Joined(joined) => joined.queue.try_recv().map(Told::News),
         }
     }
 

@@ -2,7 +2,7 @@
 //! they take, alone and together with all other queues. Knows nothing of rooms and never drops a
 //! single line: who cannot keep up is out.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use parking_lot::Mutex;
 use std::{
     collections::VecDeque,
@@ -25,7 +25,7 @@ pub const ENTRY_BYTES: usize = 64;
 pub const FAIR_SHARE_BYTES: usize = 16 * 1024;
 /// How long a sender waits for somebody who takes nothing at all of what waits.
 pub const TAKE_WAIT: Duration = Duration::from_secs(5);
-/// Bytes taken from the system at once for what one participant says, if so much waits. No more
+/// Bytes taken from the system at once for lines of one participant, if so much waits. No more
 /// than [`FAIR_SHARE_BYTES`], since the last line of many may keep so many in memory.
 const CHUNK_BYTES: usize = 16 * 1024;
 /// Entries an empty queue may keep room for.
@@ -34,7 +34,7 @@ const IDLE_ENTRIES_MAX: usize = 8;
 /// What a participant is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
-    /// Whole lines, each with its payload if it has one.
+    /// One or more whole lines, each with its payload if it has one.
     Lines(Bytes),
     /// The conversation is over, and lines may wait for which there was no room: told once, to who
     /// takes no lines.
@@ -78,7 +78,7 @@ pub(super) struct Sender(Arc<Shared>);
 pub(super) struct Overflowed(pub(super) Debris);
 
 /// Entries that nobody will hear.
-pub(super) type Debris = VecDeque<Bytes>;
+pub(super) type Debris = VecDeque<Entry>;
 
 /// Somebody's wait until another one's queue has become short, or there is no reason to wait any
 /// more.
@@ -99,8 +99,6 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Waiting {
     entries: VecDeque<Entry>,
-    /// Where the next line that is said to this one alone goes.
-    chunk: BytesMut,
     /// What the entries count.
     bytes: usize,
     ending: Option<Ending>,
@@ -111,13 +109,13 @@ struct Waiting {
     held: Option<Held>,
 }
 
-/// One line that waits.
-#[derive(Debug)]
-enum Entry {
-    /// Others have it too.
+/// What waits, and is handed over as one.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// A line that others have too.
     Shared(Bytes),
-    /// Nobody else has it. Whether it begins where the entry before it ends.
-    Own(BytesMut, bool),
+    /// Lines that nobody else has, and how many.
+    Own(Vec<u8>, usize),
 }
 
 /// Somebody waits for this queue.
@@ -163,27 +161,29 @@ impl Budget {
 }
 
 impl Sender {
-    /// Puts a line in; or closes the queue if there is no room.
-    pub(super) fn send(&self, line: Bytes) -> Result<(), Overflowed> {
-        self.put(line.len(), |_| Entry::Shared(line))
+    /// Puts a line in; or closes the queue if there is no room. Tells whether it is
+    /// [behind](Self::is_behind) now.
+    pub(super) fn send(&self, line: Bytes) -> Result<bool, Overflowed> {
+        self.put(line.len(), |entries| entries.push_back(Entry::Shared(line)))
     }
 
     /// The same with a line of so many bytes that nobody else gets; `write` writes it.
     pub(super) fn send_alone(
         &self,
         bytes: usize,
-        write: impl FnOnce(&mut BytesMut),
-    ) -> Result<(), Overflowed> {
-        self.put(bytes, |waiting| waiting.own(bytes, write))
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<bool, Overflowed> {
+        self.put(bytes, |entries| add_own(entries, bytes, write))
     }
 
-    fn put<E>(&self, bytes: usize, entry: E) -> Result<(), Overflowed>
-    where
-        E: FnOnce(&mut Waiting) -> Entry,
-    {
+    fn put(
+        &self,
+        bytes: usize,
+        add: impl FnOnce(&mut VecDeque<Entry>),
+    ) -> Result<bool, Overflowed> {
         let (result, sleeper) = {
             let mut waiting = self.0.waiting.lock();
-            let result = self.push(&mut waiting, bytes, entry);
+            let result = self.push(&mut waiting, bytes, add);
             let wakes = result.is_err() || !waiting.declines_lines;
             (result, if wakes { waiting.sleeper.take() } else { None })
         };
@@ -216,14 +216,14 @@ impl Sender {
 
     /// Whether more than half of what may wait does.
     pub(super) fn is_behind(&self) -> bool {
-        self.0.waiting.lock().bytes > self.0.bytes_max / 2
+        self.0.is_behind(&self.0.waiting.lock())
     }
 
     /// A wait until less than a quarter of what may wait does, the queue is closed, or
     /// [`Self::release`]; `None` if the queue is not [behind](Self::is_behind).
     pub(super) fn hold(&self, now: Instant) -> Option<Hold> {
         let mut waiting = self.0.waiting.lock();
-        if waiting.bytes <= self.0.bytes_max / 2 {
+        if !self.0.is_behind(&waiting) {
             return None;
         }
         let (release, released) = oneshot::channel();
@@ -236,10 +236,12 @@ impl Sender {
         self.0.waiting.lock().held = None;
     }
 
-    fn push<E>(&self, waiting: &mut Waiting, bytes: usize, entry: E) -> Result<(), Overflowed>
-    where
-        E: FnOnce(&mut Waiting) -> Entry,
-    {
+    fn push(
+        &self,
+        waiting: &mut Waiting,
+        bytes: usize,
+        add: impl FnOnce(&mut VecDeque<Entry>),
+    ) -> Result<bool, Overflowed> {
         if waiting.ending.is_some() {
             return Err(Overflowed(Debris::new()));
         }
@@ -249,44 +251,42 @@ impl Sender {
             return Err(Overflowed(self.0.overflow(waiting)));
         }
         waiting.bytes = queue_bytes;
-        let entry = entry(waiting);
-        waiting.entries.push_back(entry);
-        Ok(())
+        add(&mut waiting.entries);
+        Ok(self.0.is_behind(waiting))
     }
 }
 
-impl Waiting {
-    /// A line of its own. Behind others, which go out with it, it is written where they end. A
-    /// chunk is no larger than what waits when it is taken: any line in it keeps all of it, and
-    /// what lines take, wherever they go, must not be many times what they count.
-    fn own(&mut self, bytes: usize, write: impl FnOnce(&mut BytesMut)) -> Entry {
-        if self.entries.is_empty() {
-            let mut line = BytesMut::with_capacity(bytes);
-            write(&mut line);
-            return Entry::Own(line, false);
+/// Adds a line of so many bytes that nobody else gets: behind the last such lines, which go out with
+/// it, or to a new chunk. That is no larger than the line, or twice what it and the last chunk hold:
+/// any line in it keeps all of it, and what lines take, wherever they go, must not be many times
+/// what they count.
+fn add_own(entries: &mut VecDeque<Entry>, bytes: usize, write: impl FnOnce(&mut Vec<u8>)) {
+    let room = match entries.back_mut() {
+        Some(Entry::Own(lines, count)) if lines.capacity() - lines.len() >= bytes => {
+            *count += 1;
+            return write(lines);
         }
-        let has_room = self.chunk.capacity() >= bytes;
-        if !has_room {
-            self.chunk = BytesMut::with_capacity(bytes.max(self.bytes.min(CHUNK_BYTES)));
-        }
-        let is_adjacent = has_room && matches!(self.entries.back(), Some(Entry::Own(..)));
-        write(&mut self.chunk);
-        Entry::Own(self.chunk.split(), is_adjacent)
-    }
+        Some(Entry::Own(lines, _)) => bytes.max(CHUNK_BYTES.min(2 * (lines.len() + bytes))),
+        Some(Entry::Shared(_)) | None => bytes,
+    };
+    let mut lines = Vec::with_capacity(room);
+    write(&mut lines);
+    entries.push_back(Entry::Own(lines, 1));
 }
 
 impl Entry {
-    fn len(&self) -> usize {
+    /// What it counts.
+    fn counted(&self) -> usize {
         match self {
-            Self::Shared(line) => line.len(),
-            Self::Own(line, _) => line.len(),
+            Self::Shared(line) => line.len() + ENTRY_BYTES,
+            Self::Own(lines, count) => lines.len() + count * ENTRY_BYTES,
         }
     }
 
     fn into_bytes(self) -> Bytes {
         match self {
             Self::Shared(line) => line,
-            Self::Own(line, _) => line.freeze(),
+            Self::Own(lines, _) => lines.into(),
         }
     }
 }
@@ -308,25 +308,16 @@ impl Queue {
     /// waits, and once that the conversation is over. Cancellation safe; repeats the ending for
     /// ever.
     pub async fn recv(&mut self, takes_lines: bool) -> News {
-        poll_fn(|cx| self.poll(takes_lines, Shared::pop, cx)).await
+        poll_fn(|cx| self.poll_recv(takes_lines, cx)).await
     }
 
-    /// The same, several lines at once, for who waits for other things too.
+    /// The same, for who waits for other things too.
     pub fn poll_recv(&mut self, takes_lines: bool, cx: &mut Context<'_>) -> Poll<News> {
-        self.poll(takes_lines, Shared::pop_adjacent, cx)
-    }
-
-    fn poll(
-        &mut self,
-        takes_lines: bool,
-        pop: impl FnOnce(&Shared, &mut Waiting) -> Option<News>,
-        cx: &mut Context<'_>,
-    ) -> Poll<News> {
         let Self { shared, knows_end } = self;
         let mut waiting = shared.waiting.lock();
         let news = match waiting.ending {
             Some(Ending::Overflow) => Some(News::End(Ending::Overflow)),
-            _ if takes_lines => pop(shared, &mut waiting),
+            _ if takes_lines => shared.pop(&mut waiting),
             Some(Ending::Idle) if !std::mem::replace(knows_end, true) => Some(News::LastLines),
             Some(Ending::Idle) | None => None,
         };
@@ -343,11 +334,6 @@ impl Queue {
     /// News that is already there.
     pub fn try_recv(&mut self) -> Option<News> {
         self.shared.pop(&mut self.shared.waiting.lock())
-    }
-
-    /// The same, several lines at once.
-    pub fn try_recv_several(&mut self) -> Option<News> {
-        self.shared.pop_adjacent(&mut self.shared.waiting.lock())
     }
 }
 
@@ -370,52 +356,29 @@ impl Shared {
         self.budget.give_back(waiting.bytes);
         let sleeper = waiting.sleeper.take();
         let full = Waiting { ending: Some(Ending::Overflow), sleeper, ..Waiting::default() };
-        let entries = std::mem::replace(waiting, full).entries;
-        entries.into_iter().map(Entry::into_bytes).collect()
+        std::mem::replace(waiting, full).entries
     }
 
-    /// One line.
+    /// Whether more than half of what may wait does.
+    const fn is_behind(&self, waiting: &Waiting) -> bool {
+        waiting.bytes > self.bytes_max / 2
+    }
+
+    /// What waits longest.
     fn pop(&self, waiting: &mut Waiting) -> Option<News> {
         let Some(entry) = waiting.entries.pop_front() else { return waiting.ending.map(News::End) };
-        self.taken(waiting, entry.len() + ENTRY_BYTES);
-        Some(News::Lines(entry.into_bytes()))
-    }
-
-    /// One line and those behind it in memory.
-    fn pop_adjacent(&self, waiting: &mut Waiting) -> Option<News> {
-        let Some(first) = waiting.entries.pop_front() else { return waiting.ending.map(News::End) };
-        let mut counted = first.len() + ENTRY_BYTES;
-        let lines = match first {
-            Entry::Shared(line) => line,
-            Entry::Own(mut lines, _) => {
-                while let Some(Entry::Own(_, true)) = waiting.entries.front()
-                    && let Some(Entry::Own(line, _)) = waiting.entries.pop_front()
-                {
-                    counted += line.len() + ENTRY_BYTES;
-                    lines.unsplit(line);
-                }
-                lines.freeze()
-            }
-        };
-        self.taken(waiting, counted);
-        Some(News::Lines(lines))
-    }
-
-    /// Entries that counted so much are out.
-    fn taken(&self, waiting: &mut Waiting, bytes: usize) {
-        self.budget.give_back(bytes);
-        waiting.bytes -= bytes;
+        let counted = entry.counted();
+        self.budget.give_back(counted);
+        waiting.bytes -= counted;
         if waiting.bytes < self.bytes_max / 4 {
             waiting.held = None;
         } else if let Some(held) = &mut waiting.held {
             held.taken_at = Instant::now();
         }
-        if waiting.entries.is_empty() {
-            waiting.chunk = BytesMut::new();
-            if waiting.entries.capacity() > IDLE_ENTRIES_MAX {
-                waiting.entries = VecDeque::new();
-            }
+        if waiting.entries.is_empty() && waiting.entries.capacity() > IDLE_ENTRIES_MAX {
+            waiting.entries = VecDeque::new();
         }
+        Some(News::Lines(entry.into_bytes()))
     }
 }
 

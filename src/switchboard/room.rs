@@ -11,7 +11,7 @@ use crate::{
     model::Address,
     protocol::{Dialect, Event},
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use parking_lot::Mutex;
 use std::{mem, sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -115,15 +115,15 @@ impl Said<'_> {
         self.head.len() + 1 + digits + 2 + self.payload.len()
     }
 
-    fn write(&self, line: &mut BytesMut) {
+    fn write(&self, line: &mut Vec<u8>) {
         let Self { head, payload } = *self;
         Event::SaidBy { head, payload }.encode(Dialect::Msnp9, line);
     }
 
     fn to_bytes(self) -> Bytes {
-        let mut line = BytesMut::with_capacity(self.len());
+        let mut line = Vec::with_capacity(self.len());
         self.write(&mut line);
-        line.freeze()
+        line.into()
     }
 }
 
@@ -136,6 +136,15 @@ pub enum Uninvited {
     Full,
     /// The one who calls is out of the room itself.
     Out,
+}
+
+/// What became of a line.
+#[derive(Debug, Default)]
+struct Relayed {
+    /// How many had no room for it.
+    refused: usize,
+    /// Whether the only other one is behind now, if that is known.
+    is_ahead: Option<bool>,
 }
 
 /// What became of a message.
@@ -251,9 +260,11 @@ impl Room {
             // Who waited may have been heard before others.
             state.active_at = state.active_at.max(now);
             let others = state.members.len() - 1;
-            let refused = message.map_or(0, |message| state.relay(place, message));
+            let relayed = message.map(|message| state.relay(place, message));
+            let Relayed { refused, is_ahead } = relayed.unwrap_or_default();
             let overflows = state.settle();
-            let is_ahead = state.only_other(place).is_some_and(Sender::is_behind);
+            let is_ahead =
+                is_ahead.unwrap_or_else(|| state.only_other(place).is_some_and(Sender::is_behind));
             Delivery { is_delivered: others > 0 && refused == 0, overflows, is_ahead }
         })
     }
@@ -371,17 +382,21 @@ impl State {
         self.overflowed.len() - before
     }
 
-    /// Queues what the one at `place` says for all others. Returns how many had no room for it.
-    fn relay(&mut self, place: u64, message: &Said<'_>) -> usize {
+    /// Queues what the one at `place` says for all others.
+    fn relay(&mut self, place: u64, message: &Said<'_>) -> Relayed {
         let [one, another] = &self.members[..] else {
-            return self.tell_others(Some(place), message.to_bytes());
+            let refused = self.tell_others(Some(place), message.to_bytes());
+            return Relayed { refused, is_ahead: None };
         };
         let other = if one.place == place { another } else { one };
-        let sent = other.sender.send_alone(message.len(), |line| message.write(line));
-        let Err(Overflowed(debris)) = sent else { return 0 };
-        self.debris.push(debris);
-        self.overflowed.push(other.place);
-        1
+        match other.sender.send_alone(message.len(), |line| message.write(line)) {
+            Ok(is_ahead) => Relayed { refused: 0, is_ahead: Some(is_ahead) },
+            Err(Overflowed(debris)) => {
+                self.debris.push(debris);
+                self.overflowed.push(other.place);
+                Relayed { refused: 1, is_ahead: None }
+            }
+        }
     }
 
     fn remove(&mut self, place: u64) {
@@ -407,7 +422,7 @@ impl State {
 
 /// A line for many. What is sent on a switchboard is the same in all dialects.
 pub(super) fn line(event: &Event<'_>) -> Bytes {
-    let mut line = BytesMut::with_capacity(128);
+    let mut line = Vec::with_capacity(128);
     event.encode(Dialect::Msnp9, &mut line);
-    line.freeze()
+    line.into()
 }

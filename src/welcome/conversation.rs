@@ -9,6 +9,7 @@ use super::{
 use crate::{
     hub::{Hub, Ring},
     model::Address,
+    protocol::frame::command_bytes,
     store::Store,
     switchboard::{
         self,
@@ -135,16 +136,21 @@ impl Conversation {
         }
     }
 
-    fn hear(&mut self, lines: &[u8]) {
-        match Heard::read(lines) {
-            Some(Heard::Joined(address)) => {
-                self.others.insert(address);
+    fn hear(&mut self, mut lines: &[u8]) {
+        while let Some((command, rest)) = command_bytes(lines).map(|bytes| lines.split_at(bytes)) {
+            match Heard::read(command) {
+                Some(Heard::Joined(address)) => {
+                    self.others.insert(address);
+                }
+                Some(Heard::Left(address)) => {
+                    self.others.remove(&address);
+                }
+                Some(Heard::Said(said)) if self.answers < ANSWERS_PER_ROOM_MAX => {
+                    self.reply(&said);
+                }
+                Some(Heard::Said(_)) | None => {}
             }
-            Some(Heard::Left(address)) => {
-                self.others.remove(&address);
-            }
-            Some(Heard::Said(said)) => self.reply(&said),
-            None => {}
+            lines = rest;
         }
     }
 

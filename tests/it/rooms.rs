@@ -9,6 +9,7 @@ mod soak;
 use msnd::{
     hub::{Person, RoomId},
     model::{AccountId, Address, Name},
+    protocol::frame::command_bytes,
     switchboard::{
         queue::{Ending, FAIR_SHARE_BYTES, Hold, News, Queue, TAKE_WAIT},
         room::RoomLimits,
@@ -21,6 +22,17 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::time::{Instant, advance};
 
 const PEOPLE: usize = 6;
+
+/// What waited together, one by one; nothing of it is left over.
+fn commands(mut lines: &[u8]) -> Vec<String> {
+    let mut commands = Vec::new();
+    while !lines.is_empty() {
+        let (command, rest) = lines.split_at(command_bytes(lines).unwrap());
+        commands.push(String::from_utf8(command.to_vec()).unwrap());
+        lines = rest;
+    }
+    commands
+}
 
 /// What can happen. Connections and rooms are chosen among those there are.
 #[derive(Debug, Clone)]
@@ -225,17 +237,22 @@ impl Bench {
         (count > 0).then(|| *self.connections.keys().nth(any % count).unwrap())
     }
 
-    /// Everything up to so many lines is as the rules say.
-    fn read(&mut self, who: usize, lines: usize) {
+    /// Everything up to so much news is as the rules say.
+    fn read(&mut self, who: usize, count: usize) {
         let queue = &mut self.connections.get_mut(&who).unwrap().1;
         let ear = self.model.ears.get_mut(&who).unwrap();
-        for _ in 0..lines {
-            let heard = queue.try_recv();
-            let expected = match ear.take(self.model.now) {
-                Some(line) => Some(News::Lines(line.into())),
-                None => ear.ending.map(News::End),
-            };
-            assert_eq!(heard, expected, "user{}", ear.person);
+        for _ in 0..count {
+            match queue.try_recv() {
+                Some(News::Lines(lines)) => {
+                    for line in commands(&lines) {
+                        assert_eq!(Some(line), ear.take(self.model.now), "user{}", ear.person);
+                    }
+                }
+                other => {
+                    assert_eq!(ear.take(self.model.now), None, "user{}", ear.person);
+                    assert_eq!(other, ear.ending.map(News::End), "user{}", ear.person);
+                }
+            }
         }
     }
 
@@ -319,12 +336,13 @@ async fn a_message_keeps_everybody_and_silence_sends_everybody_away() {
     alice.end_if_idle(Instant::now());
     let heard = |queue: &mut Queue| {
         std::iter::from_fn(|| match queue.try_recv() {
-            Some(News::Lines(lines)) => Some(String::from_utf8(lines.to_vec()).unwrap()),
+            Some(News::Lines(lines)) => Some(commands(&lines)),
             other => {
                 assert_eq!(other, Some(News::End(Ending::Idle)));
                 None
             }
         })
+        .flatten()
         .collect::<Vec<_>>()
     };
     let said = "MSG u2@example.test U2 12\r\nstill there?";

@@ -5,9 +5,9 @@ use crate::model::{GroupSet, Properties, Status};
 use bytes::Bytes;
 
 fn line(event: &Event<'_>, dialect: Dialect) -> String {
-    let mut out = BytesMut::new();
+    let mut out = Vec::new();
     event.encode(dialect, &mut out);
-    String::from_utf8(out.to_vec()).unwrap()
+    String::from_utf8(out).unwrap()
 }
 
 fn trid(number: u32) -> TrId {

@@ -1,7 +1,7 @@
 //! People in threads who come, speak and go at the same time. Whatever the order was: everybody's
 //! own account of it must hold together.
 
-use super::{person, rooms};
+use super::{commands, person, rooms};
 use msnd::{
     hub::{Person, RoomId},
     switchboard::{
@@ -61,7 +61,7 @@ impl View {
     fn hear_all(&mut self, queue: &mut Queue) {
         while let Some(news) = queue.try_recv() {
             match news {
-                News::Lines(lines) => self.hear(std::str::from_utf8(&lines).unwrap()),
+                News::Lines(lines) => commands(&lines).iter().for_each(|line| self.hear(line)),
                 News::End(ending) => {
                     self.ending = Some(ending);
                     return;
