@@ -364,8 +364,8 @@ mod tests {
     fn two_servers_count_apart_and_start_at_zero() {
         let (one, other) = (Metrics::default(), Metrics::default());
         let meters = one.role("notification", ["CHG"].into_iter(), [].into_iter());
-        meters.command(0);
-        meters.command(7);
+        meters.commands(0, 1);
+        meters.commands(7, 1);
         let counted = "msnd_commands_total{role=\"notification\",verb=\"CHG\"} 1\n";
         assert!(one.render(Standing::default()).unwrap().contains(counted));
         let text = other.render(Standing { online: 3, watches: 9, ..Standing::default() }).unwrap();

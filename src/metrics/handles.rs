@@ -95,10 +95,10 @@ impl Drop for Held {
 }
 
 impl RoleMeters {
-    /// A command of this row of the table was let in.
-    pub fn command(&self, row: usize) {
+    /// So many commands of this row of the table were let in.
+    pub fn commands(&self, row: usize, count: u64) {
         if let Some(counter) = self.commands.get(row) {
-            counter.inc();
+            counter.inc_by(count);
         }
     }
 
@@ -129,10 +129,10 @@ impl ConversationMeters {
         }
     }
 
-    /// A message of this type, of so many bytes.
-    pub fn said(&self, kind: usize, bytes: u64) {
+    /// So many messages of this type, of so many bytes together.
+    pub fn said(&self, kind: usize, count: u64, bytes: u64) {
         if let Some((messages, in_bytes)) = self.messages.get(kind) {
-            messages.inc();
+            messages.inc_by(count);
             in_bytes.inc_by(bytes);
         }
     }

@@ -7,7 +7,8 @@ use std::fmt;
 /// A transaction id: decimal, at most 4294967295, echoed exactly as the client wrote it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TrId {
-    text: [u8; Self::DIGITS_MAX],
+    /// Zeros behind it. With the length 16 bytes, which are copied with one move.
+    text: [u8; 15],
     len: u8,
 }
 
@@ -38,27 +39,27 @@ impl TrId {
     const DIGITS_MAX: usize = 10;
 
     /// `0`, the id of asynchronous lines.
-    pub const ZERO: Self = Self { text: *b"0\0\0\0\0\0\0\0\0\0", len: 1 };
+    pub const ZERO: Self = Self { text: *b"0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", len: 1 };
 
     /// Reads a transaction id.
     ///
     /// # Errors
     /// [`ArgError::TrId`].
     pub fn parse(word: &[u8]) -> Result<Self, ArgError> {
-        let mut number = 0u64;
-        for digit in word.iter().take(Self::DIGITS_MAX) {
-            let digit = digit.wrapping_sub(b'0');
-            number = number * 10 + u64::from(digit);
+        if word.is_empty() || word.len() > Self::DIGITS_MAX {
+            return Err(ArgError::TrId);
+        }
+        let (mut text, mut len, mut number) = ([0; 15], 0, 0u64);
+        for (to, byte) in text.iter_mut().zip(word) {
+            let digit = byte.wrapping_sub(b'0');
             if digit > 9 {
                 return Err(ArgError::TrId);
             }
+            (*to, len, number) = (*byte, len + 1, number * 10 + u64::from(digit));
         }
-        if word.is_empty() || number > u64::from(u32::MAX) {
+        if number > u64::from(u32::MAX) {
             return Err(ArgError::TrId);
         }
-        let mut text = [0; Self::DIGITS_MAX];
-        text.get_mut(..word.len()).ok_or(ArgError::TrId)?.copy_from_slice(word);
-        let len = u8::try_from(word.len()).map_err(|_| ArgError::TrId)?;
         Ok(Self { text, len })
     }
 
@@ -84,29 +85,50 @@ impl fmt::Debug for TrId {
 /// Takes the words of a command one after the other. No `Debug`: a word may be a ticket.
 #[derive(Clone)]
 pub struct Args<'a> {
-    rest: &'a [u8],
+    line: &'a [u8],
+    /// Behind the last word that was taken.
+    at: usize,
 }
 
 impl<'a> Args<'a> {
-    /// The words behind the verb, or behind the transaction id with `trid`.
+    /// The words behind the verb.
     #[must_use]
-    pub fn of(line: Line<'a>, trid: bool) -> Self {
-        let mut args = Self { rest: line.as_bytes() };
+    pub fn of(line: Line<'a>) -> Self {
+        let mut args = Self { line: line.as_bytes(), at: 0 };
         args.optional();
-        if trid {
-            args.optional();
-        }
         args
+    }
+
+    /// The words from where others [stopped](Self::at).
+    #[must_use]
+    pub const fn from(line: Line<'a>, at: usize) -> Self {
+        Self { line: line.as_bytes(), at }
+    }
+
+    /// How far the words are taken: bytes from the beginning of the line.
+    #[must_use]
+    pub const fn at(&self) -> usize {
+        self.at
     }
 
     /// The next word, if there is one.
     pub fn optional(&mut self) -> Option<&'a [u8]> {
-        let is_space = |b: &u8| matches!(b, b' ' | b'\t');
-        let start = self.rest.iter().position(|b| !is_space(b))?;
-        let word = self.rest.get(start..).unwrap_or_default();
-        let end = word.iter().position(is_space).unwrap_or(word.len());
-        self.rest = word.get(end..).unwrap_or_default();
-        word.get(..end)
+        // Hardly any byte is not above a space, and the others need not be told apart.
+        let is_space = |byte: u8| byte <= b' ' && matches!(byte, b' ' | b'\t');
+        let rest = self.line.get(self.at..)?;
+        let (mut start, mut end) = (0, rest.len());
+        for (at, byte) in rest.iter().enumerate() {
+            if !is_space(*byte) {
+                continue;
+            }
+            if at > start {
+                end = at;
+                break;
+            }
+            start = at + 1;
+        }
+        self.at += end;
+        rest.get(start..end).filter(|word| !word.is_empty())
     }
 
     /// The next word.
@@ -182,7 +204,9 @@ mod tests {
         let mut decoder = decoder("  CHG\t5  NLN 268435492 ");
         let line = line(&mut decoder);
         assert_eq!(line.verb(), b"CHG");
-        let mut args = Args::of(line, true);
+        let mut args = Args::of(line);
+        assert_eq!(args.word(), Ok(&b"5"[..]));
+        let mut args = Args::from(line, args.at());
         assert_eq!(args.word(), Ok(&b"NLN"[..]));
         assert_eq!(args.u32(), Ok(268_435_492));
         assert_eq!(args.word(), Err(ArgError::Missing));
@@ -193,7 +217,8 @@ mod tests {
     fn refuses_leftovers_and_bad_numbers() {
         let mut decoder = decoder("SYN 8 4294967296 x");
         let line = line(&mut decoder);
-        let mut args = Args::of(line, true);
+        let mut args = Args::of(line);
+        assert_eq!(args.u32(), Ok(8));
         assert_eq!(args.u32(), Err(ArgError::Number));
         assert_eq!(args.finish(), Err(ArgError::Leftover));
     }

@@ -3,7 +3,8 @@
 //! frame waits, and not before: while a command waits, say for the store, or those behind it are
 //! left aside, the whole of what was fed is held.
 
-use std::fmt;
+use memchr::{memchr, memchr2};
+use std::{fmt, mem};
 
 /// Verbs of what a server sends with a payload behind the line.
 const SENT_WITH_PAYLOAD: [&[u8]; 3] = [b"MSG ", b"NOT ", b"IPG "];
@@ -81,17 +82,19 @@ pub enum FrameError {
 /// [`FrameError::PayloadLength`] for anything but decimal digits, [`FrameError::PayloadTooLong`]
 /// above `max` bytes, however large the number.
 pub fn payload_bytes(word: &[u8], max: usize) -> Result<usize, FrameError> {
-    if word.is_empty() || !word.iter().all(u8::is_ascii_digit) {
-        return Err(FrameError::PayloadLength);
-    }
     let mut bytes = 0usize;
-    for digit in word {
-        bytes = bytes.saturating_mul(10).saturating_add(usize::from(digit - b'0'));
-        if bytes > max {
-            return Err(FrameError::PayloadTooLong);
+    for byte in word {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return Err(FrameError::PayloadLength);
         }
+        bytes = bytes.saturating_mul(10).saturating_add(usize::from(digit));
     }
-    Ok(bytes)
+    match bytes {
+        _ if word.is_empty() => Err(FrameError::PayloadLength),
+        bytes if bytes > max => Err(FrameError::PayloadTooLong),
+        bytes => Ok(bytes),
+    }
 }
 
 /// How many bytes the first command of `sent`, a stream of our own making, has with its payload.
@@ -134,6 +137,8 @@ pub struct Decoder {
     /// A line whose payload is still on its way.
     waiting: Option<Waiting>,
     line_bytes_max: usize,
+    /// `buffer` is to be given back.
+    is_lent: bool,
 }
 
 /// A whole line at the front of what is left in the buffer.
@@ -149,7 +154,7 @@ struct Waiting {
 /// Shows sizes only.
 impl fmt::Debug for Decoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Decoder").field("held_bytes", &self.held_bytes()).finish_non_exhaustive()
+        f.debug_struct("Decoder").field("held_bytes", &self.held().len()).finish_non_exhaustive()
     }
 }
 
@@ -157,7 +162,8 @@ impl Decoder {
     /// A decoder that refuses lines of more than `line_bytes_max` bytes, line end included.
     #[must_use]
     pub const fn new(line_bytes_max: usize) -> Self {
-        Self { buffer: Vec::new(), taken: 0, scanned: 0, waiting: None, line_bytes_max }
+        let buffer = Vec::new();
+        Self { buffer, taken: 0, scanned: 0, waiting: None, line_bytes_max, is_lent: false }
     }
 
     /// Appends received bytes. The caller takes all frames out before it feeds more, so that no
@@ -168,6 +174,22 @@ impl Decoder {
             self.taken = 0;
         }
         self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Lends `buffer`, in which received bytes stand behind [`Self::held`]: much need not be copied.
+    /// As with [`Self::feed`] all frames have been taken out before.
+    pub fn lend(&mut self, buffer: Vec<u8>) {
+        (self.buffer, self.taken, self.is_lent) = (buffer, 0, true);
+    }
+
+    /// The buffer that was lent, once all whole frames are taken out of it.
+    pub fn reclaim(&mut self) -> Option<Vec<u8>> {
+        if !mem::take(&mut self.is_lent) {
+            return None;
+        }
+        let held = self.held().to_vec();
+        self.taken = 0;
+        Some(mem::replace(&mut self.buffer, held))
     }
 
     /// Takes the next whole frame. `payload` is asked once for each line how many payload bytes
@@ -205,10 +227,10 @@ impl Decoder {
         Ok(Some(Frame { line, payload: Some(body) }))
     }
 
-    /// Bytes held for an unfinished frame.
+    /// What is held for an unfinished frame.
     #[must_use]
-    pub const fn held_bytes(&self) -> usize {
-        self.buffer.len() - self.taken
+    pub fn held(&self) -> &[u8] {
+        self.buffer.get(self.taken..).unwrap_or_default()
     }
 
     /// The lengths of the next line without and with its end.
@@ -216,12 +238,12 @@ impl Decoder {
         loop {
             let left = self.buffer.get(self.taken..).unwrap_or_default();
             let unscanned = left.get(self.scanned..).unwrap_or_default();
-            let Some(at) = unscanned.iter().position(|b| *b == b'\n') else {
+            let Some(at) = memchr(b'\n', unscanned) else {
                 self.scanned = left.len();
                 if self.scanned >= self.line_bytes_max {
                     return Err(FrameError::LineTooLong);
                 }
-                if self.scanned == 0 {
+                if self.scanned == 0 && !self.is_lent {
                     (self.buffer, self.taken) = (Vec::new(), 0);
                 }
                 return Ok(None);
@@ -234,7 +256,7 @@ impl Decoder {
             let line = left.get(..end - 1).unwrap_or_default();
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             // One pass for all lines that are in order.
-            if line.iter().any(|b| matches!(b, 0 | b'\r')) {
+            if memchr2(0, b'\r', line).is_some() {
                 let has_cr = line.contains(&b'\r');
                 return Err(if has_cr { FrameError::BareCr } else { FrameError::Nul });
             }
@@ -273,10 +295,19 @@ mod tests {
     type Decoded = (Vec<(String, Option<Vec<u8>>)>, Option<FrameError>);
 
     fn decode(pieces: &[&[u8]]) -> Decoded {
+        decode_lent(pieces, 0)
+    }
+
+    /// The same where each piece whose bit is set comes in a buffer that is lent.
+    fn decode_lent(pieces: &[&[u8]], lent: u64) -> Decoded {
         let mut decoder = Decoder::new(LINE_MAX);
         let mut frames = Vec::new();
-        for piece in pieces {
-            decoder.feed(piece);
+        for (index, piece) in pieces.iter().enumerate() {
+            let is_lent = lent >> (index % 64) & 1 == 1;
+            match is_lent {
+                true => decoder.lend([decoder.held(), piece].concat()),
+                false => decoder.feed(piece),
+            }
             loop {
                 match decoder.next(rule) {
                     Ok(Some(frame)) => frames.push((
@@ -287,7 +318,9 @@ mod tests {
                     Err(error) => return (frames, Some(error)),
                 }
             }
-            assert!(decoder.held_bytes() <= LINE_MAX + 20);
+            assert_eq!(decoder.reclaim().is_some(), is_lent);
+            assert!(decoder.held().len() <= LINE_MAX + 20);
+            assert!(!is_lent || decoder.buffer.capacity() == decoder.held().len());
         }
         (frames, None)
     }
@@ -372,6 +405,7 @@ mod tests {
                 0..200,
             ),
             cuts in proptest::collection::vec(0usize..200, 0..12),
+            lent in any::<u64>(),
         ) {
             let whole = decode(&[&input]);
             let single: Vec<&[u8]> = input.chunks(1).collect();
@@ -386,6 +420,8 @@ mod tests {
             }
             pieces.push(&input[from..]);
             prop_assert_eq!(&decode(&pieces), &whole);
+            prop_assert_eq!(&decode_lent(&pieces, lent), &whole);
+            prop_assert_eq!(&decode_lent(&single, lent), &whole);
         }
 
         #[test]

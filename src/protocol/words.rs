@@ -26,12 +26,14 @@ impl<'a> Words<'a> {
     }
 
     /// The verb, or how the line begins.
+    #[inline]
     pub(super) fn first(&mut self, word: impl Word) -> &mut Self {
         word.put(self.out);
         self
     }
 
     /// A further word.
+    #[inline]
     pub(super) fn word(&mut self, word: impl Word) -> &mut Self {
         self.out.push(b' ');
         word.put(self.out);
@@ -39,6 +41,7 @@ impl<'a> Words<'a> {
     }
 
     /// A word of a client, byte for byte.
+    #[inline]
     pub(super) fn token(&mut self, token: &[u8]) -> &mut Self {
         self.out.push(b' ');
         self.out.extend_from_slice(token);
@@ -70,6 +73,7 @@ impl<'a> Words<'a> {
     }
 
     /// The line end.
+    #[inline]
     pub(super) fn end(&mut self) {
         self.out.extend_from_slice(b"\r\n");
     }

@@ -38,14 +38,15 @@ pub struct Call<'a> {
     pub trid: TrId,
     /// Its payload, if the row says that it has one.
     pub payload: Option<&'a [u8]>,
-    has_trid: bool,
+    /// Where the arguments begin, behind the transaction id.
+    args_at: u32,
 }
 
 impl<'a> Call<'a> {
     /// A cursor over the arguments.
     #[must_use]
     pub fn args(&self) -> Args<'a> {
-        Args::of(self.line, self.has_trid)
+        Args::from(self.line, self.args_at as usize)
     }
 }
 
@@ -65,6 +66,16 @@ const fn key(verb: &[u8]) -> u32 {
     match verb {
         [a, b, c] => u32::from_be_bytes([0, *a, *b, *c]),
         _ => 0,
+    }
+}
+
+/// The key of the verb, if the line begins with one and nothing stands before it.
+fn line_key(line: &[u8]) -> Option<u32> {
+    match *line {
+        [a, b, c] | [a, b, c, b' ' | b'\t', ..] if [a, b, c].iter().all(u8::is_ascii_uppercase) => {
+            Some(key(&[a, b, c]))
+        }
+        _ => None,
     }
 }
 
@@ -92,6 +103,7 @@ pub struct Row<R> {
 /// What the gates have found out about a line.
 pub(super) struct Admitted<R: 'static> {
     pub(super) row: &'static Row<R>,
+    args_at: u32,
     trid: TrId,
 }
 
@@ -140,7 +152,7 @@ impl<R> Row<R> {
         line: Line<'_>,
         rows: &'static [Self],
     ) -> Result<(usize, &'static Self), Reason> {
-        let key = key(line.verb());
+        let key = line_key(line.as_bytes()).unwrap_or_else(|| key(line.verb()));
         rows.iter().enumerate().find(|(_, row)| row.key == key).ok_or(Reason::UnknownCommand)
     }
 
@@ -161,11 +173,13 @@ impl<R> Row<R> {
         if self.dialect.is_some() && dialect.is_some() && self.dialect != dialect {
             return Err(Reason::WrongDialect);
         }
-        let mut words = Args::of(line, false);
+        let mut words = Args::of(line);
         let trid = match self.has_trid {
             true => TrId::parse(words.optional().unwrap_or_default())?,
             false => TrId::ZERO,
         };
+        // Lines are much shorter than that.
+        let args_at = u32::try_from(words.at()).map_err(|_| FrameError::LineTooLong)?;
         let (fewest, most) = self.arity;
         let (mut count, mut last) = (0, &b""[..]);
         while let Some(word) = words.optional() {
@@ -178,13 +192,13 @@ impl<R> Row<R> {
             None => None,
             Some(max) => Some(payload_bytes(last, max.min(payload_bytes_max))?),
         };
-        Ok((Admitted { row: self, trid }, payload))
+        Ok((Admitted { row: self, args_at, trid }, payload))
     }
 }
 
 impl<R> Admitted<R> {
     pub(super) const fn call<'a>(&self, line: Line<'a>, payload: Option<&'a [u8]>) -> Call<'a> {
-        Call { line, trid: self.trid, payload, has_trid: self.row.has_trid }
+        Call { line, trid: self.trid, payload, args_at: self.args_at }
     }
 }
 
@@ -217,6 +231,9 @@ pub trait Role: Send + Sized + 'static {
     /// Notes that bytes arrived.
     fn on_bytes(&mut self, now: Instant);
 
+    /// Counts what it did: all commands that had come are carried out, and nothing is sent yet.
+    fn on_carried_out(&mut self) {}
+
     /// Notes that bytes arrived after the line that was sent with this receipt.
     fn on_confirmed(&mut self, _number: u64) {}
 
@@ -228,6 +245,11 @@ pub trait Role: Send + Sized + 'static {
 
     /// Whether much may come from its client at once, so that longer reads pay.
     fn reads_much(&self) -> bool {
+        false
+    }
+
+    /// Whether so much waits for others that whose client sends much lets them have their turn.
+    fn others_wait(&self) -> bool {
         false
     }
 

@@ -5,6 +5,15 @@ use crate::{
     metrics::{Metrics, RoleMeters},
     protocol::ErrorCode,
 };
+use std::mem;
+
+/// Commands of one row of the table that are counted together: a number that all connections share
+/// is dear.
+#[derive(Default)]
+pub(super) struct Commands {
+    row: u32,
+    count: u32,
+}
 
 /// The handles of role `R`, whose label is `name`.
 #[must_use]
@@ -14,4 +23,24 @@ pub fn meters<R: Role>(metrics: &Metrics, name: &'static str) -> RoleMeters {
         R::rows().iter().map(|row| row.verb),
         ErrorCode::ALL.iter().map(|(code, _)| (code.number(), code.digits())),
     )
+}
+
+impl Commands {
+    /// One more was let in.
+    pub(super) fn add(&mut self, row: usize, meters: &RoleMeters) {
+        let row = row as u32;
+        if self.row != row {
+            self.settle(meters);
+            self.row = row;
+        }
+        self.count += 1;
+    }
+
+    /// Counts them.
+    pub(super) fn settle(&mut self, meters: &RoleMeters) {
+        let count = mem::take(&mut self.count);
+        if count > 0 {
+            meters.commands(self.row as usize, count.into());
+        }
+    }
 }

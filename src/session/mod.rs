@@ -6,6 +6,7 @@ pub mod commands;
 pub mod meters;
 pub mod outbox;
 mod rare;
+mod read;
 pub mod reject;
 pub mod run;
 pub mod trace;

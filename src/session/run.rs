@@ -4,31 +4,32 @@
 use super::{
     Outbox, Reason, Reject, Role, Row,
     command::{Admitted, Run},
+    meters::Commands,
     rare::{Bell, Due, Rare},
+    read,
 };
 use crate::{
     config,
     protocol::{Decoder, ErrorCode, Event, TrId},
 };
 use std::{
-    cell::RefCell,
     future::poll_fn,
     io,
-    pin::{Pin, pin},
+    pin::pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     task::coop::consume_budget,
     time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
-/// Bytes taken from a socket at once, into a buffer that all connections of a thread share.
-const READ_BYTES: usize = 16 * 1024;
-/// The same where much may come at once. Who is behind holds one read, so not for everybody.
-const LONG_READ_BYTES: usize = 64 * 1024;
+/// Reads after which others may have their turn before the next one.
+const LONG_READ_BYTES: usize = 4096;
+/// How often they may.
+const DEFERRALS_MAX: u8 = 16;
 /// Events turned into lines before the next write.
 const EVENTS_PER_TURN: usize = 1024;
 /// How long a closed connection may take for its last lines, and again for its own end.
@@ -36,9 +37,6 @@ const CLOSE_WAIT: Duration = Duration::from_secs(2);
 /// Bytes of a closed connection that are read and thrown away, so that the close does not destroy
 /// what was sent last.
 const CLOSE_DISCARD_BYTES_MAX: usize = 64 * 1024;
-thread_local! {
-    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; LONG_READ_BYTES].into());
-}
 
 /// The limits of one connection.
 #[derive(Debug, Clone, Copy)]
@@ -86,6 +84,8 @@ pub fn run<R: Role, T: AsyncRead + AsyncWrite + Unpin, H: Send>(
         waiting_since: None,
         outbox: Outbox::new(limits.output_queue_bytes_max),
         decoder,
+        deferrals: 0,
+        commands: Commands::default(),
         admitted: None,
         limits,
     };
@@ -111,6 +111,9 @@ struct Connection<R: 'static, T> {
     waiting_since: Option<Instant>,
     outbox: Outbox,
     decoder: Decoder,
+    /// How often others may have their turn before more is read.
+    deferrals: u8,
+    commands: Commands,
     /// What is known of the line whose payload is on its way.
     admitted: Option<Admitted<R>>,
     limits: SessionLimits,
@@ -134,7 +137,10 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         let timer = pin!(sleep_until(Instant::now()));
         let mut rare = Rare::new(drained, timer);
         loop {
-            let has_more_frames = match self.handle_frames().await {
+            let carried_out = self.handle_frames().await;
+            self.commands.settle(self.role.meters());
+            self.role.on_carried_out();
+            let has_more_frames = match carried_out {
                 Ok(has_more) => has_more,
                 Err(reason) => return reason,
             };
@@ -228,17 +234,26 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
 
     /// Reads what came, if anything may have come since the last look found nothing.
     fn receive(&mut self, cx: &mut Context<'_>) -> Poll<Wake> {
-        let Self { io, decoder, role, readiness, .. } = self;
+        let Self { io, decoder, role, readiness, deferrals, .. } = self;
         let bell = readiness.hung_for(cx);
         if !bell.take_ring() {
             return Poll::Pending;
         }
-        let most = if role.reads_much() { LONG_READ_BYTES } else { READ_BYTES };
-        let received = receive(io, decoder, most, &mut Context::from_waker(&bell.waker));
-        if received.is_ready() {
-            readiness.note();
+        if *deferrals > 0 && role.others_wait() {
+            *deferrals -= 1;
+            bell.waker.wake_by_ref();
+            return Poll::Pending;
         }
-        received
+        let mut cx = Context::from_waker(&bell.waker);
+        let received = ready!(read::receive(io, decoder, role.reads_much(), &mut cx));
+        readiness.note();
+        let is_long = received.as_ref().is_ok_and(|bytes| *bytes >= LONG_READ_BYTES);
+        *deferrals = if is_long { DEFERRALS_MAX } else { 0 };
+        Poll::Ready(match received {
+            Ok(0) => Wake::Closed,
+            Ok(_) => Wake::Received,
+            Err(error) => Wake::Failed(error.kind()),
+        })
     }
 
     /// Turns events into lines until there are none (`Pending`), but only so many, or a flood of
@@ -258,17 +273,18 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
     /// role the commands. Returns whether some may be left.
     async fn handle_frames(&mut self) -> Result<bool, Reason> {
         while !self.outbox.is_behind() && self.role.takes_commands() {
-            let Self { role, decoder, outbox, admitted, .. } = self;
+            let Self { role, decoder, outbox, admitted, commands, .. } = self;
             let payload_bytes_max = self.limits.payload_bytes_max;
             let frame = decoder.next(|line| {
                 let (at, row) = Row::of(line, R::rows())?;
                 let (line, bytes) =
                     row.admit(line, role.stage(), role.dialect(), payload_bytes_max)?;
-                role.meters().command(at);
+                commands.add(at, role.meters());
                 *admitted = Some(line);
                 Ok::<_, Reason>(bytes)
             });
             let Some(frame) = frame.inspect_err(|reason| trace_refused(outbox, reason))? else {
+                read::reclaim(decoder);
                 return Ok(false);
             };
             let Some(admitted) = admitted.take() else { return Err(Reason::Internal) };
@@ -378,45 +394,8 @@ async fn finish<T: AsyncRead + AsyncWrite + Unpin>(
     if *reason != Reason::PeerClosed {
         let mut left = CLOSE_DISCARD_BYTES_MAX;
         // Running out of time only means that the peer keeps its end open.
-        let _ = timeout(CLOSE_WAIT, poll_fn(|cx| discard(io, &mut left, cx))).await;
+        let _ = timeout(CLOSE_WAIT, poll_fn(|cx| read::discard(io, &mut left, cx))).await;
     }
-}
-
-/// Reads and throws away, up to the end or until `left` bytes are through.
-fn discard<T: AsyncRead + Unpin>(io: &mut T, left: &mut usize, cx: &mut Context<'_>) -> Poll<()> {
-    SCRATCH.with_borrow_mut(|scratch| {
-        while *left > 0 {
-            let mut buffer = ReadBuf::new(scratch);
-            match ready!(Pin::new(&mut *io).poll_read(cx, &mut buffer)) {
-                Ok(()) if !buffer.filled().is_empty() => {
-                    *left = left.saturating_sub(buffer.filled().len());
-                }
-                Ok(()) | Err(_) => break,
-            }
-        }
-        Poll::Ready(())
-    })
-}
-
-/// Reads what came, `most` bytes at most. While waiting the connection holds no buffer of its own.
-fn receive<T: AsyncRead + Unpin>(
-    io: &mut T,
-    decoder: &mut Decoder,
-    most: usize,
-    cx: &mut Context<'_>,
-) -> Poll<Wake> {
-    SCRATCH.with_borrow_mut(|scratch| {
-        let most = most.min(scratch.len());
-        let mut buffer = ReadBuf::new(scratch.get_mut(..most).unwrap_or_default());
-        match ready!(Pin::new(io).poll_read(cx, &mut buffer)) {
-            Err(error) => Poll::Ready(Wake::Failed(error.kind())),
-            Ok(()) if buffer.filled().is_empty() => Poll::Ready(Wake::Closed),
-            Ok(()) => {
-                decoder.feed(buffer.filled());
-                Poll::Ready(Wake::Received)
-            }
-        }
-    })
 }
 
 fn trace_refused(outbox: &Outbox, reason: &Reason) {

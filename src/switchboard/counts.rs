@@ -1,12 +1,21 @@
 //! Numbers for operators: how many conversations, how much is said, what is refused. Never who and
 //! never what.
 
-use super::message::Kind;
+use super::{message::Kind, room::Delivery};
 use crate::metrics::{ConversationMeters, Metrics};
+use std::mem;
 
 /// What has happened since the start. Each number only rises.
 #[derive(Debug)]
 pub struct Counts(ConversationMeters);
+
+/// Messages of one kind that are counted together: a number that all connections share is dear.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    kind: Kind,
+    count: u64,
+    bytes: u64,
+}
 
 /// Why somebody got no conversation, or did not reach somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,16 +87,38 @@ impl Counts {
 
     /// So many participants were too far behind, and are out.
     pub(super) fn overflowed(&self, overflows: usize) {
-        self.0.overflows.inc_by(overflows as u64);
+        if overflows > 0 {
+            self.0.overflows.inc_by(overflows as u64);
+        }
     }
 
     /// A message of so many bytes, and what became of it.
-    pub fn said(&self, kind: Kind, bytes: usize, is_delivered: bool, overflows: usize) {
-        self.0.said(kind.index(), bytes as u64);
-        if !is_delivered {
+    pub fn said(&self, kind: Kind, bytes: usize, delivery: Delivery) {
+        let mut said = Said::default();
+        self.said_with(&mut said, kind, bytes, delivery);
+        self.settle(&mut said);
+    }
+
+    /// The same, counted together with others when they are [settled](Self::settle).
+    pub(super) fn said_with(&self, said: &mut Said, kind: Kind, bytes: usize, delivery: Delivery) {
+        if said.kind != kind {
+            self.settle(said);
+            said.kind = kind;
+        }
+        said.count += 1;
+        said.bytes += bytes as u64;
+        if !delivery.is_delivered {
             self.0.undelivered.inc();
         }
-        self.overflowed(overflows);
+        self.overflowed(delivery.overflows);
+    }
+
+    /// Counts what has been said.
+    pub(super) fn settle(&self, said: &mut Said) {
+        let Said { kind, count, bytes } = mem::take(said);
+        if count > 0 {
+            self.0.said(kind.index(), count, bytes);
+        }
     }
 }
 
@@ -103,9 +134,16 @@ mod tests {
         for (index, refusal) in Refusal::ALL.into_iter().enumerate() {
             (0..=index).for_each(|_| counts.refused(refusal));
         }
-        counts.said(Kind::Data, 1300, true, 0);
-        counts.said(Kind::Data, 200, false, 2);
-        counts.said(Kind::Negative, 7, false, 0);
+        let delivery =
+            |is_delivered, overflows| Delivery { is_delivered, overflows, is_ahead: false };
+        counts.said(Kind::Data, 1300, delivery(true, 0));
+        counts.said(Kind::Data, 200, delivery(false, 2));
+        let mut said = Said::default();
+        for (kind, bytes) in [(Kind::Negative, 7), (Kind::Answered, 5), (Kind::Answered, 6)] {
+            counts.said_with(&mut said, kind, bytes, delivery(kind == Kind::Answered, 0));
+        }
+        counts.settle(&mut said);
+        counts.settle(&mut said);
         let text = metrics.render(Standing::default()).unwrap();
         let has = |line: String| assert!(text.contains(&format!("{line}\n")), "{line}: {text}");
         for (index, refusal) in Refusal::ALL.into_iter().enumerate() {
@@ -115,6 +153,8 @@ mod tests {
         has("msnd_messages_total{type=\"D\"} 2".into());
         has("msnd_message_bytes_total{type=\"D\"} 1500".into());
         has("msnd_message_bytes_total{type=\"N\"} 7".into());
+        has("msnd_messages_total{type=\"A\"} 2".into());
+        has("msnd_message_bytes_total{type=\"A\"} 11".into());
         has("msnd_messages_undelivered_total 2".into());
         has("msnd_conversation_overflows_total 2".into());
     }

@@ -12,9 +12,10 @@ const P2P: &[u8] = b"application/x-msnmsgrp2p";
 pub const TEXT: &[u8] = b"text/plain";
 
 /// What the sender wants to hear of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Kind {
     /// `U`: nothing.
+    #[default]
     Unanswered,
     /// `N`: `NAK` if nobody gets it.
     Negative,
@@ -45,8 +46,15 @@ impl Kind {
 
     /// Reads the type letter.
     #[must_use]
-    pub fn from_code(code: &[u8]) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.code().as_bytes() == code)
+    pub const fn from_code(code: &[u8]) -> Option<Self> {
+        match code {
+            b"U" => Some(Self::Unanswered),
+            b"N" => Some(Self::Negative),
+            b"A" => Some(Self::Answered),
+            b"D" => Some(Self::Data),
+            b"S" => Some(Self::Success),
+            _ => None,
+        }
     }
 
     /// The type letter.
@@ -83,40 +91,56 @@ impl Kind {
     /// # Errors
     /// [`Fault`].
     pub fn check(self, payload: &[u8], has_data: bool) -> Result<(), Fault> {
-        let (content_type, has_end) = headers(payload);
-        match (self, content_type) {
-            (Self::Data, None) => Err(Fault::Malformed),
-            (Self::Data, Some(_)) if !has_end => Err(Fault::Malformed),
-            (Self::Data, Some(found)) if found.eq_ignore_ascii_case(TEXT) => Err(Fault::Malformed),
-            (Self::Data, Some(_)) => Ok(()),
-            (_, Some(found)) if has_data && found.eq_ignore_ascii_case(P2P) => {
-                Err(Fault::Disguised)
-            }
+        let found = find_content_type(payload);
+        let is = |media_type| found.is_some_and(|(value, _)| names(value, media_type));
+        match self {
+            Self::Data => match found {
+                Some((_, behind)) if has_end(behind) && !is(TEXT) => Ok(()),
+                _ => Err(Fault::Malformed),
+            },
+            _ if has_data && is(P2P) => Err(Fault::Disguised),
             _ => Ok(()),
         }
-    }
-}
-
-/// The media type that the headers of a message name, without parameters; and whether an empty line
-/// ends them.
-fn headers(payload: &[u8]) -> (Option<&[u8]>, bool) {
-    let (mut rest, mut media_type) = (payload, None);
-    loop {
-        let Some((line, behind)) = split_line(rest) else {
-            return (media_type.or_else(|| media_type_in(rest)), false);
-        };
-        media_type = media_type.or_else(|| media_type_in(line));
-        if line.ends_with(b"\r") && behind.starts_with(b"\r\n") {
-            return (media_type, true);
-        }
-        rest = behind;
     }
 }
 
 /// The media type that these headers name, without parameters.
 #[must_use]
 pub fn content_type(headers: &[u8]) -> Option<&[u8]> {
-    self::headers(headers).0
+    let (value, _) = find_content_type(headers)?;
+    value.split(|byte| *byte == b';').next().map(<[u8]>::trim_ascii)
+}
+
+/// What the headers of a message say of its type; and what follows from the last byte of that line
+/// on.
+fn find_content_type(payload: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut rest = payload;
+    loop {
+        let (line, behind) = split_line(rest).unwrap_or((rest, &[]));
+        if let Some(value) = value_of_content_type(line) {
+            return Some((value, rest.get(line.len() - 1..)?));
+        }
+        if behind.is_empty() || is_last(line, behind) {
+            return None;
+        }
+        rest = behind;
+    }
+}
+
+/// Whether an empty line ends the headers of which this is the rest.
+fn has_end(mut rest: &[u8]) -> bool {
+    while let Some((line, behind)) = split_line(rest) {
+        if is_last(line, behind) {
+            return true;
+        }
+        rest = behind;
+    }
+    false
+}
+
+/// Whether an empty line follows.
+fn is_last(line: &[u8], behind: &[u8]) -> bool {
+    line.ends_with(b"\r") && behind.starts_with(b"\r\n")
 }
 
 /// The first line without its line feed, and what follows.
@@ -125,16 +149,24 @@ fn split_line(text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((line, behind.get(1..)?))
 }
 
-/// The media type, if the line is this header.
-fn media_type_in(line: &[u8]) -> Option<&[u8]> {
-    let value = value_of_content_type(line)?;
-    value.split(|byte| *byte == b';').next().map(<[u8]>::trim_ascii)
+/// Whether a value is this media type, with parameters or without.
+fn names(value: &[u8], media_type: &[u8]) -> bool {
+    let Some((found, rest)) = value.trim_ascii_start().split_at_checked(media_type.len()) else {
+        return false;
+    };
+    let is_all = matches!(rest.trim_ascii_start().first(), None | Some(b';'));
+    is_all && (found == media_type || found.eq_ignore_ascii_case(media_type))
 }
 
 /// What stands behind the colon, if the line is this header.
 fn value_of_content_type(line: &[u8]) -> Option<&[u8]> {
-    let (name, rest) = line.trim_ascii_start().split_at_checked(CONTENT_TYPE.len())?;
-    if !name.eq_ignore_ascii_case(CONTENT_TYPE) {
+    let line = line.trim_ascii_start();
+    // Most headers are other ones.
+    if !matches!(line.first(), Some(b'C' | b'c')) {
+        return None;
+    }
+    let (name, rest) = line.split_at_checked(CONTENT_TYPE.len())?;
+    if name != CONTENT_TYPE && !name.eq_ignore_ascii_case(CONTENT_TYPE) {
         return None;
     }
     rest.trim_ascii_start().strip_prefix(b":")
@@ -220,8 +252,11 @@ mod tests {
         ] {
             let expected = payload.windows(4).position(|bytes| bytes == b"\r\n\r\n");
             let before = &payload[..expected.unwrap_or(payload.len())];
-            let found = (content_type(before), expected.is_some());
-            assert_eq!(headers(payload), found, "{}", payload.escape_ascii());
+            assert_eq!(content_type(payload), content_type(before), "{}", payload.escape_ascii());
+            assert_eq!(has_end(payload), expected.is_some(), "{}", payload.escape_ascii());
+            let data = Kind::Data.check(payload, true);
+            let is_data = content_type(before).is_some() && expected.is_some();
+            assert_eq!(data.is_ok(), is_data, "{}", payload.escape_ascii());
         }
     }
 

@@ -22,7 +22,7 @@ use crate::{
     store::Store,
 };
 use attempts::Attempts;
-use counts::{Counts, Refusal};
+use counts::{Counts, Refusal, Said};
 use message::MESSAGE_BYTES_MAX;
 use parking_lot::Mutex;
 use queue::{Ending, FAIR_SHARE_BYTES, Hold, News, Queue};
@@ -51,6 +51,8 @@ const WRONG_COOKIES_MAX: u32 = 100;
 const COOKIE_WINDOW: Duration = Duration::from_secs(300);
 /// Addresses whose failures are remembered.
 const REMEMBERED_MAX: usize = 16_384;
+/// Bytes waiting in all queues from which on who sends much lets others take them.
+const BACKLOG_BYTES: usize = 16 * 1024;
 /// How long the last lines of a conversation that has ended may take.
 const LAST_LINES_WAIT: Duration = Duration::from_secs(10);
 
@@ -156,6 +158,8 @@ struct Joined {
     seat: Seat,
     /// When the last bytes arrived.
     heard_at: Instant,
+    /// What has been said since, and is not counted yet.
+    said: Said,
     queue: Queue,
     /// Cancelled when the account signs in elsewhere or is no longer welcome.
     over: Arc<CancellationToken>,
@@ -254,6 +258,7 @@ impl Switchboard {
             dialect,
             seat,
             heard_at: Instant::now(),
+            said: Said::default(),
             queue,
             until_over: Box::pin(CancellationToken::clone(&over).cancelled_owned()),
             woken_by_over: None,
@@ -347,9 +352,20 @@ impl Role for Switchboard {
         matches!(self.state, State::Joined(_))
     }
 
+    fn others_wait(&self) -> bool {
+        matches!(&self.state, State::Joined(joined)
+            if joined.context.rooms.waiting_bytes() >= BACKLOG_BYTES)
+    }
+
     fn on_bytes(&mut self, now: Instant) {
         if let State::Joined(joined) = &mut self.state {
             joined.heard_at = now;
+        }
+    }
+
+    fn on_carried_out(&mut self) {
+        if let State::Joined(joined) = &mut self.state {
+            joined.context.counts.settle(&mut joined.said);
         }
     }
 
@@ -377,7 +393,12 @@ impl Role for Switchboard {
 
     fn on_event(&mut self, event: Told, outbox: &mut Outbox) -> Result<(), Reject> {
         match event {
-            Told::Released => {}
+            // What is carried out now was received long ago, but is said only now.
+            Told::Released => {
+                if let State::Joined(joined) = &mut self.state {
+                    joined.heard_at = Instant::now();
+                }
+            }
             Told::News(News::Lines(lines)) => outbox.share(lines),
             Told::News(News::LastLines) => {
                 if let State::Joined(joined) = &mut self.state {

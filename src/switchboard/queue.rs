@@ -75,10 +75,11 @@ pub(super) struct Sender(Arc<Shared>);
 /// The queue has no room and is closed now. What waited in it is handed over, so that it can be
 /// freed where nobody waits for that.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Overflowed(pub(super) Debris);
+pub(super) struct Overflowed(pub(super) Box<Debris>);
 
-/// Entries that nobody will hear.
-pub(super) type Debris = VecDeque<Entry>;
+/// Lines that nobody will hear.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Debris(VecDeque<Entry>);
 
 /// Somebody's wait until another one's queue has become short, or there is no reason to wait any
 /// more.
@@ -111,7 +112,7 @@ struct Waiting {
 
 /// What waits, and is handed over as one.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Entry {
+enum Entry {
     /// A line that others have too.
     Shared(Bytes),
     /// Lines that nobody else has, and how many.
@@ -243,12 +244,12 @@ impl Sender {
         add: impl FnOnce(&mut VecDeque<Entry>),
     ) -> Result<bool, Overflowed> {
         if waiting.ending.is_some() {
-            return Err(Overflowed(Debris::new()));
+            return Err(Overflowed(Box::default()));
         }
         let bytes = bytes + ENTRY_BYTES;
         let queue_bytes = waiting.bytes + bytes;
         if queue_bytes > self.0.bytes_max || !self.0.budget.take(bytes, queue_bytes) {
-            return Err(Overflowed(self.0.overflow(waiting)));
+            return Err(Overflowed(Box::new(self.0.overflow(waiting))));
         }
         waiting.bytes = queue_bytes;
         add(&mut waiting.entries);
@@ -356,7 +357,7 @@ impl Shared {
         self.budget.give_back(waiting.bytes);
         let sleeper = waiting.sleeper.take();
         let full = Waiting { ending: Some(Ending::Overflow), sleeper, ..Waiting::default() };
-        std::mem::replace(waiting, full).entries
+        Debris(std::mem::replace(waiting, full).entries)
     }
 
     /// Whether more than half of what may wait does.

@@ -315,7 +315,7 @@ impl Room {
                 for other in members.iter().filter(|other| other.place != gone.place) {
                     // Whoever has no room for it is out just the same.
                     if let Err(Overflowed(debris)) = other.sender.send(bye.clone()) {
-                        state.debris.push(debris);
+                        state.debris.push(*debris);
                     }
                 }
             }
@@ -374,7 +374,7 @@ impl State {
             let is_last = others.peek().is_none();
             let lines = if is_last { mem::take(&mut line) } else { line.clone() };
             let Err(Overflowed(debris)) = member.sender.send(lines) else { continue };
-            self.debris.push(debris);
+            self.debris.push(*debris);
             if !self.overflowed.contains(&member.place) {
                 self.overflowed.push(member.place);
             }
@@ -392,7 +392,7 @@ impl State {
         match other.sender.send_alone(message.len(), |line| message.write(line)) {
             Ok(is_ahead) => Relayed { refused: 0, is_ahead: Some(is_ahead) },
             Err(Overflowed(debris)) => {
-                self.debris.push(debris);
+                self.debris.push(*debris);
                 self.overflowed.push(other.place);
                 Relayed { refused: 1, is_ahead: None }
             }

@@ -165,9 +165,7 @@ impl Conversation {
         for message in &answer {
             let delivery = self.seat.say(message.as_bytes());
             // Whether anybody gets it is nothing the robot wants to know.
-            let kind = Kind::Unanswered;
-            let (is_delivered, overflows) = (delivery.is_delivered, delivery.overflows);
-            self.counts.said(kind, message.len(), is_delivered, overflows);
+            self.counts.said(Kind::Unanswered, message.len(), delivery);
         }
     }
 }

@@ -15,6 +15,10 @@ use std::{
     borrow::Cow,
     collections::{BTreeSet, HashMap},
 };
+use tokio::task::yield_now;
+
+/// Contacts of all accounts that are read together after which others have their turn.
+const CONTACTS_PER_TURN: usize = 500;
 
 /// One account by its handle.
 pub(super) async fn account(
@@ -66,8 +70,16 @@ pub(super) async fn sign_ins(
     let ids = serde_json::Value::from_iter(ids.iter().map(|id| key(*id))).to_string();
     let json: String = sqlx::query_scalar(sql::ROSTERS).bind(ids).fetch_one(conn).await?;
     let rows: Vec<RosterRow<'_>> = assembled(&json)?;
-    let read = rows.into_iter().map(|row| Ok((account_id(row.account.id)?, row.sign_in())));
-    Ok(read.collect::<anyhow::Result<_>>()?)
+    let (mut read, mut contacts) = (Vec::with_capacity(rows.len()), 0);
+    for row in rows {
+        contacts += row.contacts.len();
+        if contacts > CONTACTS_PER_TURN {
+            contacts = 0;
+            yield_now().await;
+        }
+        read.push((account_id(row.account.id)?, row.sign_in()));
+    }
+    Ok(read)
 }
 
 /// An account as far as it concerns a caller: one row.

@@ -64,12 +64,20 @@ async fn read_all(readers: Arc<Readers>, mut shift: Shift) {
         }
         let ids: Vec<_> = batch.iter().map(|waiting| waiting.id).collect();
         let mut read = read_together(&readers, &ids).await;
+        if let (Err(error), [_, _, ..]) = (&read, &*batch) {
+            tracing::warn!(
+                "reading {} accounts that sign in failed, each is read alone now: {error:#}",
+                ids.len()
+            );
+        }
+        let is_alone = batch.len() == 1;
         for Waiting { id, answer } in batch {
             let outcome = match &mut read {
                 Ok(read) => {
                     let at = read.iter().position(|(found, _)| *found == id);
                     at.map_or(Err(StoreError::NotFound), |at| Ok(read.swap_remove(at).1?))
                 }
+                Err(error) if is_alone => Err(mem::replace(error, StoreError::NotFound)),
                 // Everybody learns what is wrong, and what concerns one account alone stays its.
                 Err(_) => read_alone(&readers, id).await,
             };

@@ -33,8 +33,7 @@ pub(super) fn handle(
         Fault::Disguised => Reason::DisguisedData.into(),
     })?;
     let delivery = joined.seat.say_at(joined.heard_at, payload);
-    let counts = &joined.context.counts;
-    counts.said(kind, payload.len(), delivery.is_delivered, delivery.overflows);
+    joined.context.counts.said_with(&mut joined.said, kind, payload.len(), delivery);
     if delivery.is_ahead {
         joined.hold = joined.seat.hold();
     }

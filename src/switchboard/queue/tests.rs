@@ -29,8 +29,9 @@ fn one_byte_too_many_closes_it_and_frees_what_waited() {
     let (sender, mut queue) = alone(3 * entry - 1);
     assert_eq!(sender.send(LINES), Ok(false));
     assert_eq!(sender.send(LINES), Ok(true));
-    assert_eq!(sender.send(LINES), Err(Overflowed([LINES, LINES].map(Entry::Shared).into())));
-    assert_eq!(sender.send(Bytes::new()), Err(Overflowed(Debris::new())));
+    let debris = Debris([LINES, LINES].map(Entry::Shared).into());
+    assert_eq!(sender.send(LINES), Err(Overflowed(debris.into())));
+    assert_eq!(sender.send(Bytes::new()), Err(Overflowed(Box::default())));
     assert_eq!(queue.shared.waiting.lock().entries.capacity(), 0);
     sender.end(Ending::Idle);
     assert_eq!(queue.try_recv(), Some(News::End(Ending::Overflow)));
@@ -162,7 +163,7 @@ async fn a_hold_ends_below_a_quarter_or_with_the_room_or_is_found_stalled() {
     assert_eq!(sender.end_stalled(Instant::now()), None);
     tokio::time::advance(Duration::from_secs(1)).await;
     assert_eq!(hold.stalls_at(), Some(Instant::now()));
-    assert_eq!(sender.end_stalled(Instant::now()).map(|debris| debris.len()), Some(4));
+    assert_eq!(sender.end_stalled(Instant::now()).map(|debris| debris.0.len()), Some(4));
     hold.released().await;
     assert_eq!(queue.try_recv(), Some(News::End(Ending::Overflow)));
 }

@@ -15,7 +15,7 @@ use msnd::{
     store::sqlite::{SqliteOptions, SqliteStore},
     switchboard::{
         Context, Switchboard,
-        queue::{Queue, TAKE_WAIT},
+        queue::{News, Queue, TAKE_WAIT},
         rooms::Seat,
     },
 };
@@ -46,8 +46,13 @@ struct Bench {
 
 impl Bench {
     async fn start() -> Self {
+        Self::with(64, QUEUE_BYTES_MAX).await
+    }
+
+    /// With a line that takes so many bytes at once, and queues for so many.
+    async fn with(line_bytes: usize, queue_bytes_max: usize) -> Self {
         let mut config = loopback();
-        config.limits.room_queue_bytes_max = QUEUE_BYTES_MAX;
+        config.limits.room_queue_bytes_max = queue_bytes_max;
         config.limits.output_queue_bytes_max = 4096;
         let (config, hub) = (Arc::new(config), Hub::new(64));
         let folder = tempfile::tempdir().unwrap();
@@ -69,7 +74,7 @@ impl Bench {
         };
         let session = hub.expect(alice.id).sign_in(sign_in).unwrap();
         let cookie = session.0.open_conversation(None).unwrap();
-        let (mut line, theirs) = tokio::io::duplex(64);
+        let (mut line, theirs) = tokio::io::duplex(line_bytes);
         let role = Switchboard::new(context.clone(), SessionId(2), PEER);
         let served =
             TaskTracker::new().spawn(run(role, theirs, &[], limits, CancellationToken::new(), ()));
@@ -156,4 +161,55 @@ async fn a_connection_is_as_old_as_it_was_at_the_door() {
     sleep(Duration::from_secs(40)).await;
     let role = Switchboard::new(bench.context.clone(), SessionId(3), PEER).since(accepted_at);
     assert_eq!(role.deadline(), Some(accepted_at + Duration::from_secs(60)));
+}
+
+/// What came with what the hold began with is said when the hold ends, and only then grows old.
+#[tokio::test]
+async fn a_conversation_is_not_idle_while_what_was_held_is_said() {
+    let mut bench = Bench::with(2 * QUEUE_BYTES_MAX, QUEUE_BYTES_MAX).await;
+    let said: Vec<u8> = (0..40).flat_map(|_| message(1, "U", &[b'x'; 1000])).collect();
+    bench.line.write_all(&said).await.unwrap();
+    let idle = Duration::from_secs(600);
+    let mut taken = 0;
+    // Slower than that nobody may be for whom somebody waits.
+    let pause = TAKE_WAIT - Duration::from_secs(1);
+    let began_at = Instant::now();
+    while began_at.elapsed() < idle / 6 {
+        sleep(pause).await;
+        taken += usize::from(bench.other.1.try_recv().is_some());
+    }
+    assert!(taken > 3, "{taken}");
+    // The rest was said long after it came.
+    sleep(idle - began_at.elapsed() + Duration::from_secs(1)).await;
+    bench.other.0.end_if_idle(Instant::now());
+    assert_eq!(bench.members(), 2);
+}
+
+/// Messages are read as fast as they come, but not faster than others get on meanwhile.
+#[tokio::test]
+async fn who_sends_much_lets_others_take_it_between_two_reads() {
+    const READ_BYTES: usize = 64 * 1024;
+    let Bench { mut line, mut other, context, _session, _folder, .. } =
+        Bench::with(64 * READ_BYTES, 16 << 20).await;
+    let message = message(1, "U", &[b'x'; 1000]);
+    let count = 16 * READ_BYTES / message.len();
+    let receiving = TaskTracker::new().spawn(async move {
+        let (mut heard, mut waiting_max) = (0, 0);
+        while heard < count {
+            let waiting = context.rooms().waiting_bytes();
+            waiting_max = waiting.max(waiting_max);
+            while let Some(News::Lines(lines)) = other.1.try_recv() {
+                heard += lines.windows(4).filter(|bytes| bytes == b"MSG ").count();
+            }
+            if heard < count {
+                // Woken by the next line.
+                let News::Lines(lines) = other.1.recv(true).await else { panic!("it is over") };
+                heard += lines.windows(4).filter(|bytes| bytes == b"MSG ").count();
+            }
+        }
+        waiting_max
+    });
+    line.write_all(&message.repeat(count)).await.unwrap();
+    let waiting_max = receiving.await.unwrap();
+    assert!(waiting_max < READ_BYTES * 5 / 4, "{waiting_max}");
 }

@@ -1,0 +1,95 @@
+//! Reads from a transport into a buffer that all connections of a thread share, and from there into
+//! the decoder. Knows no role.
+
+use crate::protocol::Decoder;
+use bytes::BufMut as _;
+use std::{
+    cell::Cell,
+    io, mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+use tokio::io::AsyncRead;
+use tokio_util::io::poll_read_buf;
+
+/// Bytes taken from a transport at once.
+const READ_BYTES: usize = 16 * 1024;
+/// The same where much may come at once. Who is behind holds one read, so not for everybody.
+const LONG_READ_BYTES: usize = 64 * 1024;
+/// So many bytes are left where they were read to, and the decoder has the buffer until all whole
+/// frames are carried out. Who waits meanwhile holds no more than sixteen times what was sent.
+const LENT_BYTES_MIN: usize = LONG_READ_BYTES / 16;
+
+thread_local! {
+    /// What the connections of this thread read into; empty.
+    static SHARED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Reads what came and returns how much; much only if `reads_much`. Afterwards all whole frames are
+/// to be taken out of the decoder, and [`reclaim`] is to be called. While waiting the connection
+/// holds no buffer of its own.
+pub(super) fn receive<T: AsyncRead + Unpin>(
+    io: &mut T,
+    decoder: &mut Decoder,
+    reads_much: bool,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    let mut buffer = SHARED.take();
+    let may_lend = reads_much && decoder.held().len() < LENT_BYTES_MIN;
+    if may_lend {
+        // What comes is put behind it, and both stay where they are.
+        buffer.extend_from_slice(decoder.held());
+    }
+    let before = buffer.len();
+    let most = if reads_much { LONG_READ_BYTES } else { READ_BYTES };
+    let received = read(io, &mut buffer, most - before, cx);
+    if let Poll::Ready(Ok(bytes)) = received {
+        if may_lend && bytes >= LENT_BYTES_MIN {
+            decoder.lend(mem::take(&mut buffer));
+        } else {
+            decoder.feed(buffer.get(before..).unwrap_or_default());
+        }
+    }
+    buffer.clear();
+    SHARED.set(buffer);
+    received
+}
+
+/// Takes back what the decoder was lent.
+pub(super) fn reclaim(decoder: &mut Decoder) {
+    if let Some(mut buffer) = decoder.reclaim() {
+        buffer.clear();
+        SHARED.set(buffer);
+    }
+}
+
+/// Reads and throws away, up to the end or until `left` bytes are through.
+pub(super) fn discard<T: AsyncRead + Unpin>(
+    io: &mut T,
+    left: &mut usize,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    while *left > 0 {
+        let mut buffer = SHARED.take();
+        let read = read(io, &mut buffer, READ_BYTES, cx);
+        buffer.clear();
+        SHARED.set(buffer);
+        match ready!(read) {
+            Ok(0) | Err(_) => break,
+            Ok(bytes) => *left = left.saturating_sub(bytes),
+        }
+    }
+    Poll::Ready(())
+}
+
+/// Reads `most` bytes at most to behind what `buffer` holds.
+fn read<T: AsyncRead + Unpin>(
+    io: &mut T,
+    buffer: &mut Vec<u8>,
+    most: usize,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    // Once for each thread, and when the last one is lent.
+    buffer.reserve_exact(LONG_READ_BYTES - buffer.len());
+    poll_read_buf(Pin::new(io), cx, &mut buffer.limit(most))
+}
