@@ -257,10 +257,10 @@ impl Sender {
     }
 }
 
-/// Adds a line of so many bytes that nobody else gets: behind the last such lines, which go out with
-/// it, or to a new chunk. That is no larger than the line, or twice what it and the last chunk hold:
-/// any line in it keeps all of it, and what lines take, wherever they go, must not be many times
-/// what they count.
+/// Adds a line of so many bytes that nobody else gets: behind the last such lines, which go out
+/// with it, or to a new chunk. That is no larger than the line, or twice what it and the last chunk
+/// hold: any line in it keeps all of it, and what lines take, wherever they go, must not be many
+/// times what they count.
 fn add_own(entries: &mut VecDeque<Entry>, bytes: usize, write: impl FnOnce(&mut Vec<u8>)) {
     let room = match entries.back_mut() {
         Some(Entry::Own(lines, count)) if lines.capacity() - lines.len() >= bytes => {
