@@ -3,7 +3,6 @@
 //! frame waits, and not before: while a command waits, say for the store, or those behind it are
 //! left aside, the whole of what was fed is held.
 
-use memchr::{memchr, memchr2};
 use std::{fmt, mem};
 
 /// Verbs of what a server sends with a payload behind the line.
@@ -238,7 +237,19 @@ impl Decoder {
         loop {
             let left = self.buffer.get(self.taken..).unwrap_or_default();
             let unscanned = left.get(self.scanned..).unwrap_or_default();
-            let Some(at) = memchr(b'\n', unscanned) else {
+            // One pass for all lines that are in order; what was scanned before may not be.
+            let mut is_odd = self.scanned > 0;
+            let mut rest = unscanned.iter();
+            let has_end = loop {
+                match rest.next() {
+                    Some(byte) if *byte > b'\r' => {}
+                    Some(b'\n') => break true,
+                    Some(b'\r') => is_odd |= rest.as_slice().first() != Some(&b'\n'),
+                    Some(byte) => is_odd |= *byte == 0,
+                    None => break false,
+                }
+            };
+            if !has_end {
                 self.scanned = left.len();
                 if self.scanned >= self.line_bytes_max {
                     return Err(FrameError::LineTooLong);
@@ -247,18 +258,19 @@ impl Decoder {
                     (self.buffer, self.taken) = (Vec::new(), 0);
                 }
                 return Ok(None);
-            };
-            let end = self.scanned + at + 1;
+            }
+            let end = left.len() - rest.len();
             if end > self.line_bytes_max {
                 return Err(FrameError::LineTooLong);
             }
             self.scanned = 0;
             let line = left.get(..end - 1).unwrap_or_default();
             let line = line.strip_suffix(b"\r").unwrap_or(line);
-            // One pass for all lines that are in order.
-            if memchr2(0, b'\r', line).is_some() {
-                let has_cr = line.contains(&b'\r');
-                return Err(if has_cr { FrameError::BareCr } else { FrameError::Nul });
+            if is_odd && line.contains(&b'\r') {
+                return Err(FrameError::BareCr);
+            }
+            if is_odd && line.contains(&0) {
+                return Err(FrameError::Nul);
             }
             // COMPAT(several clients): an empty line after a payload is not a command.
             if line.iter().all(u8::is_ascii_whitespace) {
