@@ -8,7 +8,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU8, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
 };
@@ -24,30 +24,45 @@ pub(super) enum Due {
     Deadline,
 }
 
-/// The wait for both.
+/// The wait for both. Both ring [`Bell::Rare`].
 pub(super) struct Rare<'d, 'p> {
     drained: Pin<&'p mut WaitForCancellationFuture<'d>>,
     timer: Pin<&'p mut Sleep>,
     deadline: Option<Instant>,
-    /// What both ring.
-    bell: Bell,
 }
 
-/// Wakes the task that waits, and notes that it did: also one whose wait was put off because it had
-/// used up its time.
-#[derive(Default)]
-pub(super) struct Bell(Option<Hung>);
+/// What can ring.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Bell {
+    /// The transport may have bytes, or room for some.
+    Transport = 1,
+    /// The server goes down, or a deadline has passed.
+    Rare = 2,
+}
 
-/// A bell hung up for one task.
-pub(super) struct Hung {
-    /// Rings; to be given to whatever the task waits for, in place of its own waker.
-    pub(super) waker: Waker,
+/// The bells of a task. They wake it if it waits, and note that they did: also if its wait was put
+/// off because it had used up its time.
+#[derive(Default)]
+pub(super) struct Bells(Option<Hung>);
+
+/// Bells hung up for one task.
+struct Hung {
+    transport: Waker,
+    rare: Waker,
     rope: Arc<Rope>,
 }
 
+/// What all bells of a task share: most wake-ups touch nothing else of them.
 struct Rope {
     task: Waker,
-    has_rung: AtomicBool,
+    /// A bit for each bell.
+    rung: AtomicU8,
+}
+
+/// Rings one of them.
+struct Pull {
+    rope: Arc<Rope>,
+    bell: Bell,
 }
 
 impl<'d, 'p> Rare<'d, 'p> {
@@ -56,26 +71,23 @@ impl<'d, 'p> Rare<'d, 'p> {
         drained: Pin<&'p mut WaitForCancellationFuture<'d>>,
         timer: Pin<&'p mut Sleep>,
     ) -> Self {
-        Self { drained, timer, deadline: None, bell: Bell::default() }
+        Self { drained, timer, deadline: None }
     }
 
     /// When [`Due::Deadline`] is due.
-    pub(super) fn set_deadline(&mut self, deadline: Option<Instant>) {
+    pub(super) fn set_deadline(&mut self, deadline: Option<Instant>, bells: &Bells) {
         if mem::replace(&mut self.deadline, deadline) != deadline
             && let Some(deadline) = deadline
         {
             self.timer.as_mut().reset(deadline);
-            self.bell.note();
+            bells.note(Bell::Rare);
         }
     }
 
     /// Waits; goes on waiting afterwards.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Due> {
-        let bell = self.bell.hung_for(cx);
-        if !bell.take_ring() {
-            return Poll::Pending;
-        }
-        let mut cx = Context::from_waker(&bell.waker);
+    pub(super) fn poll(&mut self, bells: &mut Bells, cx: &Context<'_>) -> Poll<Due> {
+        let Some(waker) = bells.take_ring(Bell::Rare, cx) else { return Poll::Pending };
+        let mut cx = Context::from_waker(waker);
         let due = if self.drained.as_mut().poll(&mut cx).is_ready() {
             Due::Drain
         } else if self.deadline.is_some() && self.timer.as_mut().poll(&mut cx).is_ready() {
@@ -83,48 +95,67 @@ impl<'d, 'p> Rare<'d, 'p> {
         } else {
             return Poll::Pending;
         };
-        self.bell.note();
+        bells.note(Bell::Rare);
         Poll::Ready(due)
     }
 }
 
-impl Bell {
-    /// As the task that polls now needs it: if another one waited before, it has rung.
-    pub(super) fn hung_for(&mut self, cx: &Context<'_>) -> &Hung {
+impl Bells {
+    /// What rings this bell; to be given to whatever the task waits for, in place of its own waker.
+    pub(super) fn waker(&mut self, bell: Bell, cx: &Context<'_>) -> &Waker {
+        self.hung_for(cx).waker(bell)
+    }
+
+    /// The same if the bell has rung since the last look. Whatever rings from here on is for the
+    /// next one.
+    pub(super) fn take_ring(&mut self, bell: Bell, cx: &Context<'_>) -> Option<&Waker> {
+        let hung = self.hung_for(cx);
+        let (rung, bit) = (&hung.rope.rung, bell as u8);
+        if rung.load(Ordering::Acquire) & bit == 0 {
+            return None;
+        }
+        rung.fetch_and(!bit, Ordering::Acquire);
+        Some(hung.waker(bell))
+    }
+
+    /// Lets the next look see that the bell has rung, but wakes nobody.
+    pub(super) fn note(&self, bell: Bell) {
+        if let Some(hung) = &self.0 {
+            hung.rope.rung.fetch_or(bell as u8, Ordering::Relaxed);
+        }
+    }
+
+    /// As the task that polls now needs them: if another one waited before, all have rung.
+    fn hung_for(&mut self, cx: &Context<'_>) -> &Hung {
         if self.0.as_ref().is_some_and(|hung| !hung.rope.task.will_wake(cx.waker())) {
             self.0 = None;
         }
         self.0.get_or_insert_with(|| {
-            let task = cx.waker().clone();
-            let rope = Arc::new(Rope { task, has_rung: AtomicBool::new(true) });
-            Hung { waker: rope.clone().into(), rope }
+            let rung = AtomicU8::new(Bell::Transport as u8 | Bell::Rare as u8);
+            let rope = Arc::new(Rope { task: cx.waker().clone(), rung });
+            let pull = |bell| Arc::new(Pull { rope: rope.clone(), bell }).into();
+            Hung { transport: pull(Bell::Transport), rare: pull(Bell::Rare), rope }
         })
-    }
-
-    /// Lets the next look see that it has rung, but wakes nobody.
-    pub(super) fn note(&self) {
-        if let Some(hung) = &self.0 {
-            hung.rope.has_rung.store(true, Ordering::Relaxed);
-        }
     }
 }
 
 impl Hung {
-    /// Whether it has rung since the last look. Whatever rings from here on is for the next one.
-    pub(super) fn take_ring(&self) -> bool {
-        let has_rung = &self.rope.has_rung;
-        has_rung.load(Ordering::Acquire) && has_rung.swap(false, Ordering::Acquire)
+    const fn waker(&self, bell: Bell) -> &Waker {
+        match bell {
+            Bell::Transport => &self.transport,
+            Bell::Rare => &self.rare,
+        }
     }
 }
 
-impl Wake for Rope {
+impl Wake for Pull {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.has_rung.store(true, Ordering::Release);
-        self.task.wake_by_ref();
+        self.rope.rung.fetch_or(self.bell as u8, Ordering::Release);
+        self.rope.task.wake_by_ref();
     }
 }
 
@@ -151,29 +182,29 @@ mod tests {
         let drain = CancellationToken::new();
         let (drained, timer) = (drain.cancelled(), sleep_until(Instant::now()));
         let (drained, timer) = (pin!(drained), pin!(timer));
-        let mut rare = Rare::new(drained, timer);
+        let (mut rare, mut bells) = (Rare::new(drained, timer), Bells::default());
         let alarms = [Arc::<Alarm>::default(), Arc::default()];
         let wakers = alarms.clone().map(Waker::from);
-        let mut contexts = wakers.each_ref().map(Context::from_waker);
+        let contexts = wakers.each_ref().map(Context::from_waker);
         let woken = || alarms.each_ref().map(|alarm| alarm.0.load(Ordering::Relaxed));
 
-        assert!(rare.poll(&mut contexts[0]).is_pending(), "without a deadline none is due");
-        rare.set_deadline(Some(Instant::now() + SECOND));
+        assert!(rare.poll(&mut bells, &contexts[0]).is_pending(), "without a deadline none is due");
+        rare.set_deadline(Some(Instant::now() + SECOND), &bells);
         for cx in [0, 0, 1] {
-            assert!(rare.poll(&mut contexts[cx]).is_pending());
+            assert!(rare.poll(&mut bells, &contexts[cx]).is_pending());
         }
         advance(2 * SECOND).await;
         assert_eq!(woken(), [0, 1]);
-        assert_eq!(rare.poll(&mut contexts[1]), Poll::Ready(Due::Deadline));
+        assert_eq!(rare.poll(&mut bells, &contexts[1]), Poll::Ready(Due::Deadline));
 
-        rare.set_deadline(Some(Instant::now() + SECOND));
-        assert!(rare.poll(&mut contexts[1]).is_pending());
+        rare.set_deadline(Some(Instant::now() + SECOND), &bells);
+        assert!(rare.poll(&mut bells, &contexts[1]).is_pending());
         advance(2 * SECOND).await;
         assert_eq!(woken(), [0, 2]);
-        rare.set_deadline(None);
-        assert!(rare.poll(&mut contexts[1]).is_pending());
+        rare.set_deadline(None, &bells);
+        assert!(rare.poll(&mut bells, &contexts[1]).is_pending());
         drain.cancel();
         assert_eq!(woken(), [0, 3]);
-        assert_eq!(rare.poll(&mut contexts[1]), Poll::Ready(Due::Drain));
+        assert_eq!(rare.poll(&mut bells, &contexts[1]), Poll::Ready(Due::Drain));
     }
 }

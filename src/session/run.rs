@@ -5,7 +5,7 @@ use super::{
     Outbox, Reason, Reject, Role, Row,
     command::{Admitted, Run},
     meters::Commands,
-    rare::{Bell, Due, Rare},
+    rare::{Bell, Bells, Due, Rare},
     read,
 };
 use crate::{
@@ -80,7 +80,7 @@ pub fn run<R: Role, T: AsyncRead + AsyncWrite + Unpin, H: Send>(
     let mut connection = Connection {
         role,
         io,
-        readiness: Bell::default(),
+        bells: Bells::default(),
         waiting_since: None,
         outbox: Outbox::new(limits.output_queue_bytes_max),
         decoder,
@@ -105,8 +105,7 @@ pub fn run<R: Role, T: AsyncRead + AsyncWrite + Unpin, H: Send>(
 struct Connection<R: 'static, T> {
     role: R,
     io: T,
-    /// Rings when `io` may have bytes, or room for some.
-    readiness: Bell,
+    bells: Bells,
     /// Since when nothing of what waits could be sent; `None` if nothing waits.
     waiting_since: Option<Instant>,
     outbox: Outbox,
@@ -187,9 +186,9 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         if let Some(failed) = self.write(cx) {
             return Poll::Ready(failed);
         }
-        rare.set_deadline(self.next_deadline());
+        rare.set_deadline(self.next_deadline(), &self.bells);
         // Before bytes: so no flood hides it.
-        if let Poll::Ready(due) = rare.poll(cx) {
+        if let Poll::Ready(due) = rare.poll(&mut self.bells, cx) {
             return Poll::Ready(Wake::Due(due));
         }
         // Who takes nothing is given nothing more: its commands stay unread, its news in the
@@ -212,12 +211,12 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
 
     /// Writes what the transport takes, and notes since when it has taken nothing of what waits.
     fn write(&mut self, cx: &mut Context<'_>) -> Option<Wake> {
-        let Self { io, readiness, outbox, waiting_since, .. } = self;
+        let Self { io, bells, outbox, waiting_since, .. } = self;
         let mut has_taken = false;
         let result = if outbox.is_empty() {
             Poll::Ready(Ok(()))
         } else {
-            let mut cx = Context::from_waker(&readiness.hung_for(cx).waker);
+            let mut cx = Context::from_waker(bells.waker(Bell::Transport, cx));
             outbox.poll_write(io, &mut cx, || has_taken = true)
         };
         // The clock is asked only if something waits.
@@ -234,19 +233,16 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
 
     /// Reads what came, if anything may have come since the last look found nothing.
     fn receive(&mut self, cx: &mut Context<'_>) -> Poll<Wake> {
-        let Self { io, decoder, role, readiness, deferrals, .. } = self;
-        let bell = readiness.hung_for(cx);
-        if !bell.take_ring() {
-            return Poll::Pending;
-        }
+        let Self { io, decoder, role, bells, deferrals, .. } = self;
+        let Some(waker) = bells.take_ring(Bell::Transport, cx) else { return Poll::Pending };
         if *deferrals > 0 && role.others_wait() {
             *deferrals -= 1;
-            bell.waker.wake_by_ref();
+            waker.wake_by_ref();
             return Poll::Pending;
         }
-        let mut cx = Context::from_waker(&bell.waker);
+        let mut cx = Context::from_waker(waker);
         let received = ready!(read::receive(io, decoder, role.reads_much(), &mut cx));
-        readiness.note();
+        bells.note(Bell::Transport);
         let is_long = received.as_ref().is_ok_and(|bytes| *bytes >= LONG_READ_BYTES);
         *deferrals = if is_long { DEFERRALS_MAX } else { 0 };
         Poll::Ready(match received {

@@ -33,7 +33,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     pin::Pin,
     sync::Arc,
-    task::{Context as Poller, Poll, Waker},
+    task::{Context as Poller, Poll},
     time::Duration,
 };
 use tokio::time::Instant;
@@ -161,11 +161,10 @@ struct Joined {
     /// What has been said since, and is not counted yet.
     said: Said,
     queue: Queue,
-    /// Cancelled when the account signs in elsewhere or is no longer welcome.
+    /// Waits for the account to sign in elsewhere or to be no longer welcome, and tells the queue.
+    _until_over: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// All conversations of the account hang on this.
     over: Arc<CancellationToken>,
-    /// The wait for that, and who has been told to be woken by it.
-    until_over: Pin<Box<WaitForCancellationFutureOwned>>,
-    woken_by_over: Option<Waker>,
     /// Until the only other one has taken what we sent, commands stay unread.
     hold: Option<Hold>,
     /// When the conversation has ended and its last lines still wait: until when they may.
@@ -179,8 +178,6 @@ struct Joined {
 pub enum Told {
     /// By its room.
     News(News),
-    /// Its account signed in elsewhere, or is no longer welcome.
-    Over,
     /// Commands are read again.
     Released,
 }
@@ -253,6 +250,12 @@ impl Switchboard {
         let Admitted { dialect, over, .. } = admitted;
         let context = self.context.clone();
         let _counted = context.metrics.session(NAME, dialect.name());
+        // Asked once: afterwards the queue, which is looked at anyway, knows.
+        let mut until_over = Box::pin(CancellationToken::clone(&over).cancelled_owned());
+        let eviction = queue.eviction();
+        if until_over.as_mut().poll(&mut Poller::from_waker(&eviction)).is_ready() {
+            eviction.wake();
+        }
         let joined = Joined {
             context,
             dialect,
@@ -260,27 +263,13 @@ impl Switchboard {
             heard_at: Instant::now(),
             said: Said::default(),
             queue,
-            until_over: Box::pin(CancellationToken::clone(&over).cancelled_owned()),
-            woken_by_over: None,
+            _until_over: until_over,
             over,
             hold: None,
             flush_by: None,
             _counted,
         };
         self.state = State::Joined(Box::new(joined));
-    }
-}
-
-impl Joined {
-    /// Waits for the end of all conversations of the account. All of them hang on one token, whose
-    /// list is joined only when the waiting begins; afterwards a look under its lock is enough.
-    fn poll_over(&mut self, cx: &mut Poller<'_>) -> Poll<()> {
-        let waits = self.woken_by_over.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
-        if waits && !self.over.is_cancelled() {
-            return Poll::Pending;
-        }
-        self.woken_by_over = Some(cx.waker().clone());
-        self.until_over.as_mut().poll(cx)
     }
 }
 
@@ -371,9 +360,6 @@ impl Role for Switchboard {
 
     fn poll_event(&mut self, takes_news: bool, cx: &mut Poller<'_>) -> Poll<Option<Told>> {
         let State::Joined(joined) = &mut self.state else { return Poll::Pending };
-        if joined.poll_over(cx).is_ready() {
-            return Poll::Ready(Some(Told::Over));
-        }
         if joined.hold.as_mut().is_some_and(|hold| hold.poll_released(cx).is_ready()) {
             joined.hold = None;
             return Poll::Ready(Some(Told::Released));
@@ -407,7 +393,7 @@ impl Role for Switchboard {
             }
             Told::News(News::End(Ending::Idle)) => return Err(Reason::RoomIdle.into()),
             Told::News(News::End(Ending::Overflow)) => return Err(Reason::InboxOverflow.into()),
-            Told::Over => {
+            Told::News(News::Evicted) => {
                 while let Some(Told::News(News::Lines(lines))) = self.ready_event() {
                     outbox.share(lines);
                 }

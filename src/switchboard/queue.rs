@@ -12,7 +12,7 @@ use std::{
         Arc, Weak,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
 use tokio::{sync::oneshot, time::Instant};
@@ -41,6 +41,8 @@ pub enum News {
     LastLines,
     /// The conversation is over for this participant; nothing follows.
     End(Ending),
+    /// It is to go at once: see [`Queue::eviction`].
+    Evicted,
 }
 
 /// Why the conversation is over for a participant that did not leave.
@@ -107,6 +109,7 @@ struct Waiting {
     sleeper: Option<Waker>,
     /// It would only hear of the end.
     declines_lines: bool,
+    is_evicted: bool,
     held: Option<Held>,
 }
 
@@ -316,6 +319,9 @@ impl Queue {
     pub fn poll_recv(&mut self, takes_lines: bool, cx: &mut Context<'_>) -> Poll<News> {
         let Self { shared, knows_end } = self;
         let mut waiting = shared.waiting.lock();
+        if waiting.is_evicted {
+            return Poll::Ready(News::Evicted);
+        }
         let news = match waiting.ending {
             Some(Ending::Overflow) => Some(News::End(Ending::Overflow)),
             _ if takes_lines => shared.pop(&mut waiting),
@@ -332,7 +338,13 @@ impl Queue {
         Poll::Pending
     }
 
-    /// News that is already there.
+    /// Makes [`News::Evicted`] the next news, for ever, when it is woken.
+    #[must_use]
+    pub fn eviction(&self) -> Waker {
+        self.shared.clone().into()
+    }
+
+    /// News that is already there, but for [`News::Evicted`].
     pub fn try_recv(&mut self) -> Option<News> {
         self.shared.pop(&mut self.shared.waiting.lock())
     }
@@ -346,6 +358,18 @@ impl Drop for Queue {
     }
 }
 
+/// See [`Queue::eviction`].
+impl Wake for Shared {
+    fn wake(self: Arc<Self>) {
+        let sleeper = {
+            let mut waiting = self.waiting.lock();
+            waiting.is_evicted = true;
+            waiting.sleeper.take()
+        };
+        wake(sleeper);
+    }
+}
+
 /// To be called without a lock.
 fn wake(sleeper: Option<Waker>) {
     sleeper.into_iter().for_each(Waker::wake);
@@ -355,8 +379,9 @@ impl Shared {
     /// Closes the queue and gives back what waited.
     fn overflow(&self, waiting: &mut Waiting) -> Debris {
         self.budget.give_back(waiting.bytes);
-        let sleeper = waiting.sleeper.take();
-        let full = Waiting { ending: Some(Ending::Overflow), sleeper, ..Waiting::default() };
+        let (sleeper, is_evicted) = (waiting.sleeper.take(), waiting.is_evicted);
+        let ending = Some(Ending::Overflow);
+        let full = Waiting { ending, sleeper, is_evicted, ..Waiting::default() };
         Debris(std::mem::replace(waiting, full).entries)
     }
 

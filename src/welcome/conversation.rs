@@ -129,7 +129,7 @@ impl Conversation {
             };
             match news {
                 News::Lines(lines) => self.hear(&lines),
-                News::LastLines | News::End(_) => return,
+                News::LastLines | News::End(_) | News::Evicted => return,
             }
             // A burst of data must not keep others from this thread.
             consume_budget().await;

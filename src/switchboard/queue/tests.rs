@@ -113,6 +113,22 @@ fn a_line_wakes_only_who_sleeps_for_lines() {
     assert_eq!(alarm.0.load(Ordering::Relaxed), 2, "the end is for everybody");
 }
 
+/// Before what waits, to who takes lines and to who does not, and also after an overflow; but lines
+/// that are there can still be taken.
+#[tokio::test]
+async fn an_eviction_comes_before_everything_else() {
+    let (sender, mut queue) = alone(LINES.len() + ENTRY_BYTES);
+    sender.send(LINES).unwrap();
+    let eviction = queue.eviction();
+    let waiting = async { queue.recv(false).await };
+    let (news, ()) = tokio::join!(waiting, async { eviction.wake() });
+    assert_eq!((news, queue.recv(true).await), (News::Evicted, News::Evicted));
+    assert_eq!(queue.try_recv(), Some(News::Lines(LINES)));
+    sender.send(LINES).unwrap();
+    assert!(sender.send(LINES).is_err());
+    assert_eq!(queue.recv(true).await, News::Evicted);
+}
+
 #[test]
 fn beyond_the_budget_only_a_fair_share_waits() {
     let entry = LINES.len() + ENTRY_BYTES;

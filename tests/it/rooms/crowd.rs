@@ -66,7 +66,7 @@ impl View {
                     self.ending = Some(ending);
                     return;
                 }
-                News::LastLines => panic!("nobody is told so that takes lines"),
+                other => panic!("{other:?} is for who takes no lines, or is to go"),
             }
         }
     }
