@@ -12,7 +12,7 @@ use std::{
     collections::HashMap, io::Write as _, net::SocketAddr, path::Path, process::Stdio,
     time::Duration,
 };
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
@@ -73,6 +73,8 @@ pub(crate) struct Target {
 struct Process {
     child: Child,
     _files: Vec<NamedTempFile>,
+    /// What a server that is killed leaves behind.
+    _temporary: TempDir,
 }
 
 #[derive(Deserialize)]
@@ -204,7 +206,8 @@ impl Target {
         mut files: Vec<NamedTempFile>,
         options: &Options,
     ) -> anyhow::Result<Self> {
-        let log = NamedTempFile::new()?;
+        let (log, temporary) = (NamedTempFile::new()?, tempfile::tempdir()?);
+        command.env("TMPDIR", temporary.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.reopen()?);
         // A process starts on the cores of the thread that starts it.
         machine::stay_on(&options.server_cores);
@@ -232,7 +235,7 @@ impl Target {
             http,
             dialect: options.dialect.clone(),
             tickets: HashMap::new(),
-            process: Some(Process { child, _files: files }),
+            process: Some(Process { child, _files: files, _temporary: temporary }),
         })
     }
 

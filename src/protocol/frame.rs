@@ -1,7 +1,7 @@
 //! Line and payload framing (reference README §3). Incremental: feed bytes as they come, take
 //! whole frames out. Memory is given back when [`Decoder::next`] answers `None` and no partial
-//! frame waits, and not before: while a command waits, say for the store, or those behind it are
-//! left aside, the whole of what was fed is held.
+//! frame waits, or by [`Decoder::reclaim`], and not before: while a command waits, say for the
+//! store, or those behind it are left aside, the whole of what was fed is held.
 
 use std::{fmt, mem};
 
@@ -193,7 +193,8 @@ impl Decoder {
 
     /// Takes the next whole frame. `payload` is asked once for each line how many payload bytes
     /// follow it; its error ends the stream before a single byte of the payload is kept. `None`
-    /// gives the buffer back if nothing is in it, so that an idle connection holds none.
+    /// gives the buffer back if nothing is in it and it was not lent, so that an idle connection
+    /// holds none.
     ///
     /// # Errors
     /// A [`FrameError`], or what `payload` returned. The stream cannot be read on after that.

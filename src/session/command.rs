@@ -231,7 +231,8 @@ pub trait Role: Send + Sized + 'static {
     /// Notes that bytes arrived.
     fn on_bytes(&mut self, now: Instant);
 
-    /// Counts what it did: all commands that had come are carried out, and nothing is sent yet.
+    /// Counts what it did: as many of the commands that came as may be are carried out, or one
+    /// ended the connection, and no reply is sent yet.
     fn on_carried_out(&mut self) {}
 
     /// Notes that bytes arrived after the line that was sent with this receipt.
@@ -248,7 +249,8 @@ pub trait Role: Send + Sized + 'static {
         false
     }
 
-    /// Whether so much waits for others that whose client sends much lets them have their turn.
+    /// Whether others have been told something and have not had their turn yet. Whose client sends
+    /// much lets them have it.
     fn others_wait(&self) -> bool {
         false
     }

@@ -91,6 +91,7 @@ pub fn run<R: Role, T: AsyncRead + AsyncWrite + Unpin, H: Send>(
     };
     async move {
         let reason = connection.serve(&drain).await;
+        read::reclaim(&mut connection.decoder);
         connection.role.meters().end(reason.label());
         // Signs out at once; the peer may have its last lines afterwards.
         connection.role.on_end(&reason);

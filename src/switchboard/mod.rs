@@ -2,6 +2,7 @@
 //! participant of each conversation. Never logs or keeps what people say.
 
 mod attempts;
+mod budget;
 mod commands;
 pub mod counts;
 pub mod message;
@@ -51,8 +52,6 @@ const WRONG_COOKIES_MAX: u32 = 100;
 const COOKIE_WINDOW: Duration = Duration::from_secs(300);
 /// Addresses whose failures are remembered.
 const REMEMBERED_MAX: usize = 16_384;
-/// Bytes waiting in all queues from which on who sends much lets others take them.
-const BACKLOG_BYTES: usize = 16 * 1024;
 /// How long the last lines of a conversation that has ended may take.
 const LAST_LINES_WAIT: Duration = Duration::from_secs(10);
 
@@ -343,7 +342,7 @@ impl Role for Switchboard {
 
     fn others_wait(&self) -> bool {
         matches!(&self.state, State::Joined(joined)
-            if joined.context.rooms.waiting_bytes() >= BACKLOG_BYTES)
+            if joined.context.rooms.has_woken())
     }
 
     fn on_bytes(&mut self, now: Instant) {

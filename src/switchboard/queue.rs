@@ -2,16 +2,14 @@
 //! they take, alone and together with all other queues. Knows nothing of rooms and never drops a
 //! single line: who cannot keep up is out.
 
+use super::budget::Budget;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::{
     collections::VecDeque,
     future::poll_fn,
     pin::Pin,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Weak},
     task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
@@ -52,14 +50,6 @@ pub enum Ending {
     Idle,
     /// Too much waited, or nothing of it was taken: what did is thrown away.
     Overflow,
-}
-
-/// What may wait in all queues together.
-#[derive(Debug)]
-pub(super) struct Budget {
-    bytes: AtomicUsize,
-    bytes_max: usize,
-    fair_share: usize,
 }
 
 /// The receiving end.
@@ -110,6 +100,8 @@ struct Waiting {
     /// It would only hear of the end.
     declines_lines: bool,
     is_evicted: bool,
+    /// See [`Budget::has_woken`].
+    is_woken: bool,
     held: Option<Held>,
 }
 
@@ -138,32 +130,6 @@ pub(super) fn queue(bytes_max: usize, budget: Arc<Budget>) -> (Sender, Queue) {
     (Sender(shared.clone()), Queue { shared, knows_end: false })
 }
 
-impl Budget {
-    /// For so many bytes in all. Beyond them nobody gets more than `fair_share`.
-    pub(super) const fn new(bytes_max: usize, fair_share: usize) -> Self {
-        Self { bytes: AtomicUsize::new(0), bytes_max, fair_share }
-    }
-
-    /// What waits in all queues.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    /// Takes so many bytes for a queue that will then hold `queue_bytes`, if that may be.
-    fn take(&self, bytes: usize, queue_bytes: usize) -> bool {
-        let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let may_be = before + bytes <= self.bytes_max || queue_bytes <= self.fair_share;
-        if !may_be {
-            self.give_back(bytes);
-        }
-        may_be
-    }
-
-    fn give_back(&self, bytes: usize) {
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
-    }
-}
-
 impl Sender {
     /// Puts a line in; or closes the queue if there is no room. Tells whether it is
     /// [behind](Self::is_behind) now.
@@ -189,7 +155,11 @@ impl Sender {
             let mut waiting = self.0.waiting.lock();
             let result = self.push(&mut waiting, bytes, add);
             let wakes = result.is_err() || !waiting.declines_lines;
-            (result, if wakes { waiting.sleeper.take() } else { None })
+            let sleeper = if wakes { waiting.sleeper.take() } else { None };
+            if result.is_ok() && sleeper.is_some() {
+                self.0.note_woken(&mut waiting, true);
+            }
+            (result, sleeper)
         };
         wake(sleeper);
         result
@@ -303,7 +273,12 @@ impl Drop for Sender {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        self.budget.give_back(self.waiting.get_mut().bytes);
+        let Self { waiting, budget, .. } = self;
+        let waiting = waiting.get_mut();
+        budget.give_back(waiting.bytes);
+        if waiting.is_woken {
+            budget.count_woken(false);
+        }
     }
 }
 
@@ -319,6 +294,7 @@ impl Queue {
     pub fn poll_recv(&mut self, takes_lines: bool, cx: &mut Context<'_>) -> Poll<News> {
         let Self { shared, knows_end } = self;
         let mut waiting = shared.waiting.lock();
+        shared.note_woken(&mut waiting, false);
         if waiting.is_evicted {
             return Poll::Ready(News::Evicted);
         }
@@ -380,9 +356,18 @@ impl Shared {
     fn overflow(&self, waiting: &mut Waiting) -> Debris {
         self.budget.give_back(waiting.bytes);
         let (sleeper, is_evicted) = (waiting.sleeper.take(), waiting.is_evicted);
+        self.note_woken(waiting, false);
         let ending = Some(Ending::Overflow);
         let full = Waiting { ending, sleeper, is_evicted, ..Waiting::default() };
         Debris(std::mem::replace(waiting, full).entries)
+    }
+
+    /// Its receiver has been woken, or looks at what waits.
+    fn note_woken(&self, waiting: &mut Waiting, is_woken: bool) {
+        if waiting.is_woken != is_woken {
+            self.budget.count_woken(is_woken);
+            waiting.is_woken = is_woken;
+        }
     }
 
     /// Whether more than half of what may wait does.

@@ -5,7 +5,10 @@
 //! of it. So all see joining, leaving and every sender's messages in the same order. Under it only
 //! the lock of a participant's queue is taken; nothing is called back.
 
-use super::queue::{Budget, Debris, Ending, Hold, Overflowed, Queue, Sender, queue};
+use super::{
+    budget::Budget,
+    queue::{Debris, Ending, Hold, Overflowed, Queue, Sender, queue},
+};
 use crate::{
     hub::{Person, RoomId},
     model::Address,

@@ -2,7 +2,8 @@
 //! never held together with that of a room.
 
 use super::{
-    queue::{Budget, Hold, Queue},
+    budget::Budget,
+    queue::{Hold, Queue},
     room::{Delivery, Room, RoomLimits, Said, Uninvited, Unjoined},
 };
 use crate::{
@@ -171,6 +172,11 @@ impl Rooms {
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
         self.0.budget.bytes()
+    }
+
+    /// Whether somebody has been woken for lines and has not looked at them yet.
+    pub(super) fn has_woken(&self) -> bool {
+        self.0.budget.has_woken()
     }
 
     /// Up to `limit` rooms with higher numbers than `after`, by number.

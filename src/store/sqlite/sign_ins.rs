@@ -70,15 +70,14 @@ async fn read_all(readers: Arc<Readers>, mut shift: Shift) {
                 ids.len()
             );
         }
-        let is_alone = batch.len() == 1;
         for Waiting { id, answer } in batch {
             let outcome = match &mut read {
                 Ok(read) => {
                     let at = read.iter().position(|(found, _)| *found == id);
                     at.map_or(Err(StoreError::NotFound), |at| Ok(read.swap_remove(at).1?))
                 }
-                Err(error) if is_alone => Err(mem::replace(error, StoreError::NotFound)),
-                // Everybody learns what is wrong, and what concerns one account alone stays its.
+                // Over a new connection. Everybody learns what is wrong, and what concerns one
+                // account alone stays its.
                 Err(_) => read_alone(&readers, id).await,
             };
             // It may have gone away.

@@ -1,7 +1,7 @@
 //! What waits: in order, within its bounds, and never waking anybody for nothing.
 
 use super::*;
-use std::task::Wake;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn alone(bytes_max: usize) -> (Sender, Queue) {
     queue(bytes_max, Arc::new(Budget::new(usize::MAX, 0)))
@@ -113,6 +113,36 @@ fn a_line_wakes_only_who_sleeps_for_lines() {
     assert_eq!(alarm.0.load(Ordering::Relaxed), 2, "the end is for everybody");
 }
 
+/// From the line that wakes it until it looks, or until nobody can look any more.
+#[test]
+fn who_was_woken_for_a_line_counts_until_it_looks() {
+    let budget = Arc::new(Budget::new(usize::MAX, 0));
+    let mut cx = Context::from_waker(Waker::noop());
+    let asleep = |takes_lines, cx: &mut Context<'_>| {
+        let (sender, mut queue) = queue(2 * (LINES.len() + ENTRY_BYTES), budget.clone());
+        assert!(queue.poll_recv(takes_lines, cx).is_pending());
+        (sender, queue)
+    };
+    let (sender, mut queue) = asleep(true, &mut cx);
+    for _ in 0..2 {
+        assert!(!budget.has_woken());
+        sender.send(LINES).unwrap();
+        assert!(budget.has_woken());
+        assert!(queue.poll_recv(true, &mut cx).is_ready());
+        assert!(!budget.has_woken(), "it has looked");
+        assert!(queue.poll_recv(true, &mut cx).is_pending());
+    }
+    (0..2).for_each(|_| assert!(sender.send(LINES).is_ok() && budget.has_woken()));
+    assert!(sender.send(LINES).is_err() && !budget.has_woken(), "it is out");
+    let (sender, queue) = asleep(true, &mut cx);
+    sender.send(LINES).unwrap();
+    drop((sender, queue));
+    assert!(!budget.has_woken(), "it is gone");
+    let (sender, _queue) = asleep(false, &mut cx);
+    sender.send(LINES).unwrap();
+    assert!(!budget.has_woken(), "it takes no lines, and sleeps on");
+}
+
 /// Before what waits, to who takes lines and to who does not, and also after an overflow; but lines
 /// that are there can still be taken.
 #[tokio::test]
@@ -184,8 +214,8 @@ async fn a_hold_ends_below_a_quarter_or_with_the_room_or_is_found_stalled() {
     assert_eq!(queue.try_recv(), Some(News::End(Ending::Overflow)));
 }
 
-/// However lines come and go: they come out whole, in order, several at once only where that is
-/// asked for, and everything that was counted is given back.
+/// However lines come and go: they come out whole, in order, several of one sender at once, and
+/// everything that was counted is given back.
 #[test]
 fn lines_of_one_sender_go_out_together_and_count_one_by_one() {
     let budget = Arc::new(Budget::new(1 << 20, 0));
