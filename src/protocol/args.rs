@@ -113,22 +113,13 @@ impl<'a> Args<'a> {
 
     /// The next word, if there is one.
     pub fn optional(&mut self) -> Option<&'a [u8]> {
-        // Hardly any byte is not above a space, and the others need not be told apart.
-        let is_space = |byte: u8| byte <= b' ' && matches!(byte, b' ' | b'\t');
+        let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
         let rest = self.line.get(self.at..)?;
-        let (mut start, mut end) = (0, rest.len());
-        for (at, byte) in rest.iter().enumerate() {
-            if !is_space(*byte) {
-                continue;
-            }
-            if at > start {
-                end = at;
-                break;
-            }
-            start = at + 1;
-        }
-        self.at += end;
-        rest.get(start..end).filter(|word| !word.is_empty())
+        let start = rest.iter().position(|byte| !is_space(byte))?;
+        let word = rest.get(start..)?;
+        let end = word.iter().position(is_space).unwrap_or(word.len());
+        self.at += start + end;
+        word.get(..end)
     }
 
     /// The next word.

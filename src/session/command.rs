@@ -69,16 +69,6 @@ const fn key(verb: &[u8]) -> u32 {
     }
 }
 
-/// The key of the verb, if the line begins with one and nothing stands before it.
-fn line_key(line: &[u8]) -> Option<u32> {
-    match *line {
-        [a, b, c] | [a, b, c, b' ' | b'\t', ..] if [a, b, c].iter().all(u8::is_ascii_uppercase) => {
-            Some(key(&[a, b, c]))
-        }
-        _ => None,
-    }
-}
-
 /// One command of a role.
 pub struct Row<R> {
     /// Three capital letters.
@@ -152,7 +142,7 @@ impl<R> Row<R> {
         line: Line<'_>,
         rows: &'static [Self],
     ) -> Result<(usize, &'static Self), Reason> {
-        let key = line_key(line.as_bytes()).unwrap_or_else(|| key(line.verb()));
+        let key = key(line.verb());
         rows.iter().enumerate().find(|(_, row)| row.key == key).ok_or(Reason::UnknownCommand)
     }
 

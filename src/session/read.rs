@@ -15,10 +15,10 @@ use tokio_util::io::poll_read_buf;
 /// Bytes taken from a transport at once.
 const READ_BYTES: usize = 16 * 1024;
 /// The same where much may come at once. Who is behind holds one read, so not for everybody.
-const LONG_READ_BYTES: usize = 64 * 1024;
-/// So many bytes are left where they were read to, and the decoder has the buffer until all whole
+const MUCH_BYTES: usize = 64 * 1024;
+/// A long read. It is left where it was read to, and the decoder has the buffer until all whole
 /// frames are carried out. Who waits meanwhile holds no more than sixteen times what was sent.
-const LENT_BYTES_MIN: usize = LONG_READ_BYTES / 16;
+pub(super) const LONG_BYTES_MIN: usize = MUCH_BYTES / 16;
 
 thread_local! {
     /// What the connections of this thread read into; empty.
@@ -35,16 +35,16 @@ pub(super) fn receive<T: AsyncRead + Unpin>(
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
     let mut buffer = SHARED.take();
-    let may_lend = reads_much && decoder.held().len() < LENT_BYTES_MIN;
+    let may_lend = reads_much && decoder.held().len() < LONG_BYTES_MIN;
     if may_lend {
         // What comes is put behind it, and both stay where they are.
         buffer.extend_from_slice(decoder.held());
     }
     let before = buffer.len();
-    let most = if reads_much { LONG_READ_BYTES } else { READ_BYTES };
+    let most = if reads_much { MUCH_BYTES } else { READ_BYTES };
     let received = read(io, &mut buffer, most - before, cx);
     if let Poll::Ready(Ok(bytes)) = received {
-        if may_lend && bytes >= LENT_BYTES_MIN {
+        if may_lend && bytes >= LONG_BYTES_MIN {
             decoder.lend(mem::take(&mut buffer));
         } else {
             decoder.feed(buffer.get(before..).unwrap_or_default());
@@ -90,6 +90,6 @@ fn read<T: AsyncRead + Unpin>(
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
     // Once for each thread, and when the last one is lent.
-    buffer.reserve_exact(LONG_READ_BYTES - buffer.len());
+    buffer.reserve_exact(MUCH_BYTES - buffer.len());
     poll_read_buf(Pin::new(io), cx, &mut buffer.limit(most))
 }

@@ -26,9 +26,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Reads after which others may have their turn before the next one.
-const LONG_READ_BYTES: usize = 4096;
-/// How often they may.
+/// How often others may have their turn between a long read and the next one.
 const DEFERRALS_MAX: u8 = 16;
 /// Events turned into lines before the next write.
 const EVENTS_PER_TURN: usize = 1024;
@@ -244,7 +242,7 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         let mut cx = Context::from_waker(waker);
         let received = ready!(read::receive(io, decoder, role.reads_much(), &mut cx));
         bells.note(Bell::Transport);
-        let is_long = received.as_ref().is_ok_and(|bytes| *bytes >= LONG_READ_BYTES);
+        let is_long = received.as_ref().is_ok_and(|bytes| *bytes >= read::LONG_BYTES_MIN);
         *deferrals = if is_long { DEFERRALS_MAX } else { 0 };
         Poll::Ready(match received {
             Ok(0) => Wake::Closed,

@@ -155,16 +155,12 @@ fn names(value: &[u8], media_type: &[u8]) -> bool {
         return false;
     };
     let is_all = matches!(rest.trim_ascii_start().first(), None | Some(b';'));
-    is_all && (found == media_type || found.eq_ignore_ascii_case(media_type))
+    is_all && found.eq_ignore_ascii_case(media_type)
 }
 
 /// What stands behind the colon, if the line is this header.
 fn value_of_content_type(line: &[u8]) -> Option<&[u8]> {
     let line = line.trim_ascii_start();
-    // Most headers are other ones.
-    if !matches!(line.first(), Some(b'C' | b'c')) {
-        return None;
-    }
     let (name, rest) = line.split_at_checked(CONTENT_TYPE.len())?;
     if name != CONTENT_TYPE && !name.eq_ignore_ascii_case(CONTENT_TYPE) {
         return None;

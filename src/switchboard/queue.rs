@@ -65,7 +65,7 @@ pub struct Queue {
 pub(super) struct Sender(Arc<Shared>);
 
 /// The queue has no room and is closed now. What waited in it is handed over, so that it can be
-/// freed where nobody waits for that.
+/// freed where nobody waits for that. In a box, for each line has a result and hardly any is this.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Overflowed(pub(super) Box<Debris>);
 
