@@ -33,11 +33,18 @@ fn messages(count: usize) -> Vec<u8> {
 
 /// A round feeds `stream` in pieces of at most `piece_bytes` and takes all frames out.
 fn decoding(stream: Vec<u8>, piece_bytes: usize) -> Round {
-    let mut decoder = Decoder::new(LINE_BYTES_MAX);
+    let (mut decoder, mut begun) = (Decoder::new(LINE_BYTES_MAX), None);
     Box::new(move || {
         for piece in stream.chunks(piece_bytes) {
             decoder.feed(black_box(piece));
-            while let Some(frame) = decoder.next(payload_length).unwrap() {
+            loop {
+                let found = begun.take().or_else(|| decoder.find_line().unwrap());
+                let Some(found) = found else { break };
+                let payload = payload_length(decoder.line(found)).unwrap();
+                let Some(frame) = decoder.take(found, payload) else {
+                    begun = Some(found);
+                    break;
+                };
                 black_box(frame);
             }
         }

@@ -7,9 +7,9 @@ use std::fmt;
 /// A transaction id: decimal, at most 4294967295, echoed exactly as the client wrote it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TrId {
-    /// Zeros behind it. With the length 16 bytes, which are copied with one move.
-    text: [u8; 15],
-    len: u8,
+    number: u32,
+    /// As many as the client wrote, zeros in front included.
+    digits: u8,
 }
 
 /// Why an argument cannot be understood. All of them end the connection.
@@ -39,7 +39,7 @@ impl TrId {
     const DIGITS_MAX: usize = 10;
 
     /// `0`, the id of asynchronous lines.
-    pub const ZERO: Self = Self { text: *b"0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", len: 1 };
+    pub const ZERO: Self = Self { number: 0, digits: 1 };
 
     /// Reads a transaction id.
     ///
@@ -49,30 +49,27 @@ impl TrId {
         if word.is_empty() || word.len() > Self::DIGITS_MAX {
             return Err(ArgError::TrId);
         }
-        let (mut text, mut len, mut number) = ([0; 15], 0, 0u64);
-        for (to, byte) in text.iter_mut().zip(word) {
+        let (mut number, mut digits) = (0u64, 0);
+        for byte in word {
             let digit = byte.wrapping_sub(b'0');
             if digit > 9 {
                 return Err(ArgError::TrId);
             }
-            (*to, len, number) = (*byte, len + 1, number * 10 + u64::from(digit));
+            (number, digits) = (number * 10 + u64::from(digit), digits + 1);
         }
-        if number > u64::from(u32::MAX) {
-            return Err(ArgError::TrId);
-        }
-        Ok(Self { text, len })
+        let number = u32::try_from(number).map_err(|_| ArgError::TrId)?;
+        Ok(Self { number, digits })
     }
 
-    /// The digits as they came.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        self.text.get(..usize::from(self.len)).unwrap_or_default()
+    /// Its value, and with how many digits it is written.
+    pub(super) const fn parts(self) -> (u32, usize) {
+        (self.number, self.digits as usize)
     }
 }
 
 impl fmt::Display for TrId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(std::str::from_utf8(self.as_bytes()).unwrap_or_default())
+        write!(f, "{:0digits$}", self.number, digits = usize::from(self.digits))
     }
 }
 
@@ -85,24 +82,22 @@ impl fmt::Debug for TrId {
 /// Takes the words of a command one after the other. No `Debug`: a word may be a ticket.
 #[derive(Clone)]
 pub struct Args<'a> {
-    line: &'a [u8],
+    line: Line<'a>,
     /// Behind the last word that was taken.
     at: usize,
 }
 
 impl<'a> Args<'a> {
-    /// The words behind the verb.
+    /// All words, the verb first.
     #[must_use]
-    pub fn of(line: Line<'a>) -> Self {
-        let mut args = Self { line: line.as_bytes(), at: 0 };
-        args.optional();
-        args
+    pub const fn whole(line: Line<'a>) -> Self {
+        Self::from(line, 0)
     }
 
     /// The words from where others [stopped](Self::at).
     #[must_use]
     pub const fn from(line: Line<'a>, at: usize) -> Self {
-        Self { line: line.as_bytes(), at }
+        Self { line, at }
     }
 
     /// How far the words are taken: bytes from the beginning of the line.
@@ -112,14 +107,11 @@ impl<'a> Args<'a> {
     }
 
     /// The next word, if there is one.
+    #[inline]
     pub fn optional(&mut self) -> Option<&'a [u8]> {
-        let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
-        let rest = self.line.get(self.at..)?;
-        let start = rest.iter().position(|byte| !is_space(byte))?;
-        let word = rest.get(start..)?;
-        let end = word.iter().position(is_space).unwrap_or(word.len());
-        self.at += start + end;
-        word.get(..end)
+        let word = self.line.word(self.at)?;
+        self.at = word.end;
+        self.line.as_bytes().get(word)
     }
 
     /// The next word.
@@ -178,7 +170,7 @@ fn number(word: &[u8]) -> Result<u64, ArgError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{Decoder, FrameError};
+    use crate::protocol::Decoder;
 
     fn decoder(text: &str) -> Decoder {
         let mut decoder = Decoder::new(1000);
@@ -187,7 +179,8 @@ mod tests {
     }
 
     fn line(decoder: &mut Decoder) -> Line<'_> {
-        decoder.next::<FrameError>(|_| Ok(None)).unwrap().unwrap().line
+        let found = decoder.find_line().unwrap().unwrap();
+        decoder.line(found)
     }
 
     #[test]
@@ -195,7 +188,8 @@ mod tests {
         let mut decoder = decoder("  CHG\t5  NLN 268435492 ");
         let line = line(&mut decoder);
         assert_eq!(line.verb(), b"CHG");
-        let mut args = Args::of(line);
+        let mut args = Args::whole(line);
+        assert_eq!(args.word(), Ok(&b"CHG"[..]));
         assert_eq!(args.word(), Ok(&b"5"[..]));
         let mut args = Args::from(line, args.at());
         assert_eq!(args.word(), Ok(&b"NLN"[..]));
@@ -208,7 +202,8 @@ mod tests {
     fn refuses_leftovers_and_bad_numbers() {
         let mut decoder = decoder("SYN 8 4294967296 x");
         let line = line(&mut decoder);
-        let mut args = Args::of(line);
+        let mut args = Args::whole(line);
+        assert_eq!(args.word(), Ok(&b"SYN"[..]));
         assert_eq!(args.u32(), Ok(8));
         assert_eq!(args.u32(), Err(ArgError::Number));
         assert_eq!(args.finish(), Err(ArgError::Leftover));

@@ -1,40 +1,68 @@
 //! Line and payload framing (reference README §3). Incremental: feed bytes as they come, take
-//! whole frames out. Memory is given back when [`Decoder::next`] answers `None` and no partial
-//! frame waits, or by [`Decoder::reclaim`], and not before: while a command waits, say for the
+//! whole frames out. Memory is given back when [`Decoder::find_line`] finds none and nothing is
+//! left, or by [`Decoder::reclaim`], and not before: while a command waits, say for the
 //! store, or those behind it are left aside, the whole of what was fed is held.
 
-use std::{fmt, mem};
+use super::{
+    Args,
+    scan::{find_spaces, find_up_to},
+};
+use std::{fmt, iter, mem, ops::Range};
 
 /// Verbs of what a server sends with a payload behind the line.
 const SENT_WITH_PAYLOAD: [&[u8]; 3] = [b"MSG ", b"NOT ", b"IPG "];
 
 /// One command line without its line end, never empty, without NUL and CR.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Line<'a>(&'a [u8]);
+pub struct Line<'a> {
+    text: &'a [u8],
+    /// See [`find_spaces`].
+    spaces: u64,
+}
 
 /// Shows the verb only: what follows may be a ticket.
 impl fmt::Debug for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} and {} bytes", self.verb().escape_ascii(), self.0.len())
+        write!(f, "{} and {} bytes", self.verb().escape_ascii(), self.text.len())
     }
 }
 
 impl<'a> Line<'a> {
     /// The words, split at runs of spaces and tabs.
     pub fn words(self) -> impl Iterator<Item = &'a [u8]> + Clone {
-        self.0.split(|b| matches!(b, b' ' | b'\t')).filter(|word| !word.is_empty())
+        let mut args = Args::whole(self);
+        iter::from_fn(move || args.optional())
     }
 
     /// The first word.
     #[must_use]
     pub fn verb(self) -> &'a [u8] {
-        self.words().next().unwrap_or_default()
+        Args::whole(self).optional().unwrap_or_default()
     }
 
     /// The whole line as it came.
     #[must_use]
     pub const fn as_bytes(self) -> &'a [u8] {
-        self.0
+        self.text
+    }
+
+    /// Where the first word from `from` on begins and ends.
+    pub(super) fn word(self, from: usize) -> Option<Range<usize>> {
+        let Self { text, spaces } = self;
+        let is_known = |at: usize| at < u64::BITS as usize;
+        let behind = |at: usize| spaces.unbounded_shr(at as u32);
+        let start = from + (!behind(from)).trailing_zeros() as usize;
+        if is_known(from) && is_known(start) && behind(start) != 0 {
+            return Some(start..start + behind(start).trailing_zeros() as usize);
+        }
+        if text.len() <= u64::BITS as usize {
+            return (start < text.len()).then_some(start..text.len());
+        }
+        let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
+        let rest = text.get(from..)?;
+        let start = rest.iter().position(|byte| !is_space(byte))?;
+        let end = rest.iter().skip(start).position(is_space).map(|length| start + length);
+        Some(from + start..from + end.unwrap_or(rest.len()))
     }
 }
 
@@ -45,6 +73,8 @@ pub struct Frame<'a> {
     pub line: Line<'a>,
     /// The payload, exactly as long as the line said.
     pub payload: Option<&'a [u8]>,
+    /// Bytes that were received behind it.
+    pub behind: usize,
 }
 
 /// Shows the verb and sizes only.
@@ -117,12 +147,11 @@ pub fn command_bytes(sent: &[u8]) -> Option<usize> {
 ///
 /// let mut decoder = Decoder::new(8192);
 /// decoder.feed(b"QRY 51 msmsgs@msnmsgr.com 4\r\nab");
-/// let length = |line: msnd::protocol::Line<'_>| {
-///     payload_bytes(line.words().last().unwrap_or_default(), 8192).map(Some)
-/// };
-/// assert_eq!(decoder.next(length)?, None); // half of the payload is still on its way
+/// let found = decoder.find_line()?.expect("a whole line");
+/// let payload = payload_bytes(decoder.line(found).words().last().unwrap_or_default(), 8192)?;
+/// assert_eq!(decoder.take(found, Some(payload)), None); // half of it is still on its way
 /// decoder.feed(b"cdPNG\r\n");
-/// let frame = decoder.next(length)?.expect("a whole frame");
+/// let frame = decoder.take(found, Some(payload)).expect("a whole frame");
 /// assert_eq!(frame.line.verb(), b"QRY");
 /// assert_eq!(frame.payload, Some(&b"abcd"[..]));
 /// # Ok::<(), FrameError>(())
@@ -133,8 +162,6 @@ pub struct Decoder {
     taken: usize,
     /// Bytes behind these known to hold no line feed.
     scanned: usize,
-    /// A line whose payload is still on its way.
-    waiting: Option<Waiting>,
     line_bytes_max: usize,
     /// `buffer` is to be given back.
     is_lent: bool,
@@ -142,12 +169,13 @@ pub struct Decoder {
 
 /// A whole line at the front of what is left in the buffer.
 #[derive(Clone, Copy)]
-struct Waiting {
+pub struct Found {
     /// Bytes without the line end.
-    line: usize,
+    bytes: usize,
     /// Bytes with it.
     with_end: usize,
-    payload: usize,
+    /// See [`find_spaces`].
+    spaces: u64,
 }
 
 /// Shows sizes only.
@@ -162,7 +190,7 @@ impl Decoder {
     #[must_use]
     pub const fn new(line_bytes_max: usize) -> Self {
         let buffer = Vec::new();
-        Self { buffer, taken: 0, scanned: 0, waiting: None, line_bytes_max, is_lent: false }
+        Self { buffer, taken: 0, scanned: 0, line_bytes_max, is_lent: false }
     }
 
     /// Appends received bytes. The caller takes all frames out before it feeds more, so that no
@@ -191,66 +219,35 @@ impl Decoder {
         Some(mem::replace(&mut self.buffer, held))
     }
 
-    /// Takes the next whole frame. `payload` is asked once for each line how many payload bytes
-    /// follow it; its error ends the stream before a single byte of the payload is kept. `None`
-    /// gives the buffer back if nothing is in it and it was not lent, so that an idle connection
-    /// holds none.
-    ///
-    /// # Errors
-    /// A [`FrameError`], or what `payload` returned. The stream cannot be read on after that.
-    pub fn next<E: From<FrameError>>(
-        &mut self,
-        payload: impl FnOnce(Line<'_>) -> Result<Option<usize>, E>,
-    ) -> Result<Option<Frame<'_>>, E> {
-        let waiting = match self.waiting.take() {
-            Some(waiting) => waiting,
-            None => {
-                let Some((line, with_end)) = self.next_line()? else { return Ok(None) };
-                match payload(Line(part(&self.buffer, self.taken, line)))? {
-                    Some(payload) => Waiting { line, with_end, payload },
-                    None => {
-                        let line = Line(part(&self.buffer, self.taken, line));
-                        self.taken += with_end;
-                        return Ok(Some(Frame { line, payload: None }));
-                    }
-                }
-            }
-        };
-        let Waiting { line, with_end, payload } = waiting;
-        if self.buffer.len() - self.taken < with_end + payload {
-            self.waiting = Some(waiting);
-            return Ok(None);
-        }
-        let line = Line(part(&self.buffer, self.taken, line));
-        let body = part(&self.buffer, self.taken + with_end, payload);
-        self.taken += with_end + payload;
-        Ok(Some(Frame { line, payload: Some(body) }))
-    }
-
     /// What is held for an unfinished frame.
     #[must_use]
     pub fn held(&self) -> &[u8] {
         self.buffer.get(self.taken..).unwrap_or_default()
     }
 
-    /// The lengths of the next line without and with its end.
-    fn next_line(&mut self) -> Result<Option<(usize, usize)>, FrameError> {
+    /// Looks for the next line that is not empty. It stays where it is until it is
+    /// [taken](Self::take). `None` gives the buffer back if nothing is in it and it was not lent, so
+    /// that an idle connection holds none.
+    ///
+    /// # Errors
+    /// [`FrameError`], about lines only. Nothing can be read on then.
+    pub fn find_line(&mut self) -> Result<Option<Found>, FrameError> {
         loop {
             let left = self.buffer.get(self.taken..).unwrap_or_default();
-            let unscanned = left.get(self.scanned..).unwrap_or_default();
             // One pass for all lines that are in order; what was scanned before may not be.
             let mut is_odd = self.scanned > 0;
-            let mut rest = unscanned.iter();
-            let has_end = loop {
-                match rest.next() {
-                    Some(byte) if *byte > b'\r' => {}
-                    Some(b'\n') => break true,
-                    Some(b'\r') => is_odd |= rest.as_slice().first() != Some(&b'\n'),
-                    Some(byte) => is_odd |= *byte == 0,
-                    None => break false,
+            let mut from = self.scanned;
+            let end = loop {
+                let Some(at) = find_up_to(b'\r', left, from) else { break None };
+                match left.get(at..) {
+                    Some([b'\n', ..]) => break Some(at + 1),
+                    Some([b'\r', b'\n', ..]) => break Some(at + 2),
+                    Some([b'\r' | 0, ..]) => is_odd = true,
+                    _ => {}
                 }
+                from = at + 1;
             };
-            if !has_end {
+            let Some(end) = end else {
                 self.scanned = left.len();
                 if self.scanned >= self.line_bytes_max {
                     return Err(FrameError::LineTooLong);
@@ -259,8 +256,7 @@ impl Decoder {
                     (self.buffer, self.taken) = (Vec::new(), 0);
                 }
                 return Ok(None);
-            }
-            let end = left.len() - rest.len();
+            };
             if end > self.line_bytes_max {
                 return Err(FrameError::LineTooLong);
             }
@@ -278,8 +274,27 @@ impl Decoder {
                 self.taken += end;
                 continue;
             }
-            return Ok(Some((line.len(), end)));
+            let (bytes, spaces) = (line.len(), find_spaces(line));
+            return Ok(Some(Found { bytes, with_end: end, spaces }));
         }
+    }
+
+    /// The line that was found last.
+    #[must_use]
+    pub fn line(&self, found: Found) -> Line<'_> {
+        Line { text: part(&self.buffer, self.taken, found.bytes), spaces: found.spaces }
+    }
+
+    /// Takes out the line that was found last, with a payload of so many bytes if it carries one;
+    /// `None` if that is not all there. More may be [fed](Self::feed) meanwhile.
+    pub fn take(&mut self, found: Found, payload_bytes: Option<usize>) -> Option<Frame<'_>> {
+        let Found { bytes, with_end, spaces } = found;
+        let end = self.taken + with_end + payload_bytes.unwrap_or_default();
+        let behind = self.buffer.len().checked_sub(end)?;
+        let line = Line { text: part(&self.buffer, self.taken, bytes), spaces };
+        let payload = payload_bytes.map(|bytes| part(&self.buffer, end - bytes, bytes));
+        self.taken = end;
+        Some(Frame { line, payload, behind })
     }
 }
 

@@ -11,6 +11,7 @@ pub mod frame;
 pub mod mail;
 pub mod message;
 pub mod notification;
+pub mod scan;
 mod words;
 
 pub use args::{ArgError, Args, TrId};

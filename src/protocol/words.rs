@@ -96,7 +96,13 @@ impl Word for [u8] {
 
 impl Word for TrId {
     fn put(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.as_bytes());
+        let (number, digits) = self.parts();
+        let mut buffer = itoa::Buffer::new();
+        let text = buffer.format(number);
+        for _ in text.len()..digits {
+            out.push(b'0');
+        }
+        out.extend_from_slice(text.as_bytes());
     }
 }
 
@@ -108,16 +114,7 @@ impl Word for Address {
 
 impl Word for u64 {
     fn put(&self, out: &mut Vec<u8>) {
-        let mut digits = [0; 20];
-        let (mut left, mut at) = (*self, digits.len());
-        for (index, digit) in digits.iter_mut().enumerate().rev() {
-            *digit = b'0' + u8::try_from(left % 10).unwrap_or_default();
-            (left, at) = (left / 10, index);
-            if left == 0 {
-                break;
-            }
-        }
-        out.extend_from_slice(digits.get(at..).unwrap_or_default());
+        out.extend_from_slice(itoa::Buffer::new().format(*self).as_bytes());
     }
 }
 

@@ -1,9 +1,9 @@
 //! The command table: what a row says, and the gates a line passes before its handler runs.
 
-use super::{Outbox, Reason, Reject};
+use super::{Outbox, Reason, Reject, turn::Turns};
 use crate::{
     metrics::RoleMeters,
-    protocol::{Args, Dialect, FrameError, Line, TrId, frame::payload_bytes},
+    protocol::{Args, Dialect, Frame, FrameError, Line, TrId, frame::payload_bytes},
 };
 use std::{
     future::Future,
@@ -38,6 +38,8 @@ pub struct Call<'a> {
     pub trid: TrId,
     /// Its payload, if the row says that it has one.
     pub payload: Option<&'a [u8]>,
+    /// Bytes that were received behind it.
+    pub behind: usize,
     /// Where the arguments begin, behind the transaction id.
     args_at: u32,
 }
@@ -93,8 +95,11 @@ pub struct Row<R> {
 /// What the gates have found out about a line.
 pub(super) struct Admitted<R: 'static> {
     pub(super) row: &'static Row<R>,
+    /// Its place in the table.
+    pub(super) index: usize,
     args_at: u32,
     trid: TrId,
+    pub(super) payload_bytes: Option<usize>,
 }
 
 impl<R> Row<R> {
@@ -137,40 +142,35 @@ impl<R> Row<R> {
         self
     }
 
-    /// The row of the verb of `line`, and its place in `rows`.
-    pub(super) fn of(
-        line: Line<'_>,
-        rows: &'static [Self],
-    ) -> Result<(usize, &'static Self), Reason> {
-        let key = key(line.verb());
-        rows.iter().enumerate().find(|(_, row)| row.key == key).ok_or(Reason::UnknownCommand)
-    }
-
-    /// The gates a line passes as soon as it is complete, before any payload is waited for.
-    /// Returns the payload length too.
+    /// The gates a line passes as soon as it is complete, before any payload is waited for. `rows`
+    /// is the table.
+    #[inline]
     pub(super) fn admit(
-        &'static self,
+        rows: &'static [Self],
         line: Line<'_>,
         stage: Stage,
         dialect: Option<Dialect>,
         payload_bytes_max: usize,
-    ) -> Result<(Admitted<R>, Option<usize>), Reason> {
-        if let Stages::Only(only) = self.stages
+    ) -> Result<Admitted<R>, Reason> {
+        let mut words = Args::whole(line);
+        let key = key(words.optional().unwrap_or_default());
+        let index = rows.iter().position(|row| row.key == key).ok_or(Reason::UnknownCommand)?;
+        let row = rows.get(index).ok_or(Reason::UnknownCommand)?;
+        if let Stages::Only(only) = row.stages
             && only != stage
         {
             return Err(Reason::OutOfState);
         }
-        if self.dialect.is_some() && dialect.is_some() && self.dialect != dialect {
+        if row.dialect.is_some() && dialect.is_some() && row.dialect != dialect {
             return Err(Reason::WrongDialect);
         }
-        let mut words = Args::of(line);
-        let trid = match self.has_trid {
+        let trid = match row.has_trid {
             true => TrId::parse(words.optional().unwrap_or_default())?,
             false => TrId::ZERO,
         };
         // Lines are much shorter than that.
         let args_at = u32::try_from(words.at()).map_err(|_| FrameError::LineTooLong)?;
-        let (fewest, most) = self.arity;
+        let (fewest, most) = row.arity;
         let (mut count, mut last) = (0, &b""[..]);
         while let Some(word) = words.optional() {
             (count, last) = (count + 1, word);
@@ -178,17 +178,18 @@ impl<R> Row<R> {
         if count < fewest || count > most {
             return Err(Reason::Arity);
         }
-        let payload = match self.payload_bytes_max {
+        let payload_bytes = match row.payload_bytes_max {
             None => None,
             Some(max) => Some(payload_bytes(last, max.min(payload_bytes_max))?),
         };
-        Ok((Admitted { row: self, args_at, trid }, payload))
+        Ok(Admitted { row, index, args_at, trid, payload_bytes })
     }
 }
 
 impl<R> Admitted<R> {
-    pub(super) const fn call<'a>(&self, line: Line<'a>, payload: Option<&'a [u8]>) -> Call<'a> {
-        Call { line, trid: self.trid, payload, args_at: self.args_at }
+    pub(super) const fn call<'a>(&self, frame: Frame<'a>) -> Call<'a> {
+        let Frame { line, payload, behind } = frame;
+        Call { line, trid: self.trid, payload, behind, args_at: self.args_at }
     }
 }
 
@@ -221,9 +222,9 @@ pub trait Role: Send + Sized + 'static {
     /// Notes that bytes arrived.
     fn on_bytes(&mut self, now: Instant);
 
-    /// Counts what it did: as many of the commands that came as may be are carried out, or one
-    /// ended the connection, and no reply is sent yet.
-    fn on_carried_out(&mut self) {}
+    /// Completes what it has done: commands of one row that came together are carried out, and what
+    /// follows is another one, a wait for more, or the end of the connection. No reply is sent yet.
+    fn on_carried_out(&mut self, _outbox: &mut Outbox) {}
 
     /// Notes that bytes arrived after the line that was sent with this receipt.
     fn on_confirmed(&mut self, _number: u64) {}
@@ -234,15 +235,10 @@ pub trait Role: Send + Sized + 'static {
         true
     }
 
-    /// Whether much may come from its client at once, so that longer reads pay.
-    fn reads_much(&self) -> bool {
-        false
-    }
-
-    /// Whether others have been told something and have not had their turn yet. Whose client sends
-    /// much lets them have it.
-    fn others_wait(&self) -> bool {
-        false
+    /// The turns of those who send much, if much may come from its client at once, so that longer
+    /// reads pay.
+    fn turns(&self) -> Option<&Turns> {
+        None
     }
 
     /// The next event; pending for ever if this role has none, `None` if the session fell behind

@@ -11,8 +11,8 @@ use std::mem;
 /// is dear.
 #[derive(Default)]
 pub(super) struct Commands {
-    row: u32,
-    count: u32,
+    row: usize,
+    count: u64,
 }
 
 /// The handles of role `R`, whose label is `name`.
@@ -26,21 +26,22 @@ pub fn meters<R: Role>(metrics: &Metrics, name: &'static str) -> RoleMeters {
 }
 
 impl Commands {
-    /// One more was let in.
-    pub(super) fn add(&mut self, row: usize, meters: &RoleMeters) {
-        let row = row as u32;
-        if self.row != row {
+    /// One more is carried out. Returns whether those before it were of another row.
+    pub(super) fn add(&mut self, row: usize, meters: &RoleMeters) -> bool {
+        let is_other = self.row != row && self.count > 0;
+        if is_other {
             self.settle(meters);
-            self.row = row;
         }
+        self.row = row;
         self.count += 1;
+        is_other
     }
 
     /// Counts them.
     pub(super) fn settle(&mut self, meters: &RoleMeters) {
         let count = mem::take(&mut self.count);
         if count > 0 {
-            meters.commands(self.row as usize, count.into());
+            meters.commands(self.row, count);
         }
     }
 }

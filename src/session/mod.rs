@@ -10,6 +10,7 @@ mod read;
 pub mod reject;
 pub mod run;
 pub mod trace;
+pub mod turn;
 
 pub use command::{Call, Role, Row, Stage, Stages};
 pub use meters::meters;

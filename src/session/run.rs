@@ -7,10 +7,11 @@ use super::{
     meters::Commands,
     rare::{Bell, Bells, Due, Rare},
     read,
+    turn::Place,
 };
 use crate::{
     config,
-    protocol::{Decoder, ErrorCode, Event, TrId},
+    protocol::{Decoder, ErrorCode, Event, TrId, frame::Found},
 };
 use std::{
     future::poll_fn,
@@ -26,8 +27,6 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How often others may have their turn between a long read and the next one.
-const DEFERRALS_MAX: u8 = 16;
 /// Events turned into lines before the next write.
 const EVENTS_PER_TURN: usize = 1024;
 /// How long a closed connection may take for its last lines, and again for its own end.
@@ -82,14 +81,16 @@ pub fn run<R: Role, T: AsyncRead + AsyncWrite + Unpin, H: Send>(
         waiting_since: None,
         outbox: Outbox::new(limits.output_queue_bytes_max),
         decoder,
-        deferrals: 0,
+        has_sent_much: false,
+        place: Place::default(),
         commands: Commands::default(),
-        admitted: None,
+        begun: None,
         limits,
     };
     async move {
         let reason = connection.serve(&drain).await;
         read::reclaim(&mut connection.decoder);
+        connection.place.leave();
         connection.role.meters().end(reason.label());
         // Signs out at once; the peer may have its last lines afterwards.
         connection.role.on_end(&reason);
@@ -109,11 +110,12 @@ struct Connection<R: 'static, T> {
     waiting_since: Option<Instant>,
     outbox: Outbox,
     decoder: Decoder,
-    /// How often others may have their turn before more is read.
-    deferrals: u8,
+    /// The last read was a long one.
+    has_sent_much: bool,
+    place: Place,
     commands: Commands,
-    /// What is known of the line whose payload is on its way.
-    admitted: Option<Admitted<R>>,
+    /// A line whose payload is on its way.
+    begun: Option<Box<(Found, Admitted<R>)>>,
     limits: SessionLimits,
 }
 
@@ -137,7 +139,7 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         loop {
             let carried_out = self.handle_frames().await;
             self.commands.settle(self.role.meters());
-            self.role.on_carried_out();
+            self.role.on_carried_out(&mut self.outbox);
             let has_more_frames = match carried_out {
                 Ok(has_more) => has_more,
                 Err(reason) => return reason,
@@ -194,10 +196,10 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         // inbox. Commands that were left aside come before new ones, and need no new bytes.
         let is_behind = self.outbox.is_behind();
         let takes_commands = self.role.takes_commands() && !is_behind;
-        if takes_commands
-            && !has_more_frames
-            && let Poll::Ready(wake) = self.receive(cx)
-        {
+        if !takes_commands || has_more_frames {
+            // Others need not wait for a turn that is not used.
+            self.place.leave();
+        } else if let Poll::Ready(wake) = self.receive(cx) {
             return Poll::Ready(wake);
         }
         // Who was behind has not been asked for news that it can take now.
@@ -232,18 +234,24 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
 
     /// Reads what came, if anything may have come since the last look found nothing.
     fn receive(&mut self, cx: &mut Context<'_>) -> Poll<Wake> {
-        let Self { io, decoder, role, bells, deferrals, .. } = self;
+        let Self { io, decoder, role, bells, has_sent_much, place, .. } = self;
         let Some(waker) = bells.take_ring(Bell::Transport, cx) else { return Poll::Pending };
-        if *deferrals > 0 && role.others_wait() {
-            *deferrals -= 1;
-            waker.wake_by_ref();
+        let (mut cx, turns) = (Context::from_waker(waker), role.turns());
+        if *has_sent_much
+            && let Some(turns) = turns
+            && place.poll_turn(turns, &mut cx).is_pending()
+        {
+            // Nobody has looked.
+            bells.note(Bell::Transport);
             return Poll::Pending;
         }
-        let mut cx = Context::from_waker(waker);
-        let received = ready!(read::receive(io, decoder, role.reads_much(), &mut cx));
+        let Poll::Ready(received) = read::receive(io, decoder, turns.is_some(), &mut cx) else {
+            *has_sent_much = false;
+            place.leave();
+            return Poll::Pending;
+        };
         bells.note(Bell::Transport);
-        let is_long = received.as_ref().is_ok_and(|bytes| *bytes >= read::LONG_BYTES_MIN);
-        *deferrals = if is_long { DEFERRALS_MAX } else { 0 };
+        *has_sent_much = received.as_ref().is_ok_and(|bytes| *bytes >= read::LONG_BYTES_MIN);
         Poll::Ready(match received {
             Ok(0) => Wake::Closed,
             Ok(_) => Wake::Received,
@@ -268,29 +276,35 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
     /// role the commands. Returns whether some may be left.
     async fn handle_frames(&mut self) -> Result<bool, Reason> {
         while !self.outbox.is_behind() && self.role.takes_commands() {
-            let Self { role, decoder, outbox, admitted, commands, .. } = self;
-            let payload_bytes_max = self.limits.payload_bytes_max;
-            let frame = decoder.next(|line| {
-                let (at, row) = Row::of(line, R::rows())?;
-                let (line, bytes) =
-                    row.admit(line, role.stage(), role.dialect(), payload_bytes_max)?;
-                commands.add(at, role.meters());
-                *admitted = Some(line);
-                Ok::<_, Reason>(bytes)
-            });
-            let Some(frame) = frame.inspect_err(|reason| trace_refused(outbox, reason))? else {
+            let Self { role, decoder, outbox, begun, commands, place, .. } = self;
+            let next = match begun.take() {
+                Some(begun) => Ok(Some(*begun)),
+                None => admit(role, decoder, self.limits.payload_bytes_max),
+            };
+            let next = next.inspect_err(|reason| trace_refused(outbox, reason))?;
+            let Some((found, admitted)) = next else {
                 read::reclaim(decoder);
                 return Ok(false);
             };
-            let Some(admitted) = admitted.take() else { return Err(Reason::Internal) };
-            let call = admitted.call(frame.line, frame.payload);
+            let Some(frame) = decoder.take(found, admitted.payload_bytes) else {
+                *begun = Some(Box::new((found, admitted)));
+                read::reclaim(decoder);
+                return Ok(false);
+            };
+            if commands.add(admitted.index, role.meters()) {
+                role.on_carried_out(outbox);
+            }
+            let call = admitted.call(frame);
             if let Some(trace) = outbox.trace() {
                 trace.received(call.line.as_bytes(), call.payload.map(<[u8]>::len));
             }
             tracing::trace!(cmd = admitted.row.verb, trid = %call.trid, "command");
             let result = match admitted.row.run {
                 Run::Now(run) => run(role, &call, outbox),
-                Run::Later(run) => run(role, &call, outbox).await,
+                Run::Later(run) => {
+                    place.leave();
+                    run(role, &call, outbox).await
+                }
             };
             let trid = call.trid;
             if let Err(reject) = result {
@@ -391,6 +405,19 @@ async fn finish<T: AsyncRead + AsyncWrite + Unpin>(
         // Running out of time only means that the peer keeps its end open.
         let _ = timeout(CLOSE_WAIT, poll_fn(|cx| read::discard(io, &mut left, cx))).await;
     }
+}
+
+/// Finds the next line, and lets it through the gates.
+#[inline]
+fn admit<R: Role>(
+    role: &R,
+    decoder: &mut Decoder,
+    payload_bytes_max: usize,
+) -> Result<Option<(Found, Admitted<R>)>, Reason> {
+    let Some(found) = decoder.find_line()? else { return Ok(None) };
+    let (line, stage, dialect) = (decoder.line(found), role.stage(), role.dialect());
+    let admitted = Row::admit(R::rows(), line, stage, dialect, payload_bytes_max)?;
+    Ok(Some((found, admitted)))
 }
 
 fn trace_refused(outbox: &Outbox, reason: &Reason) {

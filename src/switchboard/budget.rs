@@ -6,8 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[derive(Debug)]
 pub(super) struct Budget {
     bytes: AtomicUsize,
-    /// Queues whose receivers have been woken for lines and have not looked at them yet.
-    woken: AtomicUsize,
     bytes_max: usize,
     fair_share: usize,
 }
@@ -15,26 +13,12 @@ pub(super) struct Budget {
 impl Budget {
     /// For so many bytes in all. Beyond them nobody gets more than `fair_share`.
     pub(super) const fn new(bytes_max: usize, fair_share: usize) -> Self {
-        let (bytes, woken) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { bytes, woken, bytes_max, fair_share }
+        Self { bytes: AtomicUsize::new(0), bytes_max, fair_share }
     }
 
     /// What waits in all queues.
     pub(super) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
-    }
-
-    /// Whether there is a line that was just put in and not looked at.
-    pub(super) fn has_woken(&self) -> bool {
-        self.woken.load(Ordering::Relaxed) > 0
-    }
-
-    /// The receiver of a queue has been woken for a line, or looks at it.
-    pub(super) fn count_woken(&self, is_woken: bool) {
-        match is_woken {
-            true => self.woken.fetch_add(1, Ordering::Relaxed),
-            false => self.woken.fetch_sub(1, Ordering::Relaxed),
-        };
     }
 
     /// Takes so many bytes for a queue that will then hold `queue_bytes`, if that may be.

@@ -3,19 +3,10 @@
 
 use super::{message::Kind, room::Delivery};
 use crate::metrics::{ConversationMeters, Metrics};
-use std::mem;
 
 /// What has happened since the start. Each number only rises.
 #[derive(Debug)]
 pub struct Counts(ConversationMeters);
-
-/// Messages of one kind that are counted together: a number that all connections share is dear.
-#[derive(Debug, Default)]
-pub(super) struct Said {
-    kind: Kind,
-    count: u64,
-    bytes: u64,
-}
 
 /// Why somebody got no conversation, or did not reach somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,33 +83,13 @@ impl Counts {
         }
     }
 
-    /// A message of so many bytes, and what became of it.
-    pub fn said(&self, kind: Kind, bytes: usize, delivery: Delivery) {
-        let mut said = Said::default();
-        self.said_with(&mut said, kind, bytes, delivery);
-        self.settle(&mut said);
-    }
-
-    /// The same, counted together with others when they are [settled](Self::settle).
-    pub(super) fn said_with(&self, said: &mut Said, kind: Kind, bytes: usize, delivery: Delivery) {
-        if said.kind != kind {
-            self.settle(said);
-            said.kind = kind;
-        }
-        said.count += 1;
-        said.bytes += bytes as u64;
+    /// So many messages of one kind with so many bytes in all, and what became of them.
+    pub fn said(&self, kind: Kind, count: usize, bytes: usize, delivery: Delivery) {
+        self.0.said(kind.index(), count as u64, bytes as u64);
         if !delivery.is_delivered {
-            self.0.undelivered.inc();
+            self.0.undelivered.inc_by(count as u64);
         }
         self.overflowed(delivery.overflows);
-    }
-
-    /// Counts what has been said.
-    pub(super) fn settle(&self, said: &mut Said) {
-        let Said { kind, count, bytes } = mem::take(said);
-        if count > 0 {
-            self.0.said(kind.index(), count, bytes);
-        }
     }
 }
 
@@ -136,14 +107,10 @@ mod tests {
         }
         let delivery =
             |is_delivered, overflows| Delivery { is_delivered, overflows, is_ahead: false };
-        counts.said(Kind::Data, 1300, delivery(true, 0));
-        counts.said(Kind::Data, 200, delivery(false, 2));
-        let mut said = Said::default();
-        for (kind, bytes) in [(Kind::Negative, 7), (Kind::Answered, 5), (Kind::Answered, 6)] {
-            counts.said_with(&mut said, kind, bytes, delivery(kind == Kind::Answered, 0));
-        }
-        counts.settle(&mut said);
-        counts.settle(&mut said);
+        counts.said(Kind::Data, 1, 1300, delivery(true, 0));
+        counts.said(Kind::Data, 1, 200, delivery(false, 2));
+        counts.said(Kind::Negative, 1, 7, delivery(false, 0));
+        counts.said(Kind::Answered, 2, 11, delivery(true, 0));
         let text = metrics.render(Standing::default()).unwrap();
         let has = |line: String| assert!(text.contains(&format!("{line}\n")), "{line}: {text}");
         for (index, refusal) in Refusal::ALL.into_iter().enumerate() {

@@ -1,8 +1,7 @@
 //! What a message may be, and what its sender hears of it (reference `sb-commands.md` §2). Pure;
 //! knows no room, and looks no further into a message than its headers.
 
-use crate::protocol::{Event, TrId};
-use memchr::memchr;
+use crate::protocol::{Event, TrId, scan::find_up_to};
 
 /// Longest message with its headers, bytes.
 pub const MESSAGE_BYTES_MAX: usize = 1664;
@@ -29,6 +28,8 @@ pub enum Kind {
 
 /// The one header that is looked at.
 const CONTENT_TYPE: &[u8] = b"Content-Type";
+/// How nearly all messages begin.
+const USUAL: &[u8] = b"MIME-Version: 1.0\r\nContent-Type:";
 
 /// Why a message is not relayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,14 +92,11 @@ impl Kind {
     /// # Errors
     /// [`Fault`].
     pub fn check(self, payload: &[u8], has_data: bool) -> Result<(), Fault> {
-        let found = find_content_type(payload);
-        let is = |media_type| found.is_some_and(|(value, _)| names(value, media_type));
-        match self {
-            Self::Data => match found {
-                Some((_, behind)) if has_end(behind) && !is(TEXT) => Ok(()),
-                _ => Err(Fault::Malformed),
-            },
-            _ if has_data && is(P2P) => Err(Fault::Disguised),
+        let value = find_content_type(payload);
+        match (self, value) {
+            (Self::Data, Some(value)) if has_end(value) && !names(value, TEXT) => Ok(()),
+            (Self::Data, _) => Err(Fault::Malformed),
+            (_, Some(value)) if has_data && names(value, P2P) => Err(Fault::Disguised),
             _ => Ok(()),
         }
     }
@@ -107,65 +105,62 @@ impl Kind {
 /// The media type that these headers name, without parameters.
 #[must_use]
 pub fn content_type(headers: &[u8]) -> Option<&[u8]> {
-    let (value, _) = find_content_type(headers)?;
-    value.split(|byte| *byte == b';').next().map(<[u8]>::trim_ascii)
+    let value = find_content_type(headers)?;
+    value.split(|byte| matches!(byte, b';' | b'\n')).next().map(<[u8]>::trim_ascii)
 }
 
-/// What the headers of a message say of its type; and what follows from the last byte of that line
-/// on.
-fn find_content_type(payload: &[u8]) -> Option<(&[u8], &[u8])> {
+/// What follows the colon behind the name of this header, up to the end of the message.
+fn find_content_type(payload: &[u8]) -> Option<&[u8]> {
+    if let Some(value) = payload.strip_prefix(USUAL) {
+        return Some(value);
+    }
     let mut rest = payload;
-    loop {
-        let (line, behind) = split_line(rest).unwrap_or((rest, &[]));
+    for line in payload.split_inclusive(|byte| *byte == b'\n') {
         if let Some(value) = value_of_content_type(line) {
-            return Some((value, rest.get(line.len() - 1..)?));
+            return rest.get(line.len() - value.len()..);
         }
-        if behind.is_empty() || is_last(line, behind) {
+        rest = rest.get(line.len()..)?;
+        if line.ends_with(b"\r\n") && rest.starts_with(b"\r\n") {
             return None;
         }
-        rest = behind;
     }
-}
-
-/// Whether an empty line ends the headers of which this is the rest.
-fn has_end(mut rest: &[u8]) -> bool {
-    while let Some((line, behind)) = split_line(rest) {
-        if is_last(line, behind) {
-            return true;
-        }
-        rest = behind;
-    }
-    false
-}
-
-/// Whether an empty line follows.
-fn is_last(line: &[u8], behind: &[u8]) -> bool {
-    line.ends_with(b"\r") && behind.starts_with(b"\r\n")
-}
-
-/// The first line without its line feed, and what follows.
-fn split_line(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (line, behind) = text.split_at_checked(memchr(b'\n', text)?)?;
-    Some((line, behind.get(1..)?))
-}
-
-/// Whether a value is this media type, with parameters or without.
-fn names(value: &[u8], media_type: &[u8]) -> bool {
-    let Some((found, rest)) = value.trim_ascii_start().split_at_checked(media_type.len()) else {
-        return false;
-    };
-    let is_all = matches!(rest.trim_ascii_start().first(), None | Some(b';'));
-    is_all && found.eq_ignore_ascii_case(media_type)
+    None
 }
 
 /// What stands behind the colon, if the line is this header.
 fn value_of_content_type(line: &[u8]) -> Option<&[u8]> {
-    let line = line.trim_ascii_start();
-    let (name, rest) = line.split_at_checked(CONTENT_TYPE.len())?;
-    if name != CONTENT_TYPE && !name.eq_ignore_ascii_case(CONTENT_TYPE) {
+    let (name, rest) = line.trim_ascii_start().split_at_checked(CONTENT_TYPE.len())?;
+    if !name.eq_ignore_ascii_case(CONTENT_TYPE) {
         return None;
     }
     rest.trim_ascii_start().strip_prefix(b":")
+}
+
+/// Whether an empty line ends the headers of which this is the rest.
+fn has_end(rest: &[u8]) -> bool {
+    let mut from = 0;
+    while let Some(at) = find_up_to(b'\r', rest, from) {
+        if rest.get(at..).is_some_and(|rest| rest.starts_with(b"\r\n\r\n")) {
+            return true;
+        }
+        from = at + 1;
+    }
+    false
+}
+
+/// Whether the value with which this begins is this media type, with parameters or without.
+fn names(value: &[u8], media_type: &[u8]) -> bool {
+    let Some((found, rest)) = skip_space(value).split_at_checked(media_type.len()) else {
+        return false;
+    };
+    found.eq_ignore_ascii_case(media_type)
+        && matches!(skip_space(rest).first(), None | Some(b';' | b'\n'))
+}
+
+/// What follows white space, which ends with the line at the latest.
+fn skip_space(text: &[u8]) -> &[u8] {
+    let at = text.iter().position(|byte| !byte.is_ascii_whitespace() || *byte == b'\n');
+    text.get(at.unwrap_or(text.len())..).unwrap_or_default()
 }
 
 #[cfg(test)]

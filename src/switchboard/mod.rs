@@ -9,6 +9,7 @@ pub mod message;
 pub mod queue;
 pub mod room;
 pub mod rooms;
+mod speech;
 
 use crate::{
     config::Config,
@@ -18,17 +19,18 @@ use crate::{
     protocol::{Dialect, ErrorCode},
     session::{
         self, Outbox, Reason, Reject, Role, Row, SessionLimits, Stage, command::RowInfo,
-        trace::Trace,
+        trace::Trace, turn::Turns,
     },
     store::Store,
 };
 use attempts::Attempts;
-use counts::{Counts, Refusal, Said};
+use counts::{Counts, Refusal};
 use message::MESSAGE_BYTES_MAX;
 use parking_lot::Mutex;
 use queue::{Ending, FAIR_SHARE_BYTES, Hold, News, Queue};
 use room::RoomLimits;
 use rooms::{Rooms, RoomsLimits, Seat};
+use speech::Speech;
 use std::{
     collections::HashSet,
     net::{IpAddr, SocketAddr},
@@ -73,6 +75,7 @@ pub struct Context {
     refused_calls: Attempts,
     /// Cookies that were none.
     wrong_cookies: Mutex<Failures<IpAddr>>,
+    turns: Turns,
 }
 
 impl Context {
@@ -116,6 +119,7 @@ impl Context {
             traced,
             refused_calls,
             wrong_cookies: Mutex::new(wrong_cookies),
+            turns: Turns::new(),
         }
     }
 
@@ -157,8 +161,8 @@ struct Joined {
     seat: Seat,
     /// When the last bytes arrived.
     heard_at: Instant,
-    /// What has been said since, and is not counted yet.
-    said: Said,
+    /// What has been said since, and is not delivered yet.
+    speech: Speech,
     queue: Queue,
     /// Waits for the account to sign in elsewhere or to be no longer welcome, and tells the queue.
     _until_over: Pin<Box<WaitForCancellationFutureOwned>>,
@@ -260,7 +264,7 @@ impl Switchboard {
             dialect,
             seat,
             heard_at: Instant::now(),
-            said: Said::default(),
+            speech: Speech::default(),
             queue,
             _until_over: until_over,
             over,
@@ -269,6 +273,16 @@ impl Switchboard {
             _counted,
         };
         self.state = State::Joined(Box::new(joined));
+    }
+}
+
+impl Joined {
+    /// Delivers what has been said.
+    fn deliver(&mut self, outbox: &mut Outbox) {
+        let Self { speech, seat, heard_at, context, .. } = self;
+        if speech.deliver(seat, *heard_at, &context.counts, outbox) {
+            self.hold = self.seat.hold();
+        }
     }
 }
 
@@ -336,13 +350,11 @@ impl Role for Switchboard {
     }
 
     /// Pictures and files.
-    fn reads_much(&self) -> bool {
-        matches!(self.state, State::Joined(_))
-    }
-
-    fn others_wait(&self) -> bool {
-        matches!(&self.state, State::Joined(joined)
-            if joined.context.rooms.has_woken())
+    fn turns(&self) -> Option<&Turns> {
+        match &self.state {
+            State::New { .. } => None,
+            State::Joined(joined) => Some(&joined.context.turns),
+        }
     }
 
     fn on_bytes(&mut self, now: Instant) {
@@ -351,9 +363,9 @@ impl Role for Switchboard {
         }
     }
 
-    fn on_carried_out(&mut self) {
+    fn on_carried_out(&mut self, outbox: &mut Outbox) {
         if let State::Joined(joined) = &mut self.state {
-            joined.context.counts.settle(&mut joined.said);
+            joined.deliver(outbox);
         }
     }
 

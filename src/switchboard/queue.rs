@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use std::{
     collections::VecDeque,
     future::poll_fn,
+    mem,
     pin::Pin,
     sync::{Arc, Weak},
     task::{Context, Poll, Wake, Waker},
@@ -15,17 +16,14 @@ use std::{
 };
 use tokio::{sync::oneshot, time::Instant};
 
-/// Bytes that each entry counts beyond its own length, about what it takes in memory: so the one
-/// limit in bytes also bounds how many entries wait.
+/// Bytes that each line counts beyond its own length, about what it takes in memory if it waits
+/// alone: so the one limit in bytes also bounds how many entries wait.
 pub const ENTRY_BYTES: usize = 64;
 /// Bytes that may wait for anybody, however much waits for all together: about ten messages of the
 /// longest kind.
 pub const FAIR_SHARE_BYTES: usize = 16 * 1024;
 /// How long a sender waits for somebody who takes nothing at all of what waits.
 pub const TAKE_WAIT: Duration = Duration::from_secs(5);
-/// Bytes taken from the system at once for lines of one participant, if so much waits. No more
-/// than [`FAIR_SHARE_BYTES`], since the last line of many may keep so many in memory.
-const CHUNK_BYTES: usize = 16 * 1024;
 /// Entries an empty queue may keep room for.
 const IDLE_ENTRIES_MAX: usize = 8;
 
@@ -100,18 +98,14 @@ struct Waiting {
     /// It would only hear of the end.
     declines_lines: bool,
     is_evicted: bool,
-    /// See [`Budget::has_woken`].
-    is_woken: bool,
     held: Option<Held>,
 }
 
-/// What waits, and is handed over as one.
+/// Whole lines that are handed over as one, and how many.
 #[derive(Debug, PartialEq, Eq)]
-enum Entry {
-    /// A line that others have too.
-    Shared(Bytes),
-    /// Lines that nobody else has, and how many.
-    Own(Vec<u8>, usize),
+struct Entry {
+    lines: Bytes,
+    count: usize,
 }
 
 /// Somebody waits for this queue.
@@ -134,31 +128,16 @@ impl Sender {
     /// Puts a line in; or closes the queue if there is no room. Tells whether it is
     /// [behind](Self::is_behind) now.
     pub(super) fn send(&self, line: Bytes) -> Result<bool, Overflowed> {
-        self.put(line.len(), |entries| entries.push_back(Entry::Shared(line)))
+        self.send_together(line, 1)
     }
 
-    /// The same with a line of so many bytes that nobody else gets; `write` writes it.
-    pub(super) fn send_alone(
-        &self,
-        bytes: usize,
-        write: impl FnOnce(&mut Vec<u8>),
-    ) -> Result<bool, Overflowed> {
-        self.put(bytes, |entries| add_own(entries, bytes, write))
-    }
-
-    fn put(
-        &self,
-        bytes: usize,
-        add: impl FnOnce(&mut VecDeque<Entry>),
-    ) -> Result<bool, Overflowed> {
+    /// The same with so many lines at once.
+    pub(super) fn send_together(&self, lines: Bytes, count: usize) -> Result<bool, Overflowed> {
         let (result, sleeper) = {
             let mut waiting = self.0.waiting.lock();
-            let result = self.push(&mut waiting, bytes, add);
+            let result = self.push(&mut waiting, Entry { lines, count });
             let wakes = result.is_err() || !waiting.declines_lines;
             let sleeper = if wakes { waiting.sleeper.take() } else { None };
-            if result.is_ok() && sleeper.is_some() {
-                self.0.note_woken(&mut waiting, true);
-            }
             (result, sleeper)
         };
         wake(sleeper);
@@ -210,58 +189,25 @@ impl Sender {
         self.0.waiting.lock().held = None;
     }
 
-    fn push(
-        &self,
-        waiting: &mut Waiting,
-        bytes: usize,
-        add: impl FnOnce(&mut VecDeque<Entry>),
-    ) -> Result<bool, Overflowed> {
+    fn push(&self, waiting: &mut Waiting, entry: Entry) -> Result<bool, Overflowed> {
         if waiting.ending.is_some() {
             return Err(Overflowed(Box::default()));
         }
-        let bytes = bytes + ENTRY_BYTES;
+        let bytes = entry.counted();
         let queue_bytes = waiting.bytes + bytes;
         if queue_bytes > self.0.bytes_max || !self.0.budget.take(bytes, queue_bytes) {
             return Err(Overflowed(Box::new(self.0.overflow(waiting))));
         }
         waiting.bytes = queue_bytes;
-        add(&mut waiting.entries);
+        waiting.entries.push_back(entry);
         Ok(self.0.is_behind(waiting))
     }
 }
 
-/// Adds a line of so many bytes that nobody else gets: behind the last such lines, which go out
-/// with it, or to a new chunk. That is no larger than the line, or twice what it and the last chunk
-/// hold: any line in it keeps all of it, and what lines take, wherever they go, must not be many
-/// times what they count.
-fn add_own(entries: &mut VecDeque<Entry>, bytes: usize, write: impl FnOnce(&mut Vec<u8>)) {
-    let room = match entries.back_mut() {
-        Some(Entry::Own(lines, count)) if lines.capacity() - lines.len() >= bytes => {
-            *count += 1;
-            return write(lines);
-        }
-        Some(Entry::Own(lines, _)) => bytes.max(CHUNK_BYTES.min(2 * (lines.len() + bytes))),
-        Some(Entry::Shared(_)) | None => bytes,
-    };
-    let mut lines = Vec::with_capacity(room);
-    write(&mut lines);
-    entries.push_back(Entry::Own(lines, 1));
-}
-
 impl Entry {
     /// What it counts.
-    fn counted(&self) -> usize {
-        match self {
-            Self::Shared(line) => line.len() + ENTRY_BYTES,
-            Self::Own(lines, count) => lines.len() + count * ENTRY_BYTES,
-        }
-    }
-
-    fn into_bytes(self) -> Bytes {
-        match self {
-            Self::Shared(line) => line,
-            Self::Own(lines, _) => lines.into(),
-        }
+    const fn counted(&self) -> usize {
+        self.lines.len() + self.count * ENTRY_BYTES
     }
 }
 
@@ -274,11 +220,7 @@ impl Drop for Sender {
 impl Drop for Shared {
     fn drop(&mut self) {
         let Self { waiting, budget, .. } = self;
-        let waiting = waiting.get_mut();
-        budget.give_back(waiting.bytes);
-        if waiting.is_woken {
-            budget.count_woken(false);
-        }
+        budget.give_back(waiting.get_mut().bytes);
     }
 }
 
@@ -294,14 +236,13 @@ impl Queue {
     pub fn poll_recv(&mut self, takes_lines: bool, cx: &mut Context<'_>) -> Poll<News> {
         let Self { shared, knows_end } = self;
         let mut waiting = shared.waiting.lock();
-        shared.note_woken(&mut waiting, false);
         if waiting.is_evicted {
             return Poll::Ready(News::Evicted);
         }
         let news = match waiting.ending {
             Some(Ending::Overflow) => Some(News::End(Ending::Overflow)),
             _ if takes_lines => shared.pop(&mut waiting),
-            Some(Ending::Idle) if !std::mem::replace(knows_end, true) => Some(News::LastLines),
+            Some(Ending::Idle) if !mem::replace(knows_end, true) => Some(News::LastLines),
             Some(Ending::Idle) | None => None,
         };
         if let Some(news) = news {
@@ -356,18 +297,9 @@ impl Shared {
     fn overflow(&self, waiting: &mut Waiting) -> Debris {
         self.budget.give_back(waiting.bytes);
         let (sleeper, is_evicted) = (waiting.sleeper.take(), waiting.is_evicted);
-        self.note_woken(waiting, false);
         let ending = Some(Ending::Overflow);
         let full = Waiting { ending, sleeper, is_evicted, ..Waiting::default() };
-        Debris(std::mem::replace(waiting, full).entries)
-    }
-
-    /// Its receiver has been woken, or looks at what waits.
-    fn note_woken(&self, waiting: &mut Waiting, is_woken: bool) {
-        if waiting.is_woken != is_woken {
-            self.budget.count_woken(is_woken);
-            waiting.is_woken = is_woken;
-        }
+        Debris(mem::replace(waiting, full).entries)
     }
 
     /// Whether more than half of what may wait does.
@@ -389,7 +321,7 @@ impl Shared {
         if waiting.entries.is_empty() && waiting.entries.capacity() > IDLE_ENTRIES_MAX {
             waiting.entries = VecDeque::new();
         }
-        Some(News::Lines(entry.into_bytes()))
+        Some(News::Lines(entry.lines))
     }
 }
 

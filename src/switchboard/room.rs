@@ -39,7 +39,7 @@ pub(super) struct Room {
     pub(super) id: RoomId,
     /// The switchboard it is on, if there are several.
     pub(super) server: Option<Arc<str>>,
-    limits: RoomLimits,
+    pub(super) limits: RoomLimits,
     budget: Arc<Budget>,
     opened_at: Instant,
     state: Mutex<State>,
@@ -113,17 +113,18 @@ pub(super) struct Said<'a> {
 impl Said<'_> {
     /// Bytes of the line: behind the head a space, the length and the line end; exact, or a second
     /// allocation would follow.
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         let digits = self.payload.len().ilog10() as usize + 1;
         self.head.len() + 1 + digits + 2 + self.payload.len()
     }
 
-    fn write(&self, line: &mut Vec<u8>) {
+    /// Appends the line.
+    pub(super) fn write(&self, lines: &mut Vec<u8>) {
         let Self { head, payload } = *self;
-        Event::SaidBy { head, payload }.encode(Dialect::Msnp9, line);
+        Event::SaidBy { head, payload }.encode(Dialect::Msnp9, lines);
     }
 
-    fn to_bytes(self) -> Bytes {
+    pub(super) fn to_bytes(self) -> Bytes {
         let mut line = Vec::with_capacity(self.len());
         self.write(&mut line);
         line.into()
@@ -199,7 +200,7 @@ impl Room {
             let present = state.members.iter().map(|member| member.person.clone()).collect();
             // Where there are three nobody waits for anybody.
             state.members.iter().for_each(|member| member.sender.release());
-            state.tell_others(None, line(&Event::Joi { address, name }));
+            state.tell_others(None, line(&Event::Joi { address, name }), 1);
             let place = state.number();
             let (sender, queue) = queue(self.limits.queue_bytes_max, self.budget.clone());
             state.members.push(Member { place, person: person.clone(), sender });
@@ -254,8 +255,9 @@ impl Room {
         self.state.lock().rung.retain(|ring| !numbers.contains(&ring.number));
     }
 
-    /// Tells all others what the one at `place` says. An empty message counts, but goes nowhere.
-    pub(super) fn say(&self, place: u64, message: Option<&Said<'_>>, now: Instant) -> Delivery {
+    /// Tells all others what the one at `place` says: so many messages, of which `lines` has all that
+    /// are not empty. Those count, but go nowhere.
+    pub(super) fn say(&self, place: u64, lines: Bytes, count: usize, now: Instant) -> Delivery {
         self.act(|state| {
             if !state.is_seated(place) {
                 return Delivery { is_delivered: false, overflows: 0, is_ahead: false };
@@ -263,7 +265,7 @@ impl Room {
             // Who waited may have been heard before others.
             state.active_at = state.active_at.max(now);
             let others = state.members.len() - 1;
-            let relayed = message.map(|message| state.relay(place, message));
+            let relayed = (!lines.is_empty()).then(|| state.relay(place, lines, count));
             let Relayed { refused, is_ahead } = relayed.unwrap_or_default();
             let overflows = state.settle();
             let is_ahead =
@@ -367,16 +369,16 @@ impl State {
         self.next_number
     }
 
-    /// Queues a line for everybody but the one at `but`. Returns how many had no room for it.
-    fn tell_others(&mut self, but: Option<u64>, mut line: Bytes) -> usize {
+    /// Queues so many lines for everybody but the one at `but`. Returns how many had no room.
+    fn tell_others(&mut self, but: Option<u64>, mut lines: Bytes, count: usize) -> usize {
         let before = self.overflowed.len();
         let others = self.members.iter().filter(|member| Some(member.place) != but);
         let mut others = others.peekable();
         while let Some(member) = others.next() {
             // The last one, mostly the only one, needs no share of its own.
             let is_last = others.peek().is_none();
-            let lines = if is_last { mem::take(&mut line) } else { line.clone() };
-            let Err(Overflowed(debris)) = member.sender.send(lines) else { continue };
+            let own = if is_last { mem::take(&mut lines) } else { lines.clone() };
+            let Err(Overflowed(debris)) = member.sender.send_together(own, count) else { continue };
             self.debris.push(*debris);
             if !self.overflowed.contains(&member.place) {
                 self.overflowed.push(member.place);
@@ -386,13 +388,13 @@ impl State {
     }
 
     /// Queues what the one at `place` says for all others.
-    fn relay(&mut self, place: u64, message: &Said<'_>) -> Relayed {
+    fn relay(&mut self, place: u64, lines: Bytes, count: usize) -> Relayed {
         let [one, another] = &self.members[..] else {
-            let refused = self.tell_others(Some(place), message.to_bytes());
+            let refused = self.tell_others(Some(place), lines, count);
             return Relayed { refused, is_ahead: None };
         };
         let other = if one.place == place { another } else { one };
-        match other.sender.send_alone(message.len(), |line| message.write(line)) {
+        match other.sender.send_together(lines, count) {
             Ok(is_ahead) => Relayed { refused: 0, is_ahead: Some(is_ahead) },
             Err(Overflowed(debris)) => {
                 self.debris.push(*debris);
@@ -408,7 +410,7 @@ impl State {
         self.is_over = self.members.is_empty();
         self.members.iter().for_each(|member| member.sender.release());
         let bye = line(&Event::Bye { address: &gone.person.address, idle: false });
-        self.tell_others(None, bye);
+        self.tell_others(None, bye, 1);
     }
 
     /// Puts those out whose queue was full, of which others are told, whose queues may be full too.

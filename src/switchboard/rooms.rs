@@ -11,6 +11,7 @@ use crate::{
     model::{AccountId, Address},
     protocol::event,
 };
+use bytes::Bytes;
 use parking_lot::Mutex;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -174,11 +175,6 @@ impl Rooms {
         self.0.budget.bytes()
     }
 
-    /// Whether somebody has been woken for lines and has not looked at them yet.
-    pub(super) fn has_woken(&self) -> bool {
-        self.0.budget.has_woken()
-    }
-
     /// Up to `limit` rooms with higher numbers than `after`, by number.
     #[must_use]
     pub fn list(&self, after: RoomId, limit: usize) -> Vec<RoomInfo> {
@@ -288,17 +284,26 @@ impl Seat {
         &self.person
     }
 
-    /// Tells all others. The message is copied once, into a line that all of them share: a slice
-    /// would keep everything in memory that was received together with it.
+    /// Tells all others. An empty message counts, but goes nowhere.
     pub fn say(&self, payload: &[u8]) -> Delivery {
-        self.say_at(Instant::now(), payload)
+        let line = self.said(payload).map(Said::to_bytes).unwrap_or_default();
+        self.tell(line, 1, Instant::now())
     }
 
-    /// The same, at a moment that is known already.
-    pub(super) fn say_at(&self, now: Instant, payload: &[u8]) -> Delivery {
+    /// Tells all others what has been said in so many messages, those that are not empty.
+    pub(super) fn tell(&self, lines: Bytes, count: usize, now: Instant) -> Delivery {
+        self.room.say(self.place, lines, count, now)
+    }
+
+    /// What may wait for each participant, see [`RoomLimits`].
+    pub(super) fn queue_bytes_max(&self) -> usize {
+        self.room.limits.queue_bytes_max
+    }
+
+    /// What others hear of this message, if anything.
+    pub(super) fn said<'a>(&'a self, payload: &'a [u8]) -> Option<Said<'a>> {
         // COMPAT(bitlbee): an empty message would destroy the receiver's conversation.
-        let message = (!payload.is_empty()).then_some(Said { head: &self.head, payload });
-        self.room.say(self.place, message.as_ref(), now)
+        (!payload.is_empty()).then_some(Said { head: &self.head, payload })
     }
 
     /// A wait for the only other one, if [`Delivery::is_ahead`] still is true.

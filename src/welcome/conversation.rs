@@ -165,7 +165,7 @@ impl Conversation {
         for message in &answer {
             let delivery = self.seat.say(message.as_bytes());
             // Whether anybody gets it is nothing the robot wants to know.
-            self.counts.said(Kind::Unanswered, message.len(), delivery);
+            self.counts.said(Kind::Unanswered, 1, message.len(), delivery);
         }
     }
 }

@@ -14,6 +14,21 @@ fn rule(line: Line<'_>) -> Result<Option<usize>, FrameError> {
     }
 }
 
+/// The next whole frame. `begun` is a line whose payload is on its way.
+fn next<'a>(
+    decoder: &'a mut Decoder,
+    begun: &mut Option<Found>,
+) -> Result<Option<Frame<'a>>, FrameError> {
+    let found = match begun.take() {
+        Some(found) => Some(found),
+        None => decoder.find_line()?,
+    };
+    let Some(found) = found else { return Ok(None) };
+    let payload = rule(decoder.line(found))?;
+    *begun = Some(found);
+    Ok(decoder.take(found, payload).inspect(|_| *begun = None))
+}
+
 /// Lines with their payloads, and what ended the stream.
 type Decoded = (Vec<(String, Option<Vec<u8>>)>, Option<FrameError>);
 
@@ -23,7 +38,7 @@ fn decode(pieces: &[&[u8]]) -> Decoded {
 
 /// The same where each piece whose bit is set comes in a buffer that is lent.
 fn decode_lent(pieces: &[&[u8]], lent: u64) -> Decoded {
-    let mut decoder = Decoder::new(LINE_MAX);
+    let (mut decoder, mut begun) = (Decoder::new(LINE_MAX), None);
     let mut frames = Vec::new();
     for (index, piece) in pieces.iter().enumerate() {
         let is_lent = lent >> (index % 64) & 1 == 1;
@@ -32,7 +47,7 @@ fn decode_lent(pieces: &[&[u8]], lent: u64) -> Decoded {
             false => decoder.feed(piece),
         }
         loop {
-            match decoder.next(rule) {
+            match next(&mut decoder, &mut begun) {
                 Ok(Some(frame)) => frames.push((
                     String::from_utf8_lossy(frame.line.as_bytes()).into_owned(),
                     frame.payload.map(<[u8]>::to_vec),
@@ -102,7 +117,7 @@ fn a_sent_command_ends_behind_its_payload() {
 fn debug_shows_no_arguments() {
     let mut decoder = Decoder::new(LINE_MAX);
     decoder.feed(b"P 7 TWN S t=secret 6\r\nsecretUSR t=secret");
-    let frame = decoder.next(rule).unwrap().unwrap();
+    let frame = next(&mut decoder, &mut None).unwrap().unwrap();
     let shown = [format!("{frame:?}"), format!("{:?}", frame.line)];
     for shown in shown.into_iter().chain([format!("{decoder:?}")]) {
         assert!(!shown.contains("secret"), "{shown}");
@@ -113,11 +128,30 @@ fn debug_shows_no_arguments() {
 fn an_idle_decoder_holds_nothing() {
     let mut decoder = Decoder::new(LINE_MAX);
     decoder.feed(b"A 1\r\n\r\n");
-    while decoder.next(rule).unwrap().is_some() {}
+    while next(&mut decoder, &mut None).unwrap().is_some() {}
     assert_eq!(decoder.buffer.capacity(), 0);
 }
 
 proptest! {
+    #[test]
+    fn words_stand_between_spaces_and_tabs_alone(
+        text in prop::collection::vec(
+            prop_oneof![2 => Just(b' '), 1 => Just(b'\t'), 4 => Just(b'a'), 1 => 0x0E..=0xFFu8],
+            0..150,
+        ),
+        lone in prop::collection::vec(prop_oneof![1 => Just(b' '), 40 => Just(b'a')], 0..150),
+    ) {
+        for text in [[b"x", &text[..]].concat(), [&text[..], b"x"].concat(), [b"x", &lone[..]].concat()] {
+            let mut decoder = Decoder::new(1000);
+            decoder.feed(&[&text[..], b"\r\n"].concat());
+            let found = decoder.find_line().unwrap().unwrap();
+            let line = decoder.line(found);
+            let expected = text.split(|byte| matches!(byte, b' ' | b'\t'));
+            let expected: Vec<_> = expected.filter(|word| !word.is_empty()).collect();
+            prop_assert_eq!(line.words().collect::<Vec<_>>(), expected);
+        }
+    }
+
     /// Fuzz target: no input panics, and how it is split makes no difference.
     #[test]
     fn any_split_gives_the_same_frames(

@@ -28,17 +28,17 @@ pub(super) fn handle(
     let kind = Kind::from_code(call.args().word()?).filter(|kind| has_data || *kind != Kind::Data);
     let kind = kind.ok_or(Reason::MessageType)?;
     let payload = call.payload.unwrap_or_default();
-    kind.check(payload, has_data).map_err(|fault| match fault {
-        Fault::Malformed => Reject::Code(ErrorCode::MalformedMessage),
-        Fault::Disguised => Reason::DisguisedData.into(),
-    })?;
-    let delivery = joined.seat.say_at(joined.heard_at, payload);
-    joined.context.counts.said_with(&mut joined.said, kind, payload.len(), delivery);
-    if delivery.is_ahead {
-        joined.hold = joined.seat.hold();
+    if let Err(fault) = kind.check(payload, has_data) {
+        // Replies come in the order of the commands.
+        joined.deliver(outbox);
+        return Err(match fault {
+            Fault::Malformed => Reject::Code(ErrorCode::MalformedMessage),
+            Fault::Disguised => Reason::DisguisedData.into(),
+        });
     }
-    if let Some(receipt) = kind.receipt(call.trid, delivery.is_delivered) {
-        outbox.send(&receipt);
+    if !joined.speech.takes(kind, &joined.seat) {
+        joined.deliver(outbox);
     }
+    joined.speech.add(kind, call.trid, &joined.seat, payload, call.behind);
     Ok(())
 }

@@ -29,7 +29,7 @@ fn one_byte_too_many_closes_it_and_frees_what_waited() {
     let (sender, mut queue) = alone(3 * entry - 1);
     assert_eq!(sender.send(LINES), Ok(false));
     assert_eq!(sender.send(LINES), Ok(true));
-    let debris = Debris([LINES, LINES].map(Entry::Shared).into());
+    let debris = Debris([LINES, LINES].map(|lines| Entry { lines, count: 1 }).into());
     assert_eq!(sender.send(LINES), Err(Overflowed(debris.into())));
     assert_eq!(sender.send(Bytes::new()), Err(Overflowed(Box::default())));
     assert_eq!(queue.shared.waiting.lock().entries.capacity(), 0);
@@ -113,36 +113,6 @@ fn a_line_wakes_only_who_sleeps_for_lines() {
     assert_eq!(alarm.0.load(Ordering::Relaxed), 2, "the end is for everybody");
 }
 
-/// From the line that wakes it until it looks, or until nobody can look any more.
-#[test]
-fn who_was_woken_for_a_line_counts_until_it_looks() {
-    let budget = Arc::new(Budget::new(usize::MAX, 0));
-    let mut cx = Context::from_waker(Waker::noop());
-    let asleep = |takes_lines, cx: &mut Context<'_>| {
-        let (sender, mut queue) = queue(2 * (LINES.len() + ENTRY_BYTES), budget.clone());
-        assert!(queue.poll_recv(takes_lines, cx).is_pending());
-        (sender, queue)
-    };
-    let (sender, mut queue) = asleep(true, &mut cx);
-    for _ in 0..2 {
-        assert!(!budget.has_woken());
-        sender.send(LINES).unwrap();
-        assert!(budget.has_woken());
-        assert!(queue.poll_recv(true, &mut cx).is_ready());
-        assert!(!budget.has_woken(), "it has looked");
-        assert!(queue.poll_recv(true, &mut cx).is_pending());
-    }
-    (0..2).for_each(|_| assert!(sender.send(LINES).is_ok() && budget.has_woken()));
-    assert!(sender.send(LINES).is_err() && !budget.has_woken(), "it is out");
-    let (sender, queue) = asleep(true, &mut cx);
-    sender.send(LINES).unwrap();
-    drop((sender, queue));
-    assert!(!budget.has_woken(), "it is gone");
-    let (sender, _queue) = asleep(false, &mut cx);
-    sender.send(LINES).unwrap();
-    assert!(!budget.has_woken(), "it takes no lines, and sleeps on");
-}
-
 /// Before what waits, to who takes lines and to who does not, and also after an overflow; but lines
 /// that are there can still be taken.
 #[tokio::test]
@@ -214,21 +184,20 @@ async fn a_hold_ends_below_a_quarter_or_with_the_room_or_is_found_stalled() {
     assert_eq!(queue.try_recv(), Some(News::End(Ending::Overflow)));
 }
 
-/// However lines come and go: they come out whole, in order, several of one sender at once, and
-/// everything that was counted is given back.
+/// However lines come and go: they come out whole, in order, and everything that was counted is
+/// given back.
 #[test]
-fn lines_of_one_sender_go_out_together_and_count_one_by_one() {
+fn lines_that_come_together_go_out_together_and_count_one_by_one() {
     let budget = Arc::new(Budget::new(1 << 20, 0));
     let (sender, mut queue) = queue(1 << 20, budget.clone());
-    let (mut said, mut heard, mut pieces) = (Vec::new(), Vec::new(), 0);
-    for number in 0..2000u32 {
-        let line = format!("{number}:{}\n", "x".repeat(number as usize * 7 % 1500));
-        said.extend_from_slice(line.as_bytes());
-        if number % 5 == 3 {
-            sender.send(line.into()).unwrap();
-        } else {
-            sender.send_alone(line.len(), |to| to.extend_from_slice(line.as_bytes())).unwrap();
-        }
+    let (mut said, mut heard) = (Vec::new(), Vec::new());
+    for number in 0..2000usize {
+        let count = number % 7 + 1;
+        let lines = format!("{number}\n").repeat(count);
+        let before = budget.bytes();
+        sender.send_together(lines.clone().into(), count).unwrap();
+        assert_eq!(budget.bytes() - before, lines.len() + count * ENTRY_BYTES);
+        said.push(lines);
         let take = match number % 100 {
             50 => 7,
             99 => usize::MAX,
@@ -236,76 +205,11 @@ fn lines_of_one_sender_go_out_together_and_count_one_by_one() {
         };
         for _ in 0..take {
             let Some(News::Lines(lines)) = queue.try_recv() else { break };
-            assert!(lines.len() <= CHUNK_BYTES && lines.ends_with(b"\n"));
-            heard.extend_from_slice(&lines);
-            pieces += 1;
+            heard.push(lines);
         }
     }
     assert_eq!(heard, said);
-    // A fifth are shared and stand alone, and a chunk after them begins small.
-    assert!(pieces < 1300, "{pieces}");
     assert_eq!(budget.bytes(), 0);
     let waiting = queue.shared.waiting.lock();
     assert_eq!((waiting.bytes, waiting.entries.capacity()), (0, 0));
-}
-
-/// What lines of one sender take in memory, as long as all of them are kept.
-#[derive(Default)]
-struct Reserved(usize);
-
-impl Reserved {
-    /// Puts in a line of `bytes`, and notes the chunk if one was taken for it.
-    fn send(&mut self, sender: &Sender, bytes: usize) {
-        sender.send_alone(bytes, |to| to.resize(to.len() + bytes, b'x')).unwrap();
-        if let Some(Entry::Own(lines, 1)) = sender.0.waiting.lock().entries.back() {
-            self.0 += lines.capacity();
-        }
-    }
-}
-
-/// Short lines come two by two, and are taken before the next ones but not written.
-#[test]
-fn a_short_line_that_was_taken_keeps_little_more_than_itself() {
-    let (sender, mut queue) = alone(1 << 20);
-    let (mut reserved, mut taken) = (Reserved::default(), Vec::new());
-    for _ in 0..300 {
-        (0..2).for_each(|_| reserved.send(&sender, LINES.len()));
-        while let Some(News::Lines(lines)) = queue.try_recv() {
-            taken.push(lines);
-        }
-    }
-    let counted: usize = taken.iter().map(Bytes::len).sum();
-    assert_eq!(counted, 600 * LINES.len());
-    assert!(reserved.0 < 5 * counted, "{} for {counted}", reserved.0);
-}
-
-#[test]
-fn lines_of_others_in_between_waste_no_chunk() {
-    let (sender, mut queue) = alone(1 << 20);
-    let mut reserved = Reserved::default();
-    for _ in 0..1000 {
-        reserved.send(&sender, LINES.len());
-        sender.send(LINES).unwrap();
-    }
-    let counted = queue.shared.waiting.lock().bytes;
-    assert!(reserved.0 < counted, "{} for {counted}", reserved.0);
-    for _ in 0..2000 {
-        let Some(News::Lines(lines)) = queue.try_recv() else { panic!("nothing") };
-        assert_eq!(lines.len(), LINES.len());
-    }
-}
-
-/// A line that waits may keep so much, which is not counted, and each other one that finds no room
-/// behind it may waste less than its own length.
-#[test]
-fn what_waits_takes_no_more_than_a_few_times_what_it_counts() {
-    for bytes in [30, 100, 1300, 1700, 6000, 9000] {
-        let (sender, queue) = alone(1 << 20);
-        let mut reserved = Reserved::default();
-        for count in 1..100 {
-            reserved.send(&sender, bytes);
-            let counted = queue.shared.waiting.lock().bytes;
-            assert!(reserved.0 <= 3 * counted, "{count}: {} for {counted}", reserved.0);
-        }
-    }
 }

@@ -1,0 +1,97 @@
+//! Messages of one participant that came together: they are told the others together, and then
+//! their receipts are written. Knows no connection.
+
+use super::{counts::Counts, message::Kind, queue::ENTRY_BYTES, rooms::Seat};
+use crate::{protocol::TrId, session::Outbox};
+use std::{fmt, mem};
+use tokio::time::Instant;
+
+/// What messages of one speech count at most, and one message more.
+const BYTES_MAX: usize = 16 * 1024;
+/// Messages for which an empty speech keeps room.
+const IDLE_MESSAGES_MAX: usize = 8;
+
+/// Messages of one kind that are not delivered yet.
+#[derive(Default)]
+pub(super) struct Speech {
+    kind: Kind,
+    /// Of each message.
+    trids: Vec<TrId>,
+    payload_bytes: usize,
+    /// What the others hear: all messages but empty ones.
+    lines: Vec<u8>,
+}
+
+/// Shows sizes only.
+impl fmt::Debug for Speech {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (messages, bytes) = (self.trids.len(), self.lines.len());
+        f.debug_struct("Speech")
+            .field("messages", &messages)
+            .field("bytes", &bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// No more than a quarter of what may wait: even whoever is just not behind has room for it.
+fn bytes_max(seat: &Seat) -> usize {
+    BYTES_MAX.min(seat.queue_bytes_max() / 4)
+}
+
+impl Speech {
+    /// Whether one more message can be [added](Self::add), and be of this kind.
+    pub(super) fn takes(&self, kind: Kind, seat: &Seat) -> bool {
+        let counted = self.lines.len() + self.trids.len() * ENTRY_BYTES;
+        self.trids.is_empty() || self.kind == kind && counted < bytes_max(seat)
+    }
+
+    /// Adds a message that `seat` says. Of what came with it `behind` bytes are yet to be carried
+    /// out, most likely more of the same.
+    pub(super) fn add(
+        &mut self,
+        kind: Kind,
+        trid: TrId,
+        seat: &Seat,
+        payload: &[u8],
+        behind: usize,
+    ) {
+        self.kind = kind;
+        self.trids.push(trid);
+        self.payload_bytes += payload.len();
+        let Some(said) = seat.said(payload) else { return };
+        if self.lines.capacity() == 0 {
+            let alike = said.len() * (1 + behind / payload.len());
+            self.lines.reserve_exact(alike.min(bytes_max(seat) + said.len()));
+        }
+        said.write(&mut self.lines);
+    }
+
+    /// Delivers all messages, and sends the receipts that their kind has. Returns whether the
+    /// sender should wait.
+    pub(super) fn deliver(
+        &mut self,
+        seat: &Seat,
+        now: Instant,
+        counts: &Counts,
+        outbox: &mut Outbox,
+    ) -> bool {
+        let count = self.trids.len();
+        if count == 0 {
+            return false;
+        }
+        let mut lines = mem::take(&mut self.lines);
+        // Less came than seemed likely. What is told keeps little more in memory than itself.
+        if lines.capacity() > 2 * lines.len() {
+            lines.shrink_to_fit();
+        }
+        let delivery = seat.tell(lines.into(), count, now);
+        counts.said(self.kind, count, mem::take(&mut self.payload_bytes), delivery);
+        for trid in self.trids.drain(..) {
+            if let Some(receipt) = self.kind.receipt(trid, delivery.is_delivered) {
+                outbox.send(&receipt);
+            }
+        }
+        self.trids.shrink_to(IDLE_MESSAGES_MAX);
+        delivery.is_ahead
+    }
+}
