@@ -34,6 +34,12 @@ const UNCONFIRMED_MAX: usize = 1024;
 pub struct Outbox {
     bytes: usize,
     bytes_max: usize,
+    /// A part of `front` is handed over.
+    is_front_begun: bool,
+    /// Of what was handed over the transport may still hold some.
+    needs_flush: bool,
+    dialect: Dialect,
+    trace: Option<Box<Trace>>,
     /// What is sent first: mostly there is nothing else, and no need for a queue. Empty if what is
     /// sent first is the tail.
     front: Bytes,
@@ -41,12 +47,6 @@ pub struct Outbox {
     bytes_written: u64,
     /// Of these, the bytes that it has passed on.
     bytes_flushed: u64,
-    trace: Option<Box<Trace>>,
-    /// A part of `front` is handed over.
-    is_front_begun: bool,
-    /// Of what was handed over the transport may still hold some.
-    needs_flush: bool,
-    dialect: Dialect,
     tail: Vec<u8>,
     /// What is between `front` and `tail`.
     chunks: VecDeque<Bytes>,

@@ -28,7 +28,6 @@ pub(super) enum Due {
 pub(super) struct Rare<'d, 'p> {
     drained: Pin<&'p mut WaitForCancellationFuture<'d>>,
     timer: Pin<&'p mut Sleep>,
-    deadline: Option<Instant>,
 }
 
 /// What can ring.
@@ -66,31 +65,34 @@ struct Pull {
 }
 
 impl<'d, 'p> Rare<'d, 'p> {
-    /// `timer` has not been polled. No deadline yet.
+    /// `timer` has not been polled.
     pub(super) fn new(
         drained: Pin<&'p mut WaitForCancellationFuture<'d>>,
         timer: Pin<&'p mut Sleep>,
     ) -> Self {
-        Self { drained, timer, deadline: None }
+        Self { drained, timer }
     }
 
-    /// When [`Due::Deadline`] is due.
-    pub(super) fn set_deadline(&mut self, deadline: Option<Instant>, bells: &Bells) {
-        if mem::replace(&mut self.deadline, deadline) != deadline
+    /// Waits; goes on waiting afterwards. [`Due::Deadline`] is due at `deadline`. `known` is what it
+    /// was before, none at first, and lies where each wake-up looks anyway.
+    pub(super) fn poll(
+        &mut self,
+        known: &mut Option<Instant>,
+        deadline: Option<Instant>,
+        bells: &mut Bells,
+        cx: &Context<'_>,
+    ) -> Poll<Due> {
+        if mem::replace(known, deadline) != deadline
             && let Some(deadline) = deadline
         {
             self.timer.as_mut().reset(deadline);
             bells.note(Bell::Rare);
         }
-    }
-
-    /// Waits; goes on waiting afterwards.
-    pub(super) fn poll(&mut self, bells: &mut Bells, cx: &Context<'_>) -> Poll<Due> {
         let Some(waker) = bells.take_ring(Bell::Rare, cx) else { return Poll::Pending };
         let mut cx = Context::from_waker(waker);
         let due = if self.drained.as_mut().poll(&mut cx).is_ready() {
             Due::Drain
-        } else if self.deadline.is_some() && self.timer.as_mut().poll(&mut cx).is_ready() {
+        } else if deadline.is_some() && self.timer.as_mut().poll(&mut cx).is_ready() {
             Due::Deadline
         } else {
             return Poll::Pending;
@@ -188,23 +190,33 @@ mod tests {
         let contexts = wakers.each_ref().map(Context::from_waker);
         let woken = || alarms.each_ref().map(|alarm| alarm.0.load(Ordering::Relaxed));
 
-        assert!(rare.poll(&mut bells, &contexts[0]).is_pending(), "without a deadline none is due");
-        rare.set_deadline(Some(Instant::now() + SECOND), &bells);
+        let (mut known, mut deadline) = (None, None);
+        assert!(
+            rare.poll(&mut known, deadline, &mut bells, &contexts[0]).is_pending(),
+            "without a deadline none is due"
+        );
+        deadline = Some(Instant::now() + SECOND);
         for cx in [0, 0, 1] {
-            assert!(rare.poll(&mut bells, &contexts[cx]).is_pending());
+            assert!(rare.poll(&mut known, deadline, &mut bells, &contexts[cx]).is_pending());
         }
         advance(2 * SECOND).await;
         assert_eq!(woken(), [0, 1]);
-        assert_eq!(rare.poll(&mut bells, &contexts[1]), Poll::Ready(Due::Deadline));
+        assert_eq!(
+            rare.poll(&mut known, deadline, &mut bells, &contexts[1]),
+            Poll::Ready(Due::Deadline)
+        );
 
-        rare.set_deadline(Some(Instant::now() + SECOND), &bells);
-        assert!(rare.poll(&mut bells, &contexts[1]).is_pending());
+        deadline = Some(Instant::now() + SECOND);
+        assert!(rare.poll(&mut known, deadline, &mut bells, &contexts[1]).is_pending());
         advance(2 * SECOND).await;
         assert_eq!(woken(), [0, 2]);
-        rare.set_deadline(None, &bells);
-        assert!(rare.poll(&mut bells, &contexts[1]).is_pending());
+        deadline = None;
+        assert!(rare.poll(&mut known, deadline, &mut bells, &contexts[1]).is_pending());
         drain.cancel();
         assert_eq!(woken(), [0, 3]);
-        assert_eq!(rare.poll(&mut bells, &contexts[1]), Poll::Ready(Due::Drain));
+        assert_eq!(
+            rare.poll(&mut known, deadline, &mut bells, &contexts[1]),
+            Poll::Ready(Due::Drain)
+        );
     }
 }

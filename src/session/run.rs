@@ -79,6 +79,7 @@ pub fn run<R: Role, T: AsyncRead + AsyncWrite + Unpin, H: Send>(
         io,
         bells: Bells::default(),
         waiting_since: None,
+        deadline: None,
         outbox: Outbox::new(limits.output_queue_bytes_max),
         decoder,
         has_sent_much: false,
@@ -88,7 +89,12 @@ pub fn run<R: Role, T: AsyncRead + AsyncWrite + Unpin, H: Send>(
         limits,
     };
     async move {
-        let reason = connection.serve(&drain).await;
+        // Here, and not where it is used, so that what each wake-up touches there lies together.
+        let reason = {
+            let drained = pin!(drain.cancelled());
+            let timer = pin!(sleep_until(Instant::now()));
+            connection.serve(Rare::new(drained, timer)).await
+        };
         read::reclaim(&mut connection.decoder);
         connection.place.leave();
         connection.role.meters().end(reason.label());
@@ -108,6 +114,8 @@ struct Connection<R: 'static, T> {
     bells: Bells,
     /// Since when nothing of what waits could be sent; `None` if nothing waits.
     waiting_since: Option<Instant>,
+    /// What [`Rare`] waits for.
+    deadline: Option<Instant>,
     outbox: Outbox,
     decoder: Decoder,
     /// The last read was a long one.
@@ -132,10 +140,7 @@ enum Wake {
 }
 
 impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
-    async fn serve(&mut self, drain: &CancellationToken) -> Reason {
-        let drained = pin!(drain.cancelled());
-        let timer = pin!(sleep_until(Instant::now()));
-        let mut rare = Rare::new(drained, timer);
+    async fn serve(&mut self, mut rare: Rare<'_, '_>) -> Reason {
         loop {
             let carried_out = self.handle_frames().await;
             self.commands.settle(self.role.meters());
@@ -187,9 +192,9 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         if let Some(failed) = self.write(cx) {
             return Poll::Ready(failed);
         }
-        rare.set_deadline(self.next_deadline(), &self.bells);
+        let deadline = self.next_deadline();
         // Before bytes: so no flood hides it.
-        if let Poll::Ready(due) = rare.poll(&mut self.bells, cx) {
+        if let Poll::Ready(due) = rare.poll(&mut self.deadline, deadline, &mut self.bells, cx) {
             return Poll::Ready(Wake::Due(due));
         }
         // Who takes nothing is given nothing more: its commands stay unread, its news in the

@@ -152,26 +152,28 @@ enum State {
     Joined(Box<Joined>),
 }
 
-/// A connection that is in a conversation.
+/// A connection that is in a conversation. What each line for it touches comes first, then what each
+/// of its messages does: with many conversations none of it is in any cache.
 #[derive(Debug)]
+#[repr(C, align(64))]
 struct Joined {
-    context: Arc<Context>,
-    dialect: Dialect,
-    /// Dropping it leaves.
-    seat: Seat,
-    /// When the last bytes arrived.
-    heard_at: Instant,
-    /// What has been said since, and is not delivered yet.
-    speech: Speech,
     queue: Queue,
-    /// Waits for the account to sign in elsewhere or to be no longer welcome, and tells the queue.
-    _until_over: Pin<Box<WaitForCancellationFutureOwned>>,
-    /// All conversations of the account hang on this.
-    over: Arc<CancellationToken>,
     /// Until the only other one has taken what we sent, commands stay unread.
     hold: Option<Hold>,
     /// When the conversation has ended and its last lines still wait: until when they may.
     flush_by: Option<Instant>,
+    /// Dropping it leaves.
+    seat: Seat,
+    dialect: Dialect,
+    context: Arc<Context>,
+    /// When the last bytes arrived.
+    heard_at: Instant,
+    /// What has been said since, and is not delivered yet.
+    speech: Speech,
+    /// All conversations of the account hang on this.
+    over: Arc<CancellationToken>,
+    /// Waits for the account to sign in elsewhere or to be no longer welcome, and tells the queue.
+    _until_over: Pin<Box<WaitForCancellationFutureOwned>>,
     /// Counted as long as this lives.
     _counted: Held,
 }

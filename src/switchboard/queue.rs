@@ -80,7 +80,10 @@ pub struct Hold {
     released: oneshot::Receiver<()>,
 }
 
+/// What a look at an empty queue touches comes first and lies together: with many conversations
+/// none of it is in any cache.
 #[derive(Debug)]
+#[repr(C, align(64))]
 struct Shared {
     waiting: Mutex<Waiting>,
     bytes_max: usize,
@@ -88,17 +91,18 @@ struct Shared {
 }
 
 #[derive(Debug, Default)]
+#[repr(C)]
 struct Waiting {
+    ending: Option<Ending>,
+    is_evicted: bool,
+    /// It would only hear of the end.
+    declines_lines: bool,
+    /// The receiver, while it sleeps.
+    sleeper: Option<Waker>,
     entries: VecDeque<Entry>,
     /// What the entries count.
     bytes: usize,
-    ending: Option<Ending>,
-    /// The receiver, while it sleeps.
-    sleeper: Option<Waker>,
-    /// It would only hear of the end.
-    declines_lines: bool,
-    is_evicted: bool,
-    held: Option<Held>,
+    held: Option<Box<Held>>,
 }
 
 /// Whole lines that are handed over as one, and how many.
@@ -180,7 +184,7 @@ impl Sender {
             return None;
         }
         let (release, released) = oneshot::channel();
-        waiting.held = Some(Held { taken_at: now, _release: release });
+        waiting.held = Some(Box::new(Held { taken_at: now, _release: release }));
         Some(Hold { shared: Arc::downgrade(&self.0), released })
     }
 
@@ -341,7 +345,7 @@ impl Hold {
     /// `None` if there is nothing to wait for any more.
     #[must_use]
     pub fn stalls_at(&self) -> Option<Instant> {
-        self.shared.upgrade()?.waiting.lock().held.as_ref().map(Held::stalls_at)
+        self.shared.upgrade()?.waiting.lock().held.as_ref().map(|held| held.stalls_at())
     }
 }
 

@@ -45,20 +45,27 @@ pub(super) struct Room {
     state: Mutex<State>,
 }
 
+/// What each message touches comes first.
 #[derive(Debug)]
+#[repr(C)]
 struct State {
     /// In joining order, nobody twice.
     members: Vec<Member>,
-    /// Not yet answered, oldest first.
-    rung: Vec<Ring>,
-    /// The number of the next place or ring.
-    next_number: u64,
     /// When somebody last said something, came, or was rung.
     active_at: Instant,
     /// Everybody has left: nobody comes any more.
     is_over: bool,
+    /// The number of the next place or ring.
+    next_number: u64,
+    /// Not yet answered, oldest first.
+    rung: Vec<Ring>,
+}
+
+/// Who had no room for what happened.
+#[derive(Debug, Default)]
+struct Outcasts {
     /// Members whose queue was full; out before the lock is given back.
-    overflowed: Vec<u64>,
+    places: Vec<u64>,
     /// What waited for them; freed after the lock is given back.
     debris: Vec<Debris>,
 }
@@ -176,15 +183,13 @@ impl Room {
             next_number: 0,
             active_at: now,
             is_over: false,
-            overflowed: Vec::new(),
-            debris: Vec::new(),
         };
         Self { id, server, limits, budget, opened_at: now, state: Mutex::new(state) }
     }
 
     /// Lets `person` in. Everybody else is told; the newcomer's queue has what follows.
     pub(super) fn join(&self, person: &Arc<Person>, now: Instant) -> Result<Joined, Unjoined> {
-        self.act(|state| {
+        self.act(|state, out| {
             if state.is_over {
                 return Err(Unjoined::Over);
             }
@@ -200,12 +205,12 @@ impl Room {
             let present = state.members.iter().map(|member| member.person.clone()).collect();
             // Where there are three nobody waits for anybody.
             state.members.iter().for_each(|member| member.sender.release());
-            state.tell_others(None, line(&Event::Joi { address, name }), 1);
+            state.tell_others(None, line(&Event::Joi { address, name }), 1, out);
             let place = state.number();
             let (sender, queue) = queue(self.limits.queue_bytes_max, self.budget.clone());
             state.members.push(Member { place, person: person.clone(), sender });
             // Only now, so that the newcomer hears that somebody it was told of is out.
-            state.settle();
+            state.settle(out);
             Ok(Joined { place, queue, present })
         })
     }
@@ -258,16 +263,16 @@ impl Room {
     /// Tells all others what the one at `place` says: so many messages, of which `lines` has all that
     /// are not empty. Those count, but go nowhere.
     pub(super) fn say(&self, place: u64, lines: Bytes, count: usize, now: Instant) -> Delivery {
-        self.act(|state| {
+        self.act(|state, out| {
             if !state.is_seated(place) {
                 return Delivery { is_delivered: false, overflows: 0, is_ahead: false };
             }
             // Who waited may have been heard before others.
             state.active_at = state.active_at.max(now);
             let others = state.members.len() - 1;
-            let relayed = (!lines.is_empty()).then(|| state.relay(place, lines, count));
+            let relayed = (!lines.is_empty()).then(|| state.relay(place, lines, count, out));
             let Relayed { refused, is_ahead } = relayed.unwrap_or_default();
-            let overflows = state.settle();
+            let overflows = state.settle(out);
             let is_ahead =
                 is_ahead.unwrap_or_else(|| state.only_other(place).is_some_and(Sender::is_behind));
             Delivery { is_delivered: others > 0 && refused == 0, overflows, is_ahead }
@@ -282,23 +287,23 @@ impl Room {
     /// Puts out for whom the one at `place` waits, if it has taken nothing for too long. Returns
     /// how many are out.
     pub(super) fn end_stalled(&self, place: u64, now: Instant) -> usize {
-        self.act(|state| {
+        self.act(|state, out| {
             let Some(debris) = state.only_other(place).and_then(|other| other.end_stalled(now))
             else {
                 return 0;
             };
-            state.debris.push(debris);
+            out.debris.push(debris);
             let stalled = state.members.iter().map(|member| member.place);
-            state.overflowed.extend(stalled.filter(|other| *other != place));
-            state.settle()
+            out.places.extend(stalled.filter(|other| *other != place));
+            state.settle(out)
         })
     }
 
     /// Ends the stay of the one at `place`, if it has not ended. Returns whether the room is empty.
     pub(super) fn leave(&self, place: u64) -> bool {
-        self.act(|state| {
-            state.remove(place);
-            state.settle();
+        self.act(|state, out| {
+            state.remove(place, out);
+            state.settle(out);
             state.is_over
         })
     }
@@ -310,7 +315,7 @@ impl Room {
 
     /// Sends everybody away if nothing has happened for long enough.
     pub(super) fn end_if_idle(&self, now: Instant) {
-        self.act(|state| {
+        self.act(|state, out| {
             if now < state.active_at + self.limits.idle || state.members.is_empty() {
                 return;
             }
@@ -320,7 +325,7 @@ impl Room {
                 for other in members.iter().filter(|other| other.place != gone.place) {
                     // Whoever has no room for it is out just the same.
                     if let Err(Overflowed(debris)) = other.sender.send(bye.clone()) {
-                        state.debris.push(*debris);
+                        out.debris.push(*debris);
                     }
                 }
             }
@@ -337,12 +342,11 @@ impl Room {
     }
 
     /// Does something that may throw away what waits: under the lock, but that is freed after it.
-    fn act<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
+    fn act<R>(&self, act: impl FnOnce(&mut State, &mut Outcasts) -> R) -> R {
+        let mut out = Outcasts::default();
         let mut state = self.state.lock();
-        let result = act(&mut state);
-        let debris = mem::take(&mut state.debris);
+        let result = act(&mut state, &mut out);
         drop(state);
-        drop(debris);
         result
     }
 }
@@ -370,8 +374,14 @@ impl State {
     }
 
     /// Queues so many lines for everybody but the one at `but`. Returns how many had no room.
-    fn tell_others(&mut self, but: Option<u64>, mut lines: Bytes, count: usize) -> usize {
-        let before = self.overflowed.len();
+    fn tell_others(
+        &mut self,
+        but: Option<u64>,
+        mut lines: Bytes,
+        count: usize,
+        out: &mut Outcasts,
+    ) -> usize {
+        let before = out.places.len();
         let others = self.members.iter().filter(|member| Some(member.place) != but);
         let mut others = others.peekable();
         while let Some(member) = others.next() {
@@ -379,46 +389,46 @@ impl State {
             let is_last = others.peek().is_none();
             let own = if is_last { mem::take(&mut lines) } else { lines.clone() };
             let Err(Overflowed(debris)) = member.sender.send_together(own, count) else { continue };
-            self.debris.push(*debris);
-            if !self.overflowed.contains(&member.place) {
-                self.overflowed.push(member.place);
+            out.debris.push(*debris);
+            if !out.places.contains(&member.place) {
+                out.places.push(member.place);
             }
         }
-        self.overflowed.len() - before
+        out.places.len() - before
     }
 
     /// Queues what the one at `place` says for all others.
-    fn relay(&mut self, place: u64, lines: Bytes, count: usize) -> Relayed {
+    fn relay(&mut self, place: u64, lines: Bytes, count: usize, out: &mut Outcasts) -> Relayed {
         let [one, another] = &self.members[..] else {
-            let refused = self.tell_others(Some(place), lines, count);
+            let refused = self.tell_others(Some(place), lines, count, out);
             return Relayed { refused, is_ahead: None };
         };
         let other = if one.place == place { another } else { one };
         match other.sender.send_together(lines, count) {
             Ok(is_ahead) => Relayed { refused: 0, is_ahead: Some(is_ahead) },
             Err(Overflowed(debris)) => {
-                self.debris.push(*debris);
-                self.overflowed.push(other.place);
+                out.debris.push(*debris);
+                out.places.push(other.place);
                 Relayed { refused: 1, is_ahead: None }
             }
         }
     }
 
-    fn remove(&mut self, place: u64) {
+    fn remove(&mut self, place: u64, out: &mut Outcasts) {
         let Some(at) = self.members.iter().position(|member| member.place == place) else { return };
         let gone = self.members.remove(at);
         self.is_over = self.members.is_empty();
         self.members.iter().for_each(|member| member.sender.release());
         let bye = line(&Event::Bye { address: &gone.person.address, idle: false });
-        self.tell_others(None, bye, 1);
+        self.tell_others(None, bye, 1, out);
     }
 
     /// Puts those out whose queue was full, of which others are told, whose queues may be full too.
     /// Returns how many.
-    fn settle(&mut self) -> usize {
+    fn settle(&mut self, out: &mut Outcasts) -> usize {
         let mut count = 0;
-        while let Some(place) = self.overflowed.pop() {
-            self.remove(place);
+        while let Some(place) = out.places.pop() {
+            self.remove(place, out);
             count += 1;
         }
         count

@@ -254,15 +254,16 @@ impl Registry {
 
 /// A participant's place in a room. Dropping it leaves the room: all others are told.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Seat {
-    rooms: Rooms,
-    room: Arc<Room>,
-    person: Arc<Person>,
-    place: u64,
-    is_opener: bool,
     idle_check_at: Instant,
+    room: Arc<Room>,
+    place: u64,
     /// How the line above each message from here begins.
     head: Box<[u8]>,
+    rooms: Rooms,
+    person: Arc<Person>,
+    is_opener: bool,
 }
 
 impl Seat {

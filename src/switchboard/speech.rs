@@ -8,15 +8,14 @@ use tokio::time::Instant;
 
 /// What messages of one speech count at most, and one message more.
 const BYTES_MAX: usize = 16 * 1024;
-/// Messages for which an empty speech keeps room.
-const IDLE_MESSAGES_MAX: usize = 8;
-
 /// Messages of one kind that are not delivered yet.
 #[derive(Default)]
 pub(super) struct Speech {
     kind: Kind,
-    /// Of each message.
-    trids: Vec<TrId>,
+    /// Of the first message: mostly there is no other, and no need for a list.
+    first: Option<TrId>,
+    /// Of those that follow.
+    others: Vec<TrId>,
     payload_bytes: usize,
     /// What the others hear: all messages but empty ones.
     lines: Vec<u8>,
@@ -25,7 +24,7 @@ pub(super) struct Speech {
 /// Shows sizes only.
 impl fmt::Debug for Speech {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (messages, bytes) = (self.trids.len(), self.lines.len());
+        let (messages, bytes) = (self.len(), self.lines.len());
         f.debug_struct("Speech")
             .field("messages", &messages)
             .field("bytes", &bytes)
@@ -41,8 +40,12 @@ fn bytes_max(seat: &Seat) -> usize {
 impl Speech {
     /// Whether one more message can be [added](Self::add), and be of this kind.
     pub(super) fn takes(&self, kind: Kind, seat: &Seat) -> bool {
-        let counted = self.lines.len() + self.trids.len() * ENTRY_BYTES;
-        self.trids.is_empty() || self.kind == kind && counted < bytes_max(seat)
+        let counted = self.lines.len() + self.len() * ENTRY_BYTES;
+        self.len() == 0 || self.kind == kind && counted < bytes_max(seat)
+    }
+
+    const fn len(&self) -> usize {
+        self.first.is_some() as usize + self.others.len()
     }
 
     /// Adds a message that `seat` says. Of what came with it `behind` bytes are yet to be carried
@@ -56,7 +59,10 @@ impl Speech {
         behind: usize,
     ) {
         self.kind = kind;
-        self.trids.push(trid);
+        match self.first {
+            None => self.first = Some(trid),
+            Some(_) => self.others.push(trid),
+        }
         self.payload_bytes += payload.len();
         let Some(said) = seat.said(payload) else { return };
         if self.lines.capacity() == 0 {
@@ -75,7 +81,7 @@ impl Speech {
         counts: &Counts,
         outbox: &mut Outbox,
     ) -> bool {
-        let count = self.trids.len();
+        let count = self.len();
         if count == 0 {
             return false;
         }
@@ -86,12 +92,12 @@ impl Speech {
         }
         let delivery = seat.tell(lines.into(), count, now);
         counts.said(self.kind, count, mem::take(&mut self.payload_bytes), delivery);
-        for trid in self.trids.drain(..) {
+        let others = mem::take(&mut self.others);
+        for trid in self.first.take().into_iter().chain(others) {
             if let Some(receipt) = self.kind.receipt(trid, delivery.is_delivered) {
                 outbox.send(&receipt);
             }
         }
-        self.trids.shrink_to(IDLE_MESSAGES_MAX);
         delivery.is_ahead
     }
 }
