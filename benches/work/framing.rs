@@ -38,11 +38,13 @@ fn decoding(stream: Vec<u8>, piece_bytes: usize) -> Round {
         for piece in stream.chunks(piece_bytes) {
             decoder.feed(black_box(piece));
             loop {
-                let found = begun.take().or_else(|| decoder.find_line().unwrap());
-                let Some(found) = found else { break };
-                let payload = payload_length(decoder.line(found)).unwrap();
+                let next = begun.take().or_else(|| {
+                    let found = decoder.find_line().unwrap()?;
+                    Some((found, payload_length(decoder.line(found)).unwrap()))
+                });
+                let Some((found, payload)) = next else { break };
                 let Some(frame) = decoder.take(found, payload) else {
-                    begun = Some(found);
+                    begun = Some((found, payload));
                     break;
                 };
                 black_box(frame);

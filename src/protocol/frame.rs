@@ -226,8 +226,8 @@ impl Decoder {
     }
 
     /// Looks for the next line that is not empty. It stays where it is until it is
-    /// [taken](Self::take). `None` gives the buffer back if nothing is in it and it was not lent, so
-    /// that an idle connection holds none.
+    /// [taken](Self::take). `None` gives the buffer back if nothing is in it and it was not lent:
+    /// an idle connection holds none.
     ///
     /// # Errors
     /// [`FrameError`], about lines only. Nothing can be read on then.

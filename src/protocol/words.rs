@@ -95,6 +95,7 @@ impl Word for [u8] {
 }
 
 impl Word for TrId {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         let (number, digits) = self.parts();
         let mut buffer = itoa::Buffer::new();
@@ -113,24 +114,28 @@ impl Word for Address {
 }
 
 impl Word for u64 {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(itoa::Buffer::new().format(*self).as_bytes());
     }
 }
 
 impl Word for u32 {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         u64::from(*self).put(out);
     }
 }
 
 impl Word for usize {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         (*self as u64).put(out);
     }
 }
 
 impl<T: Word + ?Sized> Word for &T {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         (**self).put(out);
     }

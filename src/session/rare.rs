@@ -73,8 +73,8 @@ impl<'d, 'p> Rare<'d, 'p> {
         Self { drained, timer }
     }
 
-    /// Waits; goes on waiting afterwards. [`Due::Deadline`] is due at `deadline`. `known` is what it
-    /// was before, none at first, and lies where each wake-up looks anyway.
+    /// Waits; goes on waiting afterwards. [`Due::Deadline`] is due at `deadline`. `known` is what
+    /// it was before, none at first, and lies where each wake-up looks anyway.
     pub(super) fn poll(
         &mut self,
         known: &mut Option<Instant>,

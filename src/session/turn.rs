@@ -3,6 +3,7 @@
 //! of it waits. Knows no connection.
 
 use std::{
+    mem,
     sync::Arc,
     task::{Context, Poll, ready},
 };
@@ -19,16 +20,16 @@ pub struct Turns(Arc<Semaphore>);
 /// Somebody's place among those who send much.
 #[derive(Default)]
 pub(super) enum Place {
-    /// It sends little, or nothing has come.
+    /// It sends little, nothing has come, or this is the first time that it sends much.
     #[default]
     Away,
+    /// It has sent much, perhaps in its turn, and those whom it has woken have theirs.
+    Rest {
+        _turn: Option<OwnedSemaphorePermit>,
+    },
     Waiting(Box<PollSemaphore>),
     /// It is its turn.
     Turn(OwnedSemaphorePermit),
-    /// It has had its turn, and those whom it has woken have theirs.
-    Rest {
-        _turn: OwnedSemaphorePermit,
-    },
 }
 
 impl Turns {
@@ -47,22 +48,21 @@ impl Default for Turns {
 }
 
 impl Place {
-    /// Waits for a turn, or for another one after the last. To be left when nothing is read.
+    /// Lets others have their turn after the last long read, and waits for a turn. To be
+    /// [left](Self::leave) when nothing is read.
     pub(super) fn poll_turn(&mut self, turns: &Turns, cx: &mut Context<'_>) -> Poll<()> {
-        match std::mem::take(self) {
-            Self::Turn(turn) => {
-                *self = Self::Rest { _turn: turn };
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            Self::Waiting(waiting) => *self = Self::Waiting(waiting),
-            Self::Away | Self::Rest { .. } => {
-                *self = Self::Waiting(Box::new(PollSemaphore::new(turns.0.clone())));
-            }
-        }
-        if let Self::Waiting(waiting) = self
-            && let Some(turn) = ready!(waiting.poll_acquire(cx))
-        {
+        let rest = |turn| Self::Rest { _turn: turn };
+        *self = match mem::take(self) {
+            Self::Away => rest(None),
+            Self::Turn(turn) => rest(Some(turn)),
+            Self::Rest { .. } => Self::Waiting(Box::new(PollSemaphore::new(turns.0.clone()))),
+            waiting @ Self::Waiting(_) => waiting,
+        };
+        let Self::Waiting(waiting) = self else {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        };
+        if let Some(turn) = ready!(waiting.poll_acquire(cx)) {
             *self = Self::Turn(turn);
         }
         Poll::Ready(())

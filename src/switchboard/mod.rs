@@ -152,8 +152,8 @@ enum State {
     Joined(Box<Joined>),
 }
 
-/// A connection that is in a conversation. What each line for it touches comes first, then what each
-/// of its messages does: with many conversations none of it is in any cache.
+/// A connection that is in a conversation. What each line for it touches comes first, then what
+/// each of its messages does: with many conversations none of it is in any cache.
 #[derive(Debug)]
 #[repr(C, align(64))]
 struct Joined {

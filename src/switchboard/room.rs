@@ -260,8 +260,8 @@ impl Room {
         self.state.lock().rung.retain(|ring| !numbers.contains(&ring.number));
     }
 
-    /// Tells all others what the one at `place` says: so many messages, of which `lines` has all that
-    /// are not empty. Those count, but go nowhere.
+    /// Tells all others what the one at `place` says: so many messages, of which `lines` has all
+    /// but the empty ones. Those count, but go nowhere.
     pub(super) fn say(&self, place: u64, lines: Bytes, count: usize, now: Instant) -> Delivery {
         self.act(|state, out| {
             if !state.is_seated(place) {
