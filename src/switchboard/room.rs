@@ -39,7 +39,7 @@ pub(super) struct Room {
     pub(super) id: RoomId,
     /// The switchboard it is on, if there are several.
     pub(super) server: Option<Arc<str>>,
-    pub(super) limits: RoomLimits,
+    limits: RoomLimits,
     budget: Arc<Budget>,
     opened_at: Instant,
     state: Mutex<State>,
@@ -68,6 +68,8 @@ struct Outcasts {
     places: Vec<u64>,
     /// What waited for them; freed after the lock is given back.
     debris: Vec<Debris>,
+    /// Who has left; the same, for what waits for them may hang on nothing else.
+    gone: Vec<Member>,
 }
 
 #[derive(Debug)]
@@ -260,8 +262,8 @@ impl Room {
         self.state.lock().rung.retain(|ring| !numbers.contains(&ring.number));
     }
 
-    /// Tells all others what the one at `place` says: so many messages, of which `lines` has all
-    /// but the empty ones. Those count, but go nowhere.
+    /// Tells all others what the one at `place` says: in so many lines, which are all
+    /// messages but the empty ones. Those count, but go nowhere.
     pub(super) fn say(&self, place: u64, lines: Bytes, count: usize, now: Instant) -> Delivery {
         self.act(|state, out| {
             if !state.is_seated(place) {
@@ -420,6 +422,7 @@ impl State {
         self.is_over = self.members.is_empty();
         self.members.iter().for_each(|member| member.sender.release());
         let bye = line(&Event::Bye { address: &gone.person.address, idle: false });
+        out.gone.push(gone);
         self.tell_others(None, bye, 1, out);
     }
 

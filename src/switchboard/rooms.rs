@@ -296,11 +296,6 @@ impl Seat {
         self.room.say(self.place, lines, count, now)
     }
 
-    /// What may wait for each participant, see [`RoomLimits`].
-    pub(super) fn queue_bytes_max(&self) -> usize {
-        self.room.limits.queue_bytes_max
-    }
-
     /// What others hear of this message, if anything.
     pub(super) fn said<'a>(&'a self, payload: &'a [u8]) -> Option<Said<'a>> {
         // COMPAT(bitlbee): an empty message would destroy the receiver's conversation.

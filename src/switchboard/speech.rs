@@ -1,13 +1,20 @@
 //! Messages of one participant that came together: they are told the others together, and then
 //! their receipts are written. Knows no connection.
 
-use super::{counts::Counts, message::Kind, queue::ENTRY_BYTES, rooms::Seat};
+use super::{
+    counts::Counts,
+    message::Kind,
+    queue::{ENTRY_BYTES, FAIR_SHARE_BYTES},
+    rooms::Seat,
+};
 use crate::{protocol::TrId, session::Outbox};
 use std::{fmt, mem};
 use tokio::time::Instant;
 
-/// What messages of one speech count at most, and one message more.
-const BYTES_MAX: usize = 16 * 1024;
+/// What messages of one speech count at most, and one message more: whoever has only a fair share
+/// has room for them.
+const BYTES_MAX: usize = FAIR_SHARE_BYTES / 2;
+
 /// Messages of one kind that are not delivered yet.
 #[derive(Default)]
 pub(super) struct Speech {
@@ -19,6 +26,7 @@ pub(super) struct Speech {
     payload_bytes: usize,
     /// What the others hear: all messages but empty ones.
     lines: Vec<u8>,
+    line_count: usize,
 }
 
 /// Shows sizes only.
@@ -32,16 +40,11 @@ impl fmt::Debug for Speech {
     }
 }
 
-/// No more than a quarter of what may wait: even whoever is just not behind has room for it.
-fn bytes_max(seat: &Seat) -> usize {
-    BYTES_MAX.min(seat.queue_bytes_max() / 4)
-}
-
 impl Speech {
     /// Whether one more message can be [added](Self::add), and be of this kind.
-    pub(super) fn takes(&self, kind: Kind, seat: &Seat) -> bool {
+    pub(super) fn takes(&self, kind: Kind) -> bool {
         let counted = self.lines.len() + self.len() * ENTRY_BYTES;
-        self.len() == 0 || self.kind == kind && counted < bytes_max(seat)
+        self.len() == 0 || self.kind == kind && counted < BYTES_MAX
     }
 
     const fn len(&self) -> usize {
@@ -67,9 +70,10 @@ impl Speech {
         let Some(said) = seat.said(payload) else { return };
         if self.lines.capacity() == 0 {
             let alike = said.len() * (1 + behind / payload.len());
-            self.lines.reserve_exact(alike.min(bytes_max(seat) + said.len()));
+            self.lines.reserve_exact(alike.min(BYTES_MAX + said.len()));
         }
         said.write(&mut self.lines);
+        self.line_count += 1;
     }
 
     /// Delivers all messages, and sends the receipts that their kind has. Returns whether the
@@ -90,7 +94,7 @@ impl Speech {
         if lines.capacity() > 2 * lines.len() {
             lines.shrink_to_fit();
         }
-        let delivery = seat.tell(lines.into(), count, now);
+        let delivery = seat.tell(lines.into(), mem::take(&mut self.line_count), now);
         counts.said(self.kind, count, mem::take(&mut self.payload_bytes), delivery);
         let others = mem::take(&mut self.others);
         for trid in self.first.take().into_iter().chain(others) {

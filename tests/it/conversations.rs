@@ -240,6 +240,55 @@ fn byte_by_byte_it_is_the_same_conversation() {
     alice.expect("BYE bob@example.test");
 }
 
+/// However much is delivered together: each command has been carried out before the next one.
+#[test]
+fn what_is_sent_at_once_is_heard_and_answered_in_order() {
+    let mut people = People::new(|_| ());
+    let (mut alice, mut bob) = people.pair();
+    let said = [
+        message(1, "A", b"one"),
+        message(2, "A", b""),
+        message(3, "A", b"two"),
+        message(4, "N", b"three"),
+        message(5, "S", b"four"),
+        message(6, "U", b"five"),
+        message(7, "A", b"six"),
+        message(8, "D", b"no data"),
+        message(9, "A", b"seven"),
+        b"PNG\r\n".to_vec(),
+        message(10, "A", b""),
+        message(11, "D", &piece(0)),
+        format!("CAL 12 {BOB}\r\n").into_bytes(),
+        message(13, "A", b"eight"),
+        format!("CAL 14 {CAROL}\r\n").into_bytes(),
+        message(15, "A", b"nine"),
+        message(16, "X", b"never"),
+        message(17, "A", b"never"),
+    ];
+    alice.send_bytes(&said.concat());
+    for reply in ["ACK 1", "ACK 2", "ACK 3", "ACK 5", "ACK 7", "282 8", "ACK 9", "ACK 10"] {
+        alice.expect(reply);
+    }
+    alice.expect("ACK 11");
+    alice.expect("215 12");
+    alice.expect("ACK 13");
+    assert!(alice.line().starts_with("CAL 14 RINGING "));
+    alice.expect("ACK 15");
+    alice.expect_end();
+    let mut hear = |text: &[u8]| {
+        bob.expect(&format!("MSG alice@example.test Alice {}", text.len()));
+        assert_eq!(bob.payload(text.len()), text);
+    };
+    for text in ["one", "two", "three", "four", "five", "six", "seven"] {
+        hear(text.as_bytes());
+    }
+    hear(&piece(0));
+    for text in ["eight", "nine"] {
+        hear(text.as_bytes());
+    }
+    bob.expect("BYE alice@example.test");
+}
+
 #[test]
 fn the_longest_message_passes_and_a_longer_one_is_not_waited_for() {
     let mut people = People::new(|config| config.limits.payload_bytes_max = 1024);

@@ -36,7 +36,7 @@ pub(super) fn handle(
             Fault::Disguised => Reason::DisguisedData.into(),
         });
     }
-    if !joined.speech.takes(kind, &joined.seat) {
+    if !joined.speech.takes(kind) {
         joined.deliver(outbox);
     }
     joined.speech.add(kind, call.trid, &joined.seat, payload, call.behind);
