@@ -105,3 +105,88 @@ impl Speech {
         delivery.is_ahead
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        hub::Person,
+        metrics::Metrics,
+        model::{AccountId, Address, Name},
+        switchboard::{
+            queue::{News, Queue},
+            room::RoomLimits,
+            rooms::{Rooms, RoomsLimits},
+        },
+    };
+    use std::{sync::Arc, time::Duration};
+
+    fn person(number: u64) -> Arc<Person> {
+        let address = Address::parse(&format!("u{number}@example.test")).unwrap();
+        Person::new(AccountId(number), address, Name::new("U").unwrap())
+    }
+
+    /// Somebody who speaks, and who hears it.
+    fn pair(queue_bytes_max: usize) -> (Seat, Seat, Queue) {
+        let wait = Duration::from_secs(60);
+        let room = RoomLimits { members_max: 2, queue_bytes_max, idle: wait, ring: wait };
+        let limits = RoomsLimits {
+            rooms_max: 1,
+            per_user_max: 1,
+            queues_bytes_max: 1,
+            fair_share_bytes: FAIR_SHARE_BYTES,
+            room,
+        };
+        let rooms = Rooms::new(limits, 1);
+        let (speaker, _) = rooms.open(&person(1), None).unwrap();
+        let (listener, queue, _) = rooms.join(speaker.room(), &person(2), None).unwrap();
+        (speaker, listener, queue)
+    }
+
+    fn deliver(speech: &mut Speech, seat: &Seat) -> Outbox {
+        let mut outbox = Outbox::new(1 << 20);
+        let counts = Counts::new(&Metrics::default());
+        assert!(!speech.deliver(seat, Instant::now(), &counts, &mut outbox));
+        assert_eq!((speech.len(), speech.lines.capacity(), speech.others.capacity()), (0, 0, 0));
+        outbox
+    }
+
+    /// Whatever it was taken for that followed.
+    #[test]
+    fn what_is_told_takes_at_most_twice_what_it_is() {
+        let (speaker, _listener, mut queue) = pair(65_536);
+        for (payload, behind) in [(1, 0), (1, 60_000), (200, 1_000), (200, 60_000), (1600, 60_000)]
+        {
+            for count in [1, 2, 5] {
+                let mut speech = Speech::default();
+                for _ in 0..count {
+                    speech.add(Kind::Answered, TrId::ZERO, &speaker, &vec![b'x'; payload], behind);
+                }
+                assert!(speech.lines.capacity() <= BYTES_MAX + 2000);
+                assert_eq!(deliver(&mut speech, &speaker).len(), count * "ACK 0\r\n".len());
+                let Some(News::Lines(lines)) = queue.try_recv() else { panic!("nothing") };
+                let told = lines.len();
+                assert!(told > count * payload);
+                let taken = lines.try_into_mut().unwrap().capacity();
+                assert!(taken <= 2 * told, "{taken} for {told}");
+            }
+        }
+    }
+
+    /// Also when all are together at their limit.
+    #[test]
+    fn whoever_has_a_fair_share_has_room_for_all_that_is_told_together() {
+        let (speaker, _listener, mut queue) = pair(65_536);
+        for payload in [0, 1, 200, 1600] {
+            let mut speech = Speech::default();
+            while speech.takes(Kind::Answered) {
+                speech.add(Kind::Answered, TrId::ZERO, &speaker, &vec![b'x'; payload], 0);
+            }
+            assert!(!speech.takes(Kind::Negative));
+            let count = speech.len();
+            assert_eq!(deliver(&mut speech, &speaker).len(), count * "ACK 0\r\n".len());
+            assert_eq!(queue.try_recv().is_some(), payload > 0);
+            assert_eq!(queue.try_recv(), None);
+        }
+    }
+}
