@@ -33,20 +33,23 @@ fn messages(count: usize) -> Vec<u8> {
 
 /// A round feeds `stream` in pieces of at most `piece_bytes` and takes all frames out.
 fn decoding(stream: Vec<u8>, piece_bytes: usize) -> Round {
-    let (mut decoder, mut begun) = (Decoder::new(LINE_BYTES_MAX), None);
+    let (mut decoder, mut begun) = (Decoder::new(LINE_BYTES_MAX), None::<Box<_>>);
     Box::new(move || {
         for piece in stream.chunks(piece_bytes) {
             decoder.feed(black_box(piece));
             loop {
-                let next = begun.take().or_else(|| {
-                    let found = decoder.find_line().unwrap()?;
-                    Some((found, payload_length(decoder.line(found)).unwrap()))
-                });
-                let Some((found, payload)) = next else { break };
+                let (found, payload) = match &begun {
+                    Some(begun) => **begun,
+                    None => {
+                        let Some(found) = decoder.find_line().unwrap() else { break };
+                        (found, payload_length(decoder.line(found)).unwrap())
+                    }
+                };
                 let Some(frame) = decoder.take(found, payload) else {
-                    begun = Some((found, payload));
+                    begun.get_or_insert_with(|| Box::new((found, payload)));
                     break;
                 };
+                begun = None;
                 black_box(frame);
             }
         }

@@ -34,11 +34,12 @@ pub fn find_up_to(most: u8, text: &[u8], from: usize) -> Option<usize> {
 
 /// Which of the first 64 bytes are spaces or tabs: a bit each, the first byte's is the lowest.
 #[must_use]
+#[inline]
 pub fn find_spaces(text: &[u8]) -> u64 {
     let text = text.get(..64).unwrap_or(text);
     let Some(last) = text.last_chunk() else {
-        let spaces = text.iter().enumerate().filter(|(_, byte)| matches!(byte, b' ' | b'\t'));
-        return spaces.fold(0, |found, (at, _)| found | 1 << at);
+        let bit = |byte: &u8| u64::from(matches!(byte, b' ' | b'\t'));
+        return text.iter().rev().fold(0, |found, byte| found << 1 | bit(byte));
     };
     let (eights, _) = text.as_chunks();
     // Some of the last eight may be among the others.

@@ -186,6 +186,14 @@ impl<R> Row<R> {
     }
 }
 
+impl<R> Clone for Admitted<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Admitted<R> {}
+
 impl<R> Admitted<R> {
     pub(super) const fn call<'a>(&self, frame: Frame<'a>) -> Call<'a> {
         let Frame { line, payload, behind } = frame;

@@ -282,8 +282,8 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
     async fn handle_frames(&mut self) -> Result<bool, Reason> {
         while !self.outbox.is_behind() && self.role.takes_commands() {
             let Self { role, decoder, outbox, begun, commands, place, .. } = self;
-            let next = match begun.take() {
-                Some(begun) => Ok(Some(*begun)),
+            let next = match begun {
+                Some(begun) => Ok(Some(**begun)),
                 None => admit(role, decoder, self.limits.payload_bytes_max),
             };
             let next = next.inspect_err(|reason| trace_refused(outbox, reason))?;
@@ -292,10 +292,11 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
                 return Ok(false);
             };
             let Some(frame) = decoder.take(found, admitted.payload_bytes) else {
-                *begun = Some(Box::new((found, admitted)));
+                begun.get_or_insert_with(|| Box::new((found, admitted)));
                 read::reclaim(decoder);
                 return Ok(false);
             };
+            *begun = None;
             if commands.add(admitted.index, role.meters()) {
                 role.on_carried_out(outbox);
             }
