@@ -24,12 +24,12 @@ pub(super) enum Place {
     #[default]
     Away,
     /// It has sent much, perhaps in its turn, and those whom it has woken have theirs.
-    Rest,
+    Rest {
+        _permit: Option<OwnedSemaphorePermit>,
+    },
     Waiting(Box<PollSemaphore>),
     /// It is its turn.
-    Turn {
-        _permit: OwnedSemaphorePermit,
-    },
+    Turn(OwnedSemaphorePermit),
 }
 
 impl Turns {
@@ -52,17 +52,18 @@ impl Place {
     /// [left](Self::leave) when nothing is read.
     pub(super) fn poll_turn(&mut self, turns: &Turns, cx: &mut Context<'_>) -> Poll<()> {
         *self = match mem::take(self) {
-            // Whoever has the next turn is woken behind those whom this one has woken.
-            Self::Away | Self::Turn { .. } => Self::Rest,
-            Self::Rest => Self::Waiting(Box::new(PollSemaphore::new(turns.0.clone()))),
+            Self::Away => Self::Rest { _permit: None },
+            // Whoever has the next turn is woken when those have had theirs.
+            Self::Turn(permit) => Self::Rest { _permit: Some(permit) },
+            Self::Rest { .. } => Self::Waiting(Box::new(PollSemaphore::new(turns.0.clone()))),
             waiting @ Self::Waiting(_) => waiting,
         };
         let Self::Waiting(waiting) = self else {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         };
-        if let Some(_permit) = ready!(waiting.poll_acquire(cx)) {
-            *self = Self::Turn { _permit };
+        if let Some(permit) = ready!(waiting.poll_acquire(cx)) {
+            *self = Self::Turn(permit);
         }
         Poll::Ready(())
     }
@@ -131,8 +132,9 @@ mod tests {
         assert!(!bob.has_turn(&turns) && !carol.has_turn(&turns));
         assert!(!bob.is_woken() && !carol.is_woken());
         assert!(alice.rests(&turns), "it has had its turn");
+        assert!(!bob.is_woken(), "those whom it has woken come first");
+        assert!(!alice.has_turn(&turns), "then the others");
         assert!(bob.is_woken() && !carol.is_woken());
-        assert!(!alice.has_turn(&turns), "the others come first");
         assert!(!carol.has_turn(&turns) && bob.has_turn(&turns));
         bob.place.leave();
         assert!(carol.is_woken() && carol.has_turn(&turns));
