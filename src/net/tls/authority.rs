@@ -6,7 +6,7 @@ mod issue;
 
 use super::{
     CA_NAME, CERTIFICATES_FOLDER, LEGACY_NAME, MODERN_NAME, PairFiles, inspect::Certificate,
-    self_signed::now_secs,
+    pair::now_secs,
 };
 pub use error::AuthorityError;
 use issue::{Digest, Issuer};

@@ -11,11 +11,12 @@ use std::{
     fs,
     io::{self, Write as _},
     path::{Path, PathBuf},
+    time::{SystemTime, UNIX_EPOCH},
 };
 use zeroize::Zeroizing;
 
 /// Days before its end from which on a certificate is worth a warning.
-const EXPIRY_WARNING_DAYS: u32 = 14;
+const EXPIRY_WARNING_DAYS: i64 = 14;
 const DAY_SECS: i64 = 86_400;
 
 /// Where a certificate and its key are.
@@ -140,8 +141,9 @@ impl Pair {
         let origin = &self.origin;
         let remedy = "replace it, or delete a self-made pair to have a new one made at next start";
         let (from, until) = (self.leaf().not_before(), self.leaf().not_after());
-        let now = Asn1Time::days_from_now(0).ok()?;
-        let soon = Asn1Time::days_from_now(EXPIRY_WARNING_DAYS).ok()?;
+        let now_secs = now_secs();
+        let now = Asn1Time::from_unix(now_secs).ok()?;
+        let soon = Asn1Time::from_unix(now_secs + EXPIRY_WARNING_DAYS * DAY_SECS).ok()?;
         if until < now {
             Some(format!("{origin}: the certificate has expired on {until}; {remedy}"))
         } else if from > now {
@@ -154,6 +156,12 @@ impl Pair {
             None
         }
     }
+}
+
+/// Unix time. The one clock for certificates: OpenSSL's own may be a tick behind it.
+pub(super) fn now_secs() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn exists(file: &Path) -> Result<bool, TlsError> {

@@ -1,6 +1,6 @@
 //! Certificates we make ourselves and sign with their own key.
 
-use super::pair::Pair;
+use super::pair::{Pair, now_secs};
 use openssl::{
     asn1::Asn1Time,
     bn::{BigNum, MsbOption},
@@ -18,10 +18,7 @@ use openssl::{
         },
     },
 };
-use std::{
-    net::IpAddr,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::net::IpAddr;
 
 /// Life of a self-signed certificate, days.
 const VALID_DAYS: i64 = 730;
@@ -103,9 +100,4 @@ pub(super) fn make(names: &[String], kind: KeyKind, origin: String) -> Result<Pa
     };
     certificate.sign(&key, digest)?;
     Ok(Pair::new(certificate.build(), key, origin))
-}
-
-pub(super) fn now_secs() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

@@ -1,7 +1,7 @@
 //! Certificates themselves: what an authority's and a leaf's say, so that Windows 98 to 11 and
 //! OpenSSL can all read them. Writes no file.
 
-use super::{super::self_signed::now_secs, AuthorityError, Names};
+use super::{super::pair::now_secs, AuthorityError, Names};
 use openssl::{
     asn1::{Asn1Object, Asn1OctetString, Asn1Time, Asn1Type},
     bn::{BigNum, MsbOption},
