@@ -11,7 +11,10 @@ use std::{
     sync::{Arc, atomic::Ordering, mpsc},
     time::Duration,
 };
-use tokio::{task::spawn_blocking, time::sleep};
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, sleep},
+};
 
 const ALICE: &str = "alice@example.test";
 const BOB: &str = "bob@example.test";
@@ -19,9 +22,12 @@ const BOB: &str = "bob@example.test";
 #[test]
 fn the_lists_read_at_sign_in_are_shown_once() {
     let (server, store) = server();
-    let mut alice = Client::sign_in(&server, "MSNP9", ALICE);
-    store.forget();
-    alice.ask("SYN 4 0", "SYN 4 1 0 1");
+    let mut alice = in_time(|| {
+        let mut alice = Client::sign_in(&server, "MSNP9", ALICE);
+        store.forget();
+        alice.ask("SYN 4 0", "SYN 4 1 0 1");
+        alice
+    });
     alice.drain();
     assert_eq!(store.calls(), [""; 0]);
     alice.ask("SYN 5 1", "SYN 5 1");
@@ -107,22 +113,25 @@ fn who_has_just_been_blocked_sees_no_properties() {
 /// As it would have, had it come right before the permission, which changes no list of hers.
 #[test]
 fn what_somebody_has_just_permitted_is_shown_by_the_next_syn() {
-    let (server, store) = server();
-    let mut bob = Client::present(&server, "MSNP9", BOB, "NLN 0");
-    bob.ask("PRP 6 PHH 555-1234", "PRP 6 2 PHH 555-1234");
-    bob.ask("ADD 7 BL alice@example.test Alice", "ADD 7 BL 3 alice@example.test Alice");
-    let mut alice = Client::present(&server, "MSNP9", ALICE, "NLN 0");
-    alice.ask("ADD 6 FL bob@example.test Bob 0", "ADD 6 FL 2 bob@example.test Bob 0");
-    bob.line();
-    let mut alice = Client::sign_in(&server, "MSNP9", ALICE);
-    bob.ask("REM 8 BL alice@example.test", "REM 8 BL 5 alice@example.test");
-    store.forget();
-    for (trid, reads, shown) in [(4, 0, 0), (5, 1, 1)] {
-        alice.ask(&format!("SYN {trid} 0"), &format!("SYN {trid} 2 1 1"));
-        let block = alice.drain();
-        let properties = block.iter().filter(|line| line.starts_with("BPR")).count();
-        assert_eq!((store.calls().len(), properties), (reads, shown), "{block:?}");
-    }
+    let (mut alice, store, server) = in_time(|| {
+        let (server, store) = server();
+        let mut bob = Client::present(&server, "MSNP9", BOB, "NLN 0");
+        bob.ask("PRP 6 PHH 555-1234", "PRP 6 2 PHH 555-1234");
+        bob.ask("ADD 7 BL alice@example.test Alice", "ADD 7 BL 3 alice@example.test Alice");
+        let mut alice = Client::present(&server, "MSNP9", ALICE, "NLN 0");
+        alice.ask("ADD 6 FL bob@example.test Bob 0", "ADD 6 FL 2 bob@example.test Bob 0");
+        bob.line();
+        let mut alice = Client::sign_in(&server, "MSNP9", ALICE);
+        bob.ask("REM 8 BL alice@example.test", "REM 8 BL 5 alice@example.test");
+        store.forget();
+        alice.ask("SYN 4 0", "SYN 4 2 1 1");
+        (alice, store, server)
+    });
+    let shown = |block: Vec<String>| block.iter().filter(|line| line.starts_with("BPR")).count();
+    assert_eq!((shown(alice.drain()), store.calls().len()), (0, 0));
+    alice.ask("SYN 5 0", "SYN 5 2 1 1");
+    assert_eq!((shown(alice.drain()), store.calls().len()), (1, 1));
+    drop(server);
 }
 
 /// Between the read and `SYN` another process removes Bob: to Alice it comes right behind.
@@ -170,4 +179,16 @@ fn server() -> (TestServer, Arc<Observed>) {
     let (server, store) = TestServer::start_observed(|_| {});
     server.add(vec![new_account(ALICE), new_account(BOB)]);
     (server, store)
+}
+
+/// What `act` came to in less time than the lists are kept: on a machine that stood still it is
+/// done again.
+fn in_time<T>(act: impl Fn() -> T) -> T {
+    loop {
+        let began = Instant::now();
+        let done = act();
+        if began.elapsed() < Duration::from_secs(5) {
+            return done;
+        }
+    }
 }
