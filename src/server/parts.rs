@@ -14,7 +14,7 @@ use crate::{
     net::{listener::Accepted, refusals::Refusals, tls::TlsServer},
     notification::{self, Deliveries, KeptRoom, Notification, Pages, Switchboards},
     passport::Passport,
-    session::{SessionLimits, run},
+    session::{SessionLimits, run, wire::split},
     store::{Store, password::PasswordHasher},
     switchboard::{self, Switchboard},
     web::Web,
@@ -237,10 +237,11 @@ impl Parts {
                 tasks.spawn(run(connection, stream, received, limits, draining, held));
             }
             (Role::Switchboard, _, Some(context)) => {
-                let connection =
-                    Switchboard::new(context.clone(), session, peer).since(accepted_at);
+                let (line, wire) = split(stream);
+                let connection = Switchboard::new(context.clone(), session, peer);
+                let connection = connection.since(accepted_at).reached_by(wire);
                 let limits = Switchboard::limits(limits);
-                tasks.spawn(run(connection, stream, received, limits, draining, held));
+                tasks.spawn(run(connection, line, received, limits, draining, held));
             }
             _ => {
                 let connection = Notification::new(self.notification.clone(), session, peer, local);

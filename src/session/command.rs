@@ -253,6 +253,10 @@ pub trait Role: Send + Sized + 'static {
     /// and was dropped. Without `takes_news` only what ends the session.
     fn poll_event(&mut self, takes_news: bool, cx: &mut Context<'_>) -> Poll<Option<Self::Event>>;
 
+    /// All is carried out, nothing waits to be sent, and nothing is sent before
+    /// [`Self::on_bytes`] or an event.
+    fn on_quiet(&mut self) {}
+
     /// An event that is already there.
     fn ready_event(&mut self) -> Option<Self::Event>;
 

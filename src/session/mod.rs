@@ -11,6 +11,7 @@ pub mod reject;
 pub mod run;
 pub mod trace;
 pub mod turn;
+pub mod wire;
 
 pub use command::{Call, Role, Row, Stage, Stages};
 pub use meters::meters;

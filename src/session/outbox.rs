@@ -255,9 +255,14 @@ impl Outbox {
 
     fn advance(&mut self, mut written: usize) {
         let is_alone = self.bytes == self.front.len();
+        let is_tail = self.front.is_empty();
         self.bytes = self.bytes.saturating_sub(written);
         self.bytes_written += written as u64;
         if self.bytes == 0 {
+            if is_tail {
+                self.tail = Vec::new();
+                return;
+            }
             (self.front, self.is_front_begun) = (Bytes::new(), false);
             if !is_alone {
                 (self.chunks, self.tail) = (VecDeque::new(), Vec::new());

@@ -51,18 +51,16 @@ struct Hung {
     rope: Arc<Rope>,
 }
 
-/// What all bells of a task share: most wake-ups touch nothing else of them.
+/// What all bells of a task share: most wake-ups touch nothing else of them. As a waker it rings
+/// [`Bell::Transport`], which rings most.
 struct Rope {
     task: Waker,
     /// A bit for each bell.
     rung: AtomicU8,
 }
 
-/// Rings one of them.
-struct Pull {
-    rope: Arc<Rope>,
-    bell: Bell,
-}
+/// Rings [`Bell::Rare`].
+struct Pull(Arc<Rope>);
 
 impl<'d, 'p> Rare<'d, 'p> {
     /// `timer` has not been polled.
@@ -135,8 +133,8 @@ impl Bells {
         self.0.get_or_insert_with(|| {
             let rung = AtomicU8::new(Bell::Transport as u8 | Bell::Rare as u8);
             let rope = Arc::new(Rope { task: cx.waker().clone(), rung });
-            let pull = |bell| Arc::new(Pull { rope: rope.clone(), bell }).into();
-            Hung { transport: pull(Bell::Transport), rare: pull(Bell::Rare), rope }
+            let rare = Arc::new(Pull(rope.clone())).into();
+            Hung { transport: rope.clone().into(), rare, rope }
         })
     }
 }
@@ -150,14 +148,30 @@ impl Hung {
     }
 }
 
+impl Rope {
+    fn ring(&self, bell: Bell) {
+        self.rung.fetch_or(bell as u8, Ordering::Release);
+        self.task.wake_by_ref();
+    }
+}
+
+impl Wake for Rope {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.ring(Bell::Transport);
+    }
+}
+
 impl Wake for Pull {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.rope.rung.fetch_or(self.bell as u8, Ordering::Release);
-        self.rope.task.wake_by_ref();
+        self.0.ring(Bell::Rare);
     }
 }
 

@@ -212,6 +212,9 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         if asks_again || takes_commands && has_more_frames {
             return Poll::Ready(Wake::Again);
         }
+        if !has_more_frames && self.outbox.is_empty() {
+            self.role.on_quiet();
+        }
         Poll::Pending
     }
 

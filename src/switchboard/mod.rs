@@ -4,6 +4,7 @@
 mod attempts;
 mod budget;
 mod commands;
+mod context;
 pub mod counts;
 pub mod message;
 pub mod queue;
@@ -12,28 +13,24 @@ pub mod rooms;
 mod speech;
 
 use crate::{
-    config::Config,
-    hub::{Admitted, Hub, SessionId, cookie::ANSWER_COOKIE_TTL},
-    metrics::{Held, Metrics, RoleMeters},
-    model::{Address, failures::Failures, subnet::network},
+    hub::{Admitted, SessionId},
+    metrics::{Held, RoleMeters},
+    model::subnet::network,
     protocol::{Dialect, ErrorCode},
     session::{
-        self, Outbox, Reason, Reject, Role, Row, SessionLimits, Stage, command::RowInfo,
-        trace::Trace, turn::Turns,
+        Outbox, Reason, Reject, Role, Row, SessionLimits, Stage, command::RowInfo, trace::Trace,
+        turn::Turns, wire::Wire,
     },
-    store::Store,
 };
-use attempts::Attempts;
-use counts::{Counts, Refusal};
+pub use context::Context;
+use context::NAME;
+use counts::Refusal;
 use message::MESSAGE_BYTES_MAX;
-use parking_lot::Mutex;
-use queue::{Ending, FAIR_SHARE_BYTES, Hold, News, Queue};
-use room::RoomLimits;
-use rooms::{Rooms, RoomsLimits, Seat};
+use queue::{Ending, Hold, News, Queue};
+use rooms::Seat;
 use speech::Speech;
 use std::{
-    collections::HashSet,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::{Context as Poller, Poll},
@@ -42,114 +39,32 @@ use std::{
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// The name of the role, for metrics.
-const NAME: &str = "switchboard";
-/// How long somebody who was called counts as called; so long the cookie to answer with is good.
-const RING: Duration = ANSWER_COOKIE_TTL;
-/// Wrong cookies from one address within [`COOKIE_WINDOW`] that are answered; further ones are not.
-/// Each costs a connection. A good cookie is taken in any case, or others behind the same address
-/// could be kept out.
-const WRONG_COOKIES_MAX: u32 = 100;
-/// The window of [`WRONG_COOKIES_MAX`].
-const COOKIE_WINDOW: Duration = Duration::from_secs(300);
-/// Addresses whose failures are remembered.
-const REMEMBERED_MAX: usize = 16_384;
 /// How long the last lines of a conversation that has ended may take.
 const LAST_LINES_WAIT: Duration = Duration::from_secs(10);
 
-/// What all switchboard connections share.
+/// One switchboard connection. What each wake-up touches comes first.
 #[derive(Debug)]
-pub struct Context {
-    config: Arc<Config>,
-    store: Arc<dyn Store>,
-    hub: Hub,
-    rooms: Rooms,
-    counts: Arc<Counts>,
-    metrics: Arc<Metrics>,
-    meters: RoleMeters,
-    /// Cancelled when nobody is let in any more.
-    closing: CancellationToken,
-    /// Accounts whose lines are logged.
-    traced: HashSet<Address>,
-    /// Calls that were refused.
-    refused_calls: Attempts,
-    /// Cookies that were none.
-    wrong_cookies: Mutex<Failures<IpAddr>>,
-    turns: Turns,
-}
-
-impl Context {
-    /// No conversations yet. `closing` is cancelled when nobody is let in any more; lines of
-    /// `traced` accounts are logged.
-    #[must_use]
-    pub fn new(
-        config: Arc<Config>,
-        store: Arc<dyn Store>,
-        hub: Hub,
-        metrics: &Arc<Metrics>,
-        closing: CancellationToken,
-        traced: HashSet<Address>,
-    ) -> Self {
-        let (limits, options) = (&config.limits, &config.switchboard);
-        let room = RoomLimits {
-            members_max: limits.room_members_max,
-            queue_bytes_max: limits.room_queue_bytes_max,
-            idle: Duration::from_secs(config.timers.room_idle_secs),
-            ring: RING,
-        };
-        let (rooms_max, per_user_max) = (limits.rooms_max, limits.rooms_per_user_max);
-        // Numbers are no secrets; a random start only keeps those from before a restart apart.
-        let first = getrandom::u32().unwrap_or_default();
-        let (queues_bytes_max, fair_share_bytes) = (limits.room_queues_bytes_max, FAIR_SHARE_BYTES);
-        let rooms =
-            RoomsLimits { rooms_max, per_user_max, queues_bytes_max, fair_share_bytes, room };
-        let rooms = Rooms::new(rooms, first);
-        let window = Duration::from_secs(options.call_window_secs);
-        let refused_calls = Attempts::new(options.refused_calls_max, window);
-        let wrong_cookies = Failures::new(WRONG_COOKIES_MAX, COOKIE_WINDOW, REMEMBERED_MAX);
-        Self {
-            config,
-            store,
-            hub,
-            rooms,
-            counts: Arc::new(Counts::new(metrics)),
-            meters: session::meters::<Switchboard>(metrics, NAME),
-            metrics: metrics.clone(),
-            closing,
-            traced,
-            refused_calls,
-            wrong_cookies: Mutex::new(wrong_cookies),
-            turns: Turns::new(),
-        }
-    }
-
-    /// The conversations.
-    #[must_use]
-    pub const fn rooms(&self) -> &Rooms {
-        &self.rooms
-    }
-
-    /// Where it is counted what happens in them.
-    #[must_use]
-    pub const fn counts(&self) -> &Arc<Counts> {
-        &self.counts
-    }
-}
-
-/// One switchboard connection.
-#[derive(Debug)]
+#[repr(C)]
 pub struct Switchboard {
+    state: State,
     context: Arc<Context>,
     session: SessionId,
     peer: SocketAddr,
-    state: State,
 }
 
 /// How far the connection has come, with what belongs to that stage and nothing else.
 #[derive(Debug)]
 enum State {
-    New { deadline: Instant },
+    New(Box<New>),
     Joined(Box<Joined>),
+}
+
+/// A connection that is in no conversation yet.
+#[derive(Debug)]
+struct New {
+    deadline: Instant,
+    /// See [`Switchboard::reached_by`].
+    wire: Option<Wire>,
 }
 
 /// A connection that is in a conversation. What each line for it touches comes first, then what
@@ -192,14 +107,25 @@ impl Switchboard {
     #[must_use]
     pub fn new(context: Arc<Context>, session: SessionId, peer: SocketAddr) -> Self {
         let deadline = Instant::now() + Duration::from_secs(context.config.timers.login_secs);
-        Self { context, session, peer, state: State::New { deadline } }
+        Self { context, session, peer, state: State::New(Box::new(New { deadline, wire: None })) }
     }
 
     /// The connection has been there, waiting for its first word, since this moment.
     #[must_use]
     pub fn since(mut self, accepted_at: Instant) -> Self {
         let login = Duration::from_secs(self.context.config.timers.login_secs);
-        self.state = State::New { deadline: accepted_at + login };
+        if let State::New(new) = &mut self.state {
+            new.deadline = accepted_at + login;
+        }
+        self
+    }
+
+    /// Others may write to it while the connection has nothing to write.
+    #[must_use]
+    pub fn reached_by(mut self, wire: Wire) -> Self {
+        if let State::New(new) = &mut self.state {
+            new.wire = Some(wire);
+        }
         self
     }
 
@@ -243,9 +169,15 @@ impl Switchboard {
         Ok(())
     }
 
-    fn enter(&mut self, admitted: Admitted, seat: Seat, queue: Queue, outbox: &mut Outbox) {
+    fn enter(&mut self, admitted: Admitted, seat: Seat, mut queue: Queue, outbox: &mut Outbox) {
         let user = &seat.person().address;
-        if self.context.traced.contains(user) {
+        let is_traced = self.context.traced.contains(user);
+        if let State::New(new) = &mut self.state
+            && let Some(wire) = new.wire.take().filter(|_| !is_traced)
+        {
+            queue.set_wire(wire);
+        }
+        if is_traced {
             let mut trace = Trace::new(self.session, user.clone());
             trace.confirm();
             outbox.set_trace(Some(trace));
@@ -279,10 +211,10 @@ impl Switchboard {
 }
 
 impl Joined {
-    /// Delivers what has been said.
-    fn deliver(&mut self, outbox: &mut Outbox) {
+    /// Delivers what has been said. If `more` follows it is not worth a write of its own.
+    fn deliver(&mut self, more: bool, outbox: &mut Outbox) {
         let Self { speech, seat, heard_at, context, .. } = self;
-        if speech.deliver(seat, *heard_at, &context.counts, outbox) {
+        if speech.deliver(seat, more, *heard_at, &context.counts, outbox) {
             self.hold = self.seat.hold();
         }
     }
@@ -301,21 +233,21 @@ impl Role for Switchboard {
 
     fn stage(&self) -> Stage {
         match self.state {
-            State::New { .. } => Stage::Handshake,
+            State::New(_) => Stage::Handshake,
             State::Joined(_) => Stage::SignedIn,
         }
     }
 
     fn dialect(&self) -> Option<Dialect> {
         match &self.state {
-            State::New { .. } => None,
+            State::New(_) => None,
             State::Joined(joined) => Some(joined.dialect),
         }
     }
 
     fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::New { deadline } => Some(*deadline),
+            State::New(new) => Some(new.deadline),
             State::Joined(joined) => {
                 let stalls_at = joined.hold.as_ref().and_then(Hold::stalls_at);
                 let others = [stalls_at, joined.flush_by].into_iter().flatten();
@@ -326,8 +258,8 @@ impl Role for Switchboard {
 
     fn on_deadline(&mut self, now: Instant, _outbox: &mut Outbox) -> Result<(), Reject> {
         match &mut self.state {
-            State::New { deadline } if now < *deadline => Ok(()),
-            State::New { .. } => Err(Reason::LoginDeadline.into()),
+            State::New(new) if now < new.deadline => Ok(()),
+            State::New(_) => Err(Reason::LoginDeadline.into()),
             State::Joined(joined) => {
                 if joined.flush_by.is_some_and(|flush_by| now >= flush_by) {
                     return Err(Reason::RoomIdle.into());
@@ -354,7 +286,7 @@ impl Role for Switchboard {
     /// Pictures and files.
     fn turns(&self) -> Option<&Turns> {
         match &self.state {
-            State::New { .. } => None,
+            State::New(_) => None,
             State::Joined(joined) => Some(&joined.context.turns),
         }
     }
@@ -362,12 +294,19 @@ impl Role for Switchboard {
     fn on_bytes(&mut self, now: Instant) {
         if let State::Joined(joined) = &mut self.state {
             joined.heard_at = now;
+            joined.queue.take_back_wire();
+        }
+    }
+
+    fn on_quiet(&mut self) {
+        if let State::Joined(joined) = &mut self.state {
+            joined.queue.lend_wire();
         }
     }
 
     fn on_carried_out(&mut self, outbox: &mut Outbox) {
         if let State::Joined(joined) = &mut self.state {
-            joined.deliver(outbox);
+            joined.deliver(false, outbox);
         }
     }
 
@@ -385,7 +324,7 @@ impl Role for Switchboard {
 
     fn ready_event(&mut self) -> Option<Told> {
         match &mut self.state {
-            State::New { .. } => None,
+            State::New(_) => None,
             State::Joined(joined) => joined.queue.try_recv().map(Told::News),
         }
     }
@@ -427,7 +366,7 @@ impl Role for Switchboard {
                 tracing::debug!(session.id = %session, %user, %address, %room, %reason,
                     "out of the conversation");
             }
-            State::New { .. } => {
+            State::New(_) => {
                 tracing::debug!(session.id = %session, %address, %reason, "switchboard ended");
             }
         }

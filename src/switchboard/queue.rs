@@ -3,7 +3,8 @@
 //! single line: who cannot keep up is out.
 
 use super::budget::Budget;
-use bytes::Bytes;
+use crate::session::wire::Wire;
+use bytes::{Buf as _, Bytes};
 use parking_lot::Mutex;
 use std::{
     collections::VecDeque,
@@ -50,12 +51,24 @@ pub enum Ending {
     Overflow,
 }
 
+/// Whole lines that are told together.
+#[derive(Debug)]
+pub(super) struct Piece {
+    pub(super) lines: Bytes,
+    /// How many.
+    pub(super) count: usize,
+    /// They go past the queue if the receiver's wire is lent and takes them.
+    pub(super) is_straight: bool,
+}
+
 /// The receiving end.
 #[derive(Debug)]
 pub struct Queue {
     shared: Arc<Shared>,
     /// Whether [`News::LastLines`] has been told.
     knows_end: bool,
+    /// Whether the wire has been lent since something last came. It may be taken back already.
+    is_lent: bool,
 }
 
 /// The room's end. Dropping it releases who waits for this queue.
@@ -97,11 +110,14 @@ struct Waiting {
     is_evicted: bool,
     /// It would only hear of the end.
     declines_lines: bool,
-    /// The receiver, while it sleeps.
-    sleeper: Option<Waker>,
-    entries: VecDeque<Entry>,
+    /// Who sends may write to the wire: nothing waits, here or with the receiver.
+    is_lent: bool,
     /// What the entries count.
     bytes: usize,
+    /// The receiver, while it sleeps.
+    sleeper: Option<Waker>,
+    wire: Option<Wire>,
+    entries: VecDeque<Entry>,
     held: Option<Box<Held>>,
 }
 
@@ -125,20 +141,32 @@ struct Held {
 /// queues keep within `budget`.
 pub(super) fn queue(bytes_max: usize, budget: Arc<Budget>) -> (Sender, Queue) {
     let shared = Arc::new(Shared { waiting: Mutex::default(), bytes_max, budget });
-    (Sender(shared.clone()), Queue { shared, knows_end: false })
+    (Sender(shared.clone()), Queue { shared, knows_end: false, is_lent: false })
 }
 
 impl Sender {
     /// Puts a line in; or closes the queue if there is no room. Tells whether it is
     /// [behind](Self::is_behind) now.
     pub(super) fn send(&self, line: Bytes) -> Result<bool, Overflowed> {
-        self.send_together(line, 1)
+        self.send_together(Piece { lines: line, count: 1, is_straight: false })
     }
 
     /// The same with so many lines at once.
-    pub(super) fn send_together(&self, lines: Bytes, count: usize) -> Result<bool, Overflowed> {
+    pub(super) fn send_together(&self, piece: Piece) -> Result<bool, Overflowed> {
+        let Piece { mut lines, count, is_straight } = piece;
         let (result, sleeper) = {
             let mut waiting = self.0.waiting.lock();
+            if is_straight
+                && waiting.is_lent
+                && let Some(wire) = &waiting.wire
+            {
+                let written = wire.write(&lines);
+                if written == lines.len() {
+                    return Ok(false);
+                }
+                // The receiver goes on with the rest before anything else.
+                lines.advance(written);
+            }
             let result = self.push(&mut waiting, Entry { lines, count });
             let wakes = result.is_err() || !waiting.declines_lines;
             let sleeper = if wakes { waiting.sleeper.take() } else { None };
@@ -153,6 +181,7 @@ impl Sender {
         let sleeper = {
             let mut waiting = self.0.waiting.lock();
             waiting.ending.get_or_insert(ending);
+            waiting.is_lent = false;
             waiting.sleeper.take()
         };
         wake(sleeper);
@@ -203,6 +232,7 @@ impl Sender {
             return Err(Overflowed(Box::new(self.0.overflow(waiting))));
         }
         waiting.bytes = queue_bytes;
+        waiting.is_lent = false;
         waiting.entries.push_back(entry);
         Ok(self.0.is_behind(waiting))
     }
@@ -238,7 +268,7 @@ impl Queue {
 
     /// The same, for who waits for other things too.
     pub fn poll_recv(&mut self, takes_lines: bool, cx: &mut Context<'_>) -> Poll<News> {
-        let Self { shared, knows_end } = self;
+        let Self { shared, knows_end, is_lent } = self;
         let mut waiting = shared.waiting.lock();
         if waiting.is_evicted {
             return Poll::Ready(News::Evicted);
@@ -250,6 +280,7 @@ impl Queue {
             Some(Ending::Idle) | None => None,
         };
         if let Some(news) = news {
+            *is_lent = false;
             return Poll::Ready(news);
         }
         waiting.declines_lines = !takes_lines;
@@ -257,6 +288,30 @@ impl Queue {
             waiting.sleeper = Some(cx.waker().clone());
         }
         Poll::Pending
+    }
+
+    /// Where what is said may go while the wire is lent.
+    pub fn set_wire(&mut self, wire: Wire) {
+        self.shared.waiting.lock().wire = Some(wire);
+    }
+
+    /// Until [`Self::take_back_wire`] or the next news whoever sends may write to the wire itself.
+    pub fn lend_wire(&mut self) {
+        if !self.is_lent {
+            let mut waiting = self.shared.waiting.lock();
+            waiting.is_lent = waiting.wire.is_some()
+                && waiting.bytes == 0
+                && waiting.ending.is_none()
+                && !waiting.is_evicted;
+            self.is_lent = waiting.is_lent;
+        }
+    }
+
+    /// From here on everything waits in the queue.
+    pub fn take_back_wire(&mut self) {
+        if mem::take(&mut self.is_lent) {
+            self.shared.waiting.lock().is_lent = false;
+        }
     }
 
     /// Makes [`News::Evicted`] the next news, for ever, when it is woken.
@@ -274,8 +329,11 @@ impl Queue {
 /// The sleeper's waker may hold the connection that holds this.
 impl Drop for Queue {
     fn drop(&mut self) {
-        let sleeper = self.shared.waiting.lock().sleeper.take();
-        drop(sleeper);
+        let mut waiting = self.shared.waiting.lock();
+        waiting.is_lent = false;
+        let gone = (waiting.sleeper.take(), waiting.wire.take());
+        drop(waiting);
+        drop(gone);
     }
 }
 
@@ -285,6 +343,7 @@ impl Wake for Shared {
         let sleeper = {
             let mut waiting = self.waiting.lock();
             waiting.is_evicted = true;
+            waiting.is_lent = false;
             waiting.sleeper.take()
         };
         wake(sleeper);
@@ -300,9 +359,9 @@ impl Shared {
     /// Closes the queue and gives back what waited.
     fn overflow(&self, waiting: &mut Waiting) -> Debris {
         self.budget.give_back(waiting.bytes);
-        let (sleeper, is_evicted) = (waiting.sleeper.take(), waiting.is_evicted);
-        let ending = Some(Ending::Overflow);
-        let full = Waiting { ending, sleeper, is_evicted, ..Waiting::default() };
+        let (sleeper, wire) = (waiting.sleeper.take(), waiting.wire.take());
+        let (is_evicted, ending) = (waiting.is_evicted, Some(Ending::Overflow));
+        let full = Waiting { ending, sleeper, is_evicted, wire, ..Waiting::default() };
         Debris(mem::replace(waiting, full).entries)
     }
 
@@ -313,7 +372,10 @@ impl Shared {
 
     /// What waits longest.
     fn pop(&self, waiting: &mut Waiting) -> Option<News> {
-        let Some(entry) = waiting.entries.pop_front() else { return waiting.ending.map(News::End) };
+        if waiting.bytes == 0 {
+            return waiting.ending.map(News::End);
+        }
+        let entry = waiting.entries.pop_front()?;
         let counted = entry.counted();
         self.budget.give_back(counted);
         waiting.bytes -= counted;

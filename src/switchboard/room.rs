@@ -7,7 +7,7 @@
 
 use super::{
     budget::Budget,
-    queue::{Debris, Ending, Hold, Overflowed, Queue, Sender, queue},
+    queue::{Debris, Ending, Hold, Overflowed, Piece, Queue, Sender, queue},
 };
 use crate::{
     hub::{Person, RoomId},
@@ -264,7 +264,7 @@ impl Room {
 
     /// Tells all others what the one at `place` says: in so many lines, which are all
     /// messages but the empty ones. Those count, but go nowhere.
-    pub(super) fn say(&self, place: u64, lines: Bytes, count: usize, now: Instant) -> Delivery {
+    pub(super) fn say(&self, place: u64, piece: Piece, now: Instant) -> Delivery {
         self.act(|state, out| {
             if !state.is_seated(place) {
                 return Delivery { is_delivered: false, overflows: 0, is_ahead: false };
@@ -272,7 +272,7 @@ impl Room {
             // Who waited may have been heard before others.
             state.active_at = state.active_at.max(now);
             let others = state.members.len() - 1;
-            let relayed = (!lines.is_empty()).then(|| state.relay(place, lines, count, out));
+            let relayed = (!piece.lines.is_empty()).then(|| state.relay(place, piece, out));
             let Relayed { refused, is_ahead } = relayed.unwrap_or_default();
             let overflows = state.settle(out);
             let is_ahead =
@@ -390,7 +390,8 @@ impl State {
             // The last one, mostly the only one, needs no share of its own.
             let is_last = others.peek().is_none();
             let own = if is_last { mem::take(&mut lines) } else { lines.clone() };
-            let Err(Overflowed(debris)) = member.sender.send_together(own, count) else { continue };
+            let own = Piece { lines: own, count, is_straight: false };
+            let Err(Overflowed(debris)) = member.sender.send_together(own) else { continue };
             out.debris.push(*debris);
             if !out.places.contains(&member.place) {
                 out.places.push(member.place);
@@ -400,13 +401,13 @@ impl State {
     }
 
     /// Queues what the one at `place` says for all others.
-    fn relay(&mut self, place: u64, lines: Bytes, count: usize, out: &mut Outcasts) -> Relayed {
+    fn relay(&mut self, place: u64, piece: Piece, out: &mut Outcasts) -> Relayed {
         let [one, another] = &self.members[..] else {
-            let refused = self.tell_others(Some(place), lines, count, out);
+            let refused = self.tell_others(Some(place), piece.lines, piece.count, out);
             return Relayed { refused, is_ahead: None };
         };
         let other = if one.place == place { another } else { one };
-        match other.sender.send_together(lines, count) {
+        match other.sender.send_together(piece) {
             Ok(is_ahead) => Relayed { refused: 0, is_ahead: Some(is_ahead) },
             Err(Overflowed(debris)) => {
                 out.debris.push(*debris);

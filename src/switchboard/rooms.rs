@@ -3,7 +3,7 @@
 
 use super::{
     budget::Budget,
-    queue::{Hold, Queue},
+    queue::{Hold, Piece, Queue},
     room::{Delivery, Room, RoomLimits, Said, Uninvited, Unjoined},
 };
 use crate::{
@@ -11,7 +11,6 @@ use crate::{
     model::{AccountId, Address},
     protocol::event,
 };
-use bytes::Bytes;
 use parking_lot::Mutex;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -288,12 +287,13 @@ impl Seat {
     /// Tells all others. An empty message counts, but goes nowhere.
     pub fn say(&self, payload: &[u8]) -> Delivery {
         let line = self.said(payload).map(Said::to_bytes).unwrap_or_default();
-        self.tell(line, 1, Instant::now())
+        let piece = Piece { lines: line, count: 1, is_straight: true };
+        self.tell(piece, Instant::now())
     }
 
     /// Tells all others what has been said in so many messages, those that are not empty.
-    pub(super) fn tell(&self, lines: Bytes, count: usize, now: Instant) -> Delivery {
-        self.room.say(self.place, lines, count, now)
+    pub(super) fn tell(&self, piece: Piece, now: Instant) -> Delivery {
+        self.room.say(self.place, piece, now)
     }
 
     /// What others hear of this message, if anything.

@@ -4,7 +4,7 @@
 use super::{
     counts::Counts,
     message::Kind,
-    queue::{ENTRY_BYTES, FAIR_SHARE_BYTES},
+    queue::{ENTRY_BYTES, FAIR_SHARE_BYTES, Piece},
     rooms::Seat,
 };
 use crate::{protocol::TrId, session::Outbox};
@@ -76,11 +76,12 @@ impl Speech {
         self.line_count += 1;
     }
 
-    /// Delivers all messages, and sends the receipts that their kind has. Returns whether the
-    /// sender should wait.
+    /// Delivers all messages, and sends the receipts that their kind has. If `more` follows they
+    /// are not worth a write of their own. Returns whether the sender should wait.
     pub(super) fn deliver(
         &mut self,
         seat: &Seat,
+        more: bool,
         now: Instant,
         counts: &Counts,
         outbox: &mut Outbox,
@@ -94,7 +95,9 @@ impl Speech {
         if lines.capacity() > 2 * lines.len() {
             lines.shrink_to_fit();
         }
-        let delivery = seat.tell(lines.into(), mem::take(&mut self.line_count), now);
+        let count_of_lines = mem::take(&mut self.line_count);
+        let piece = Piece { lines: lines.into(), count: count_of_lines, is_straight: !more };
+        let delivery = seat.tell(piece, now);
         counts.said(self.kind, count, mem::take(&mut self.payload_bytes), delivery);
         let others = mem::take(&mut self.others);
         for trid in self.first.take().into_iter().chain(others) {
@@ -146,7 +149,7 @@ mod tests {
     fn deliver(speech: &mut Speech, seat: &Seat) -> Outbox {
         let mut outbox = Outbox::new(1 << 20);
         let counts = Counts::new(&Metrics::default());
-        assert!(!speech.deliver(seat, Instant::now(), &counts, &mut outbox));
+        assert!(!speech.deliver(seat, false, Instant::now(), &counts, &mut outbox));
         assert_eq!((speech.len(), speech.lines.capacity(), speech.others.capacity()), (0, 0, 0));
         outbox
     }

@@ -21,7 +21,7 @@ macro_rules! joined {
                 Box::pin(async move {
                     match &mut role.state {
                         State::Joined(joined) => $handler(joined, call, outbox).await,
-                        State::New { .. } => Err(Reason::OutOfState.into()),
+                        State::New(_) => Err(Reason::OutOfState.into()),
                     }
                 })
             }),
@@ -39,7 +39,7 @@ macro_rules! joined_now {
             $arity,
             Run::Now(|role: &mut Switchboard, call, outbox| match &mut role.state {
                 State::Joined(joined) => $handler(joined, call, outbox),
-                State::New { .. } => Err(Reason::OutOfState.into()),
+                State::New(_) => Err(Reason::OutOfState.into()),
             }),
             $purpose,
         )

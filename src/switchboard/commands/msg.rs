@@ -30,14 +30,14 @@ pub(super) fn handle(
     let payload = call.payload.unwrap_or_default();
     if let Err(fault) = kind.check(payload, has_data) {
         // Replies come in the order of the commands.
-        joined.deliver(outbox);
+        joined.deliver(false, outbox);
         return Err(match fault {
             Fault::Malformed => Reject::Code(ErrorCode::MalformedMessage),
             Fault::Disguised => Reason::DisguisedData.into(),
         });
     }
     if !joined.speech.takes(kind) {
-        joined.deliver(outbox);
+        joined.deliver(true, outbox);
     }
     joined.speech.add(kind, call.trid, &joined.seat, payload, call.behind);
     Ok(())

@@ -1,7 +1,13 @@
 //! What waits: in order, within its bounds, and never waking anybody for nothing.
 
 use super::*;
+use crate::session::wire::{Line, split};
+use socket2::SockRef;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
 
 fn alone(bytes_max: usize) -> (Sender, Queue) {
     queue(bytes_max, Arc::new(Budget::new(usize::MAX, 0)))
@@ -195,7 +201,8 @@ fn lines_that_come_together_go_out_together_and_count_one_by_one() {
         let count = number % 7 + 1;
         let lines = format!("{number}\n").repeat(count);
         let before = budget.bytes();
-        sender.send_together(lines.clone().into(), count).unwrap();
+        let piece = Piece { lines: lines.clone().into(), count, is_straight: false };
+        sender.send_together(piece).unwrap();
         assert_eq!(budget.bytes() - before, lines.len() + count * ENTRY_BYTES);
         said.push(lines);
         let take = match number % 100 {
@@ -212,4 +219,85 @@ fn lines_that_come_together_go_out_together_and_count_one_by_one() {
     assert_eq!(budget.bytes(), 0);
     let waiting = queue.shared.waiting.lock();
     assert_eq!((waiting.bytes, waiting.entries.capacity()), (0, 0));
+}
+
+/// What a participant's connection has of it, the queue with the other half, and the participant.
+async fn wired(sender_bytes: usize) -> (Line, Sender, Queue, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (stream, _) = listener.accept().await.unwrap();
+    SockRef::from(&stream).set_send_buffer_size(sender_bytes).unwrap();
+    stream.writable().await.unwrap();
+    let (line, wire) = split(stream);
+    let (sender, mut queue) = alone(1 << 20);
+    queue.set_wire(wire);
+    (line, sender, queue, client)
+}
+
+fn straight(lines: impl Into<Bytes>) -> Piece {
+    Piece { lines: lines.into(), count: 1, is_straight: true }
+}
+
+/// Whether the next line waits, which is taken out again; if not, the client has it.
+async fn waits(sender: &Sender, queue: &mut Queue, client: &mut TcpStream) -> bool {
+    sender.send_together(straight(LINES)).unwrap();
+    if let Some(news) = queue.try_recv() {
+        assert_eq!(news, News::Lines(LINES));
+        return true;
+    }
+    let mut heard = vec![0; LINES.len()];
+    client.read_exact(&mut heard).await.unwrap();
+    assert_eq!(heard, LINES[..]);
+    false
+}
+
+#[tokio::test]
+async fn lines_go_straight_only_while_the_wire_is_lent() {
+    let (mut line, sender, mut queue, mut client) = wired(1 << 16).await;
+    assert!(waits(&sender, &mut queue, &mut client).await, "it has not been lent yet");
+    queue.lend_wire();
+    assert!(!waits(&sender, &mut queue, &mut client).await);
+    queue.take_back_wire();
+    assert!(waits(&sender, &mut queue, &mut client).await);
+    queue.lend_wire();
+    // Something that does not go straight: what follows waits behind it.
+    sender.send(LINES).unwrap();
+    sender.send_together(straight(LINES)).unwrap();
+    queue.lend_wire();
+    sender.send_together(straight(LINES)).unwrap();
+    for _ in 0..3 {
+        assert_eq!(queue.recv(true).await, News::Lines(LINES));
+    }
+    queue.lend_wire();
+    assert!(!waits(&sender, &mut queue, &mut client).await);
+    queue.eviction().wake();
+    assert!(waits(&sender, &mut queue, &mut client).await);
+    queue.lend_wire();
+    assert!(waits(&sender, &mut queue, &mut client).await, "nothing follows an eviction");
+    // Whoever ends has its last words, and hears nothing after them.
+    drop(queue);
+    sender.send_together(straight(LINES)).unwrap();
+    line.write_all(b"OUT\r\n").await.unwrap();
+    line.shutdown().await.unwrap();
+    let mut rest = Vec::new();
+    client.read_to_end(&mut rest).await.unwrap();
+    assert_eq!(rest, b"OUT\r\n");
+}
+
+/// And wakes the receiver, who goes on with it.
+#[tokio::test]
+async fn of_what_the_system_does_not_take_the_rest_waits() {
+    let (mut line, sender, mut queue, mut client) = wired(1).await;
+    let said: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
+    let alarm = Arc::<Alarm>::default();
+    let waker = Waker::from(alarm.clone());
+    assert!(queue.poll_recv(true, &mut Context::from_waker(&waker)).is_pending());
+    queue.lend_wire();
+    assert_eq!(sender.send_together(straight(said.clone())), Ok(true));
+    assert_eq!(alarm.0.load(Ordering::Relaxed), 1);
+    let Some(News::Lines(rest)) = queue.try_recv() else { panic!("it took all") };
+    assert!((1..said.len()).contains(&rest.len()), "{}", rest.len());
+    let mut heard = vec![0; said.len()];
+    let (written, read) = tokio::join!(line.write_all(&rest), client.read_exact(&mut heard));
+    assert!(written.is_ok() && read.is_ok() && heard == said);
 }

@@ -49,6 +49,29 @@ fn many_queues_full_reach_a_slow_reader_whole_and_in_order() {
     });
 }
 
+/// Each piece before the next one is sent: now written by whoever says it, now by whoever hears it.
+#[test]
+fn what_is_said_bit_by_bit_reaches_a_slow_reader_whole_and_in_order() {
+    const PIECES: usize = 800;
+    let mut people = People::new(|_| ());
+    let (mut alice, mut bob) = people.pair();
+    for number in 0..PIECES {
+        alice.send_bytes(&message(number, "D", &piece(number)));
+        alice.expect(&format!("ACK {number}"));
+        // What he does is answered between two lines.
+        if number % 40 == 0 {
+            bob.send_bytes(&message(number / 40, "A", b""));
+        }
+    }
+    receive(&mut bob, "alice@example.test Alice", PIECES, PIECES / 40, || ());
+    for number in 0..PIECES {
+        alice.send_bytes(&message(number, "D", &piece(number)));
+        alice.expect(&format!("ACK {number}"));
+        bob.expect("MSG alice@example.test Alice 1300");
+        assert_eq!(bob.payload(1300), piece(number));
+    }
+}
+
 #[test]
 fn two_who_send_more_than_fits_at_once_do_not_wait_for_ever() {
     let mut people = people();
