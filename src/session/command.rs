@@ -253,8 +253,8 @@ pub trait Role: Send + Sized + 'static {
     /// and was dropped. Without `takes_news` only what ends the session.
     fn poll_event(&mut self, takes_news: bool, cx: &mut Context<'_>) -> Poll<Option<Self::Event>>;
 
-    /// All is carried out, nothing waits to be sent, and nothing is sent before
-    /// [`Self::on_bytes`] or an event.
+    /// All is carried out, nothing waits to be sent, and nothing is sent before [`Self::on_bytes`],
+    /// [`Self::on_deadline`], [`Self::on_shutdown`] or an event.
     fn on_quiet(&mut self) {}
 
     /// An event that is already there.

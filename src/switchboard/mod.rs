@@ -261,6 +261,7 @@ impl Role for Switchboard {
             State::New(new) if now < new.deadline => Ok(()),
             State::New(_) => Err(Reason::LoginDeadline.into()),
             State::Joined(joined) => {
+                joined.queue.take_back_wire();
                 if joined.flush_by.is_some_and(|flush_by| now >= flush_by) {
                     return Err(Reason::RoomIdle.into());
                 }
@@ -355,8 +356,15 @@ impl Role for Switchboard {
         Ok(())
     }
 
-    /// There is no goodbye on a switchboard.
-    fn on_shutdown(&mut self, _outbox: &mut Outbox) {}
+    /// There is no goodbye on a switchboard, but a line that was begun is ended.
+    fn on_shutdown(&mut self, outbox: &mut Outbox) {
+        if let State::Joined(joined) = &mut self.state {
+            joined.queue.take_back_wire();
+            while let Some(News::Lines(lines)) = joined.queue.try_recv() {
+                outbox.share(lines);
+            }
+        }
+    }
 
     fn on_end(self, reason: &Reason) {
         let (session, address) = (self.session, self.peer);

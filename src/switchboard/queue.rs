@@ -67,6 +67,7 @@ pub struct Queue {
     shared: Arc<Shared>,
     /// Whether [`News::LastLines`] has been told.
     knows_end: bool,
+    has_wire: bool,
     /// Whether the wire has been lent since something last came. It may be taken back already.
     is_lent: bool,
 }
@@ -141,7 +142,7 @@ struct Held {
 /// queues keep within `budget`.
 pub(super) fn queue(bytes_max: usize, budget: Arc<Budget>) -> (Sender, Queue) {
     let shared = Arc::new(Shared { waiting: Mutex::default(), bytes_max, budget });
-    (Sender(shared.clone()), Queue { shared, knows_end: false, is_lent: false })
+    (Sender(shared.clone()), Queue { shared, knows_end: false, has_wire: false, is_lent: false })
 }
 
 impl Sender {
@@ -268,7 +269,7 @@ impl Queue {
 
     /// The same, for who waits for other things too.
     pub fn poll_recv(&mut self, takes_lines: bool, cx: &mut Context<'_>) -> Poll<News> {
-        let Self { shared, knows_end, is_lent } = self;
+        let Self { shared, knows_end, is_lent, .. } = self;
         let mut waiting = shared.waiting.lock();
         if waiting.is_evicted {
             return Poll::Ready(News::Evicted);
@@ -293,16 +294,14 @@ impl Queue {
     /// Where what is said may go while the wire is lent.
     pub fn set_wire(&mut self, wire: Wire) {
         self.shared.waiting.lock().wire = Some(wire);
+        self.has_wire = true;
     }
 
     /// Until [`Self::take_back_wire`] or the next news whoever sends may write to the wire itself.
     pub fn lend_wire(&mut self) {
-        if !self.is_lent {
+        if self.has_wire && !self.is_lent {
             let mut waiting = self.shared.waiting.lock();
-            waiting.is_lent = waiting.wire.is_some()
-                && waiting.bytes == 0
-                && waiting.ending.is_none()
-                && !waiting.is_evicted;
+            waiting.is_lent = waiting.bytes == 0 && waiting.ending.is_none() && !waiting.is_evicted;
             self.is_lent = waiting.is_lent;
         }
     }

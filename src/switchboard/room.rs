@@ -3,7 +3,8 @@
 //!
 //! Everything that happens in a room happens under its one lock, in which all participants are told
 //! of it. So all see joining, leaving and every sender's messages in the same order. Under it only
-//! the lock of a participant's queue is taken; nothing is called back.
+//! the lock of a participant's queue is taken, and what goes straight is written; nothing is called
+//! back.
 
 use super::{
     budget::Budget,
