@@ -108,7 +108,12 @@ impl Role for Dispatch {
 
     fn on_bytes(&mut self, _now: Instant) {}
 
-    fn poll_event(&mut self, _takes_news: bool, _cx: &mut Poller<'_>) -> Poll<Option<Infallible>> {
+    fn poll_event(
+        &mut self,
+        _takes_news: bool,
+        _is_quiet: bool,
+        _cx: &mut Poller<'_>,
+    ) -> Poll<Option<Infallible>> {
         Poll::Pending
     }
 

@@ -91,6 +91,8 @@ pub enum Event {
         /// Minutes until then.
         minutes: u32,
     },
+    /// The end of lines that were begun in the session's place: goes out before anything else.
+    Rest(Arc<Bytes>),
 }
 
 /// An alert as stored.

@@ -1,12 +1,19 @@
 //! What waits for one session: all of it for a session that keeps up, of presence only the latest
 //! of each person for one that does not. So nobody can fill another's inbox by changing status.
 
+mod round;
+
 use super::Event;
-use crate::model::AccountId;
+use crate::{
+    model::{AccountId, Dialect},
+    net::wire::Wire,
+};
+use bytes::Bytes;
 use parking_lot::Mutex;
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     future::poll_fn,
+    mem,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
@@ -15,6 +22,9 @@ use std::{
 const MERGE_FROM: usize = 1024;
 /// Entries an empty inbox may keep room for.
 const IDLE_ENTRIES_MAX: usize = 8;
+
+pub use round::Encode;
+pub(super) use round::Round;
 
 /// The receiving end. Ends (`None`) when the hub has dropped the session because its inbox was
 /// full.
@@ -40,15 +50,23 @@ type Shared = Mutex<Queue>;
 struct Queue {
     /// What comes next: mostly there is nothing else, and no need for a list.
     next: Option<Entry>,
-    /// Who has slept here. Kept when it is woken, since mostly the same one sleeps here again.
-    sleeper: Option<Waker>,
-    /// Whether the sleeper waits to be woken.
+    /// Where presence may go while the session sleeps.
+    wire: Option<Wire>,
+    /// What is written to it.
+    dialect: Option<Dialect>,
+    /// Whether the sleeper waits to be woken, and no round comes by.
     is_asleep: bool,
+    /// Rounds may write to the wire: the session has nothing to write itself.
+    is_lent: bool,
     /// It would only hear why it ends.
     declines_news: bool,
     is_closed: bool,
     /// There may be something in what follows.
     has_more: bool,
+    /// Who has slept here. Kept when it is woken, since mostly the same one sleeps here again.
+    sleeper: Option<Waker>,
+    /// Comes before everything else: what is left of lines that a round has begun.
+    rest: Option<Arc<Bytes>>,
     /// What comes after `next`.
     later: VecDeque<Entry>,
     /// Why the session ends; needs no room and comes after everything else.
@@ -77,6 +95,22 @@ impl Sender {
         let result = queue.push(event, self.events_max);
         if !queue.declines_news {
             queue.wake();
+        }
+        result
+    }
+
+    /// The same with presence, for which `round` need wake nobody.
+    pub(super) fn send_round(&self, event: Event, round: &mut Round) -> Result<(), Full> {
+        let mut queue = self.shared.lock();
+        let result = queue.push(event, self.events_max);
+        if queue.declines_news {
+            return result;
+        }
+        if !queue.is_lent {
+            queue.wake();
+        } else if mem::take(&mut queue.is_asleep) {
+            drop(queue);
+            round.add(&self.shared);
         }
         result
     }
@@ -115,7 +149,7 @@ impl Drop for Sender {
     fn drop(&mut self) {
         let mut queue = self.shared.lock();
         queue.is_closed = true;
-        queue.wake();
+        queue.wake_from_round();
     }
 }
 
@@ -123,27 +157,57 @@ impl Inbox {
     /// The next event. Who has no room for news (`takes_news` is false) gets only the farewell and
     /// the end. Cancellation safe.
     pub async fn recv(&mut self, takes_news: bool) -> Option<Event> {
-        poll_fn(|cx| self.poll_recv(takes_news, cx)).await
+        poll_fn(|cx| self.poll_recv(takes_news, false, cx)).await
     }
 
-    /// The same, for who waits for other things too.
-    pub fn poll_recv(&mut self, takes_news: bool, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+    /// The same, for who waits for other things too. Who `is_quiet` lends its wire, as by
+    /// [`Self::lend_wire`].
+    pub fn poll_recv(
+        &mut self,
+        takes_news: bool,
+        is_quiet: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Event>> {
         let mut queue = self.0.lock();
         let event = if takes_news { queue.pop() } else { queue.take_farewell() };
         if event.is_some() || queue.is_closed {
+            queue.is_lent = false;
             return Poll::Ready(event);
         }
         queue.declines_news = !takes_news;
         queue.is_asleep = true;
+        queue.is_lent = is_quiet && queue.wire.is_some();
         if !queue.sleeper.as_ref().is_some_and(|sleeper| sleeper.will_wake(cx.waker())) {
             queue.sleeper = Some(cx.waker().clone());
         }
         Poll::Pending
     }
 
-    /// An event that is already there.
+    /// An event that is already there. The wire is taken back.
     pub fn try_recv(&mut self) -> Option<Event> {
-        self.0.lock().pop()
+        let mut queue = self.0.lock();
+        queue.is_lent = false;
+        queue.pop()
+    }
+
+    /// Where presence may go, as lines of `dialect`, while the wire is lent.
+    pub fn set_wire(&mut self, wire: Wire, dialect: Dialect) {
+        let mut queue = self.0.lock();
+        (queue.wire, queue.dialect) = (Some(wire), Some(dialect));
+    }
+
+    /// Until the next event, or the next look for one by [`Self::try_recv`], the wire is written to
+    /// in the session's place. It must not write itself.
+    pub fn lend_wire(&mut self) {
+        let mut queue = self.0.lock();
+        queue.is_lent = queue.is_asleep && queue.wire.is_some();
+    }
+
+    /// From here on everything waits. Returns what must be written before anything else.
+    pub fn take_back_wire(&mut self) -> Option<Bytes> {
+        let mut queue = self.0.lock();
+        queue.is_lent = false;
+        queue.rest.take().map(|rest| Bytes::clone(&rest))
     }
 
     /// Whether nothing more will come after what waits.
@@ -168,18 +232,28 @@ impl Inbox {
 /// The sleeper's waker may hold the session that holds this.
 impl Drop for Inbox {
     fn drop(&mut self) {
-        let sleeper = self.0.lock().sleeper.take();
-        drop(sleeper);
+        let mut queue = self.0.lock();
+        queue.is_lent = false;
+        let gone = (queue.sleeper.take(), queue.wire.take());
+        drop(queue);
+        drop(gone);
     }
 }
 
 impl Queue {
     fn len(&self) -> usize {
-        usize::from(self.next.is_some()) + self.later.len()
+        let first = [self.rest.is_some(), self.next.is_some()];
+        first.into_iter().map(usize::from).sum::<usize>() + self.later.len()
+    }
+
+    /// Wakes the session also if a round is on its way to it.
+    fn wake_from_round(&mut self) {
+        self.is_asleep |= mem::take(&mut self.is_lent);
+        self.wake();
     }
 
     fn wake(&mut self) {
-        if std::mem::take(&mut self.is_asleep)
+        if mem::take(&mut self.is_asleep)
             && let Some(sleeper) = &self.sleeper
         {
             sleeper.wake_by_ref();
@@ -220,6 +294,13 @@ impl Queue {
     }
 
     fn pop(&mut self) -> Option<Event> {
+        match self.rest.take() {
+            Some(rest) => Some(Event::Rest(rest)),
+            None => self.pop_behind_rest(),
+        }
+    }
+
+    fn pop_behind_rest(&mut self) -> Option<Event> {
         let event = match self.next.take() {
             Some(Entry::Event(event)) => Some(event),
             Some(Entry::Latest(id)) => self.latest.remove(&id),
@@ -262,121 +343,10 @@ fn presence_of(event: &Event) -> Option<AccountId> {
         | Event::Replaced
         | Event::Expelled
         | Event::Kicked
-        | Event::ShutdownNotice { .. } => None,
+        | Event::ShutdownNotice { .. }
+        | Event::Rest(_) => None,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        hub::{Card, Person, event::Memo},
-        model::{Address, Name, Presence, Status},
-    };
-    use proptest::prelude::*;
-
-    fn online(id: u64, client_id: u32) -> Event {
-        let address = Address::parse(&format!("user{id}@example.test")).unwrap();
-        let name = Name::from(&address);
-        let person = Person::new(AccountId(id), address, name);
-        let presence = Presence { status: Status::Online, client_id, object: None };
-        Event::Online(Arc::new(Card { person, presence, memo: Memo::default() }))
-    }
-
-    fn seen(event: &Event) -> (u64, u32) {
-        match event {
-            Event::Online(card) => (card.person.id.0, card.presence.client_id),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn who_keeps_up_hears_everything_and_who_does_not_the_latest() {
-        let (sender, mut inbox) = inbox(2 * MERGE_FROM);
-        for client_id in 0..100_000 {
-            sender.send(online(1, client_id)).unwrap();
-            sender.send(online(2, client_id)).unwrap();
-        }
-        assert_eq!(inbox.len(), MERGE_FROM + 2);
-        let events: Vec<_> = std::iter::from_fn(|| inbox.try_recv()).collect();
-        assert_eq!(seen(&events[MERGE_FROM]), (1, 99_999));
-        assert_eq!(seen(&events[MERGE_FROM + 1]), (2, 99_999));
-        let queue = inbox.0.lock();
-        assert_eq!((queue.later.capacity(), queue.latest.capacity()), (0, 0));
-    }
-
-    #[test]
-    fn an_inbox_that_is_emptied_keeps_no_room() {
-        let (sender, mut inbox) = inbox(2 * MERGE_FROM);
-        for client_id in 0..2 * MERGE_FROM {
-            sender.send(online(1, u32::try_from(client_id).unwrap())).unwrap();
-        }
-        sender.keep_only(&HashSet::new());
-        assert!(inbox.try_recv().is_none());
-        let queue = inbox.0.lock();
-        assert_eq!((queue.later.capacity(), queue.latest.capacity()), (0, 0));
-    }
-
-    #[test]
-    fn a_small_inbox_merges_too() {
-        let (sender, mut inbox) = inbox(16);
-        for client_id in 0..1000 {
-            sender.send(online(1, client_id)).unwrap();
-        }
-        let events: Vec<_> = std::iter::from_fn(|| inbox.try_recv()).collect();
-        assert_eq!((events.len(), seen(&events[8])), (9, (1, 999)));
-    }
-
-    #[tokio::test]
-    async fn a_farewell_needs_no_room_and_no_reader() {
-        let (sender, mut inbox) = inbox(1);
-        sender.send(Event::ShutdownNotice { minutes: 1 }).unwrap();
-        assert!(sender.send(Event::ShutdownNotice { minutes: 2 }).is_err());
-        sender.farewell(Event::Replaced);
-        assert!(matches!(inbox.recv(false).await, Some(Event::Replaced)));
-        assert!(matches!(inbox.recv(true).await, Some(Event::ShutdownNotice { minutes: 1 })));
-        assert!(inbox.recv(true).await.is_none());
-    }
-
-    #[tokio::test]
-    async fn who_waits_is_woken() {
-        let (sender, mut inbox) = inbox(1);
-        let waiting = async { inbox.recv(true).await };
-        let sending = async { sender.send(Event::ShutdownNotice { minutes: 7 }).unwrap() };
-        let (event, ()) = tokio::join!(waiting, sending);
-        assert!(matches!(event, Some(Event::ShutdownNotice { minutes: 7 })));
-        drop(sender);
-        assert!(inbox.recv(false).await.is_none());
-    }
-
-    proptest! {
-        /// However sending and receiving interleave: of every person the changes come in order,
-        /// and the last one comes.
-        #[test]
-        fn nobodys_changes_are_reordered_or_end_early(
-            steps in proptest::collection::vec((1u64..6, 0usize..1500, 0usize..1500), 1..12),
-        ) {
-            let (sender, mut inbox) = inbox(1 << 20);
-            let (mut sent, mut heard) = (HashMap::new(), HashMap::new());
-            let mut client_id = 0;
-            let mut take = |inbox: &mut Inbox, count: usize| {
-                for event in std::iter::from_fn(|| inbox.try_recv()).take(count) {
-                    let (id, client_id) = seen(&event);
-                    if let Some(before) = heard.insert(id, client_id) {
-                        assert!(before < client_id);
-                    }
-                }
-                heard.clone()
-            };
-            for (people, sends, receives) in steps {
-                for n in 0..sends as u64 {
-                    client_id += 1;
-                    sent.insert(n % people, client_id);
-                    sender.send(online(n % people, client_id)).unwrap();
-                }
-                take(&mut inbox, receives);
-            }
-            prop_assert_eq!(take(&mut inbox, usize::MAX), sent);
-        }
-    }
-}
+mod tests;

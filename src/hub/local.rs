@@ -12,7 +12,7 @@ use super::{
     by_account::ByAccount,
     cookie::Cookies,
     event::Memo,
-    inbox::Sender,
+    inbox::{Encode, Sender},
     seats::{Seat, Seats},
     stays::Stays,
     watch::WatchIndex,
@@ -46,6 +46,8 @@ pub(super) struct State {
     shutdown_in_minutes: Option<u32>,
     /// Members whose inbox was full; removed before the current transition ends.
     overflowed: Vec<AccountId>,
+    /// How presence is written for those who need not be woken for it.
+    pub(super) encode: Option<Encode>,
     meters: HubMeters,
 }
 

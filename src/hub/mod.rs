@@ -23,7 +23,7 @@ mod web_ticket;
 pub use arrivals::Missed;
 pub use cookie::{Admitted, Answer, NotRung, Opening, Ring, RoomId, Unanswered};
 pub use event::{Card, Event, ListEvent, MailEvent, MailNews, Memo, Person, PostedAlert};
-pub use inbox::Inbox;
+pub use inbox::{Encode, Inbox};
 pub use local::roll::{Facts, Kicked, Listed};
 
 use crate::{
@@ -112,6 +112,13 @@ impl Hub {
     pub fn measured(inbox_events_max: usize, meters: &HubMeters) -> Self {
         let state = Arc::new(Mutex::new(State::measured(meters.clone())));
         Self { state, inbox_events_max: inbox_events_max.max(1) }
+    }
+
+    /// Presence is written as `encode` says to those who have lent their wire, without waking them.
+    #[must_use]
+    pub fn writing(self, encode: Encode) -> Self {
+        self.state.lock().encode = Some(encode);
+        self
     }
 
     /// Announces a sign-in of `account`. To be called before its circle is read from the store:

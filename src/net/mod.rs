@@ -4,3 +4,4 @@ pub mod listener;
 pub mod proxy;
 pub mod refusals;
 pub mod tls;
+pub mod wire;

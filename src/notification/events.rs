@@ -1,7 +1,7 @@
 //! Hub events as lines: encoded once for each dialect, shared by all receivers.
 
 use crate::{
-    hub::{Card, Person},
+    hub::{self, Card, Person},
     protocol::{Dialect, Event},
 };
 use bytes::Bytes;
@@ -20,6 +20,16 @@ pub(super) fn fln(person: &Person) -> Bytes {
     person
         .memo
         .get_or_encode(0, || encode(&Event::Fln { address: &person.address }, Dialect::Msnp9))
+}
+
+/// Presence as it is written, `None` for everything else.
+#[must_use]
+pub fn presence(event: &hub::Event, dialect: Dialect) -> Option<Bytes> {
+    match event {
+        hub::Event::Online(card) => Some(nln(card, dialect)),
+        hub::Event::Offline(person) => Some(fln(person)),
+        _ => None,
+    }
 }
 
 fn encode(event: &Event<'_>, dialect: Dialect) -> Bytes {

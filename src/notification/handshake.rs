@@ -2,6 +2,7 @@
 
 use crate::{
     model::Address,
+    net::wire::Wire,
     protocol::message::{KEY_VERSION, SITE_ID},
 };
 use std::{
@@ -26,11 +27,21 @@ pub(super) struct Handshake {
     pub(super) local: SocketAddr,
     /// The version that it told, if it is fit to be shown.
     pub(super) client_version: Option<Box<str>>,
+    /// Where others may write for it once it has signed in.
+    pub(super) wire: Option<Wire>,
 }
 
 impl Handshake {
     pub(super) const fn new(deadline: Instant, peer: SocketAddr, local: SocketAddr) -> Self {
-        Self { deadline, is_named: false, address: None, peer, local, client_version: None }
+        Self {
+            deadline,
+            is_named: false,
+            address: None,
+            peer,
+            local,
+            client_version: None,
+            wire: None,
+        }
     }
 }
 

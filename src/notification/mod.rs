@@ -19,6 +19,7 @@ use crate::{
     hub::{Event, Hub, SessionId, ticket::Tickets},
     metrics::{Metrics, RoleMeters},
     model::{Address, AlertId},
+    net::wire::Wire,
     protocol::Dialect,
     session::{
         self, Outbox, Reason, Reject, Role, Row, Stage, command::RowInfo, commands::ver::Greeting,
@@ -38,7 +39,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use delivery::Deliveries;
-pub use events::nln;
+pub use events::{nln, presence};
 pub use kept::KeptRoom;
 pub use pages::Pages;
 pub use switchboards::Switchboards;
@@ -118,6 +119,15 @@ impl Notification {
         self
     }
 
+    /// What others show this client may go straight to `wire`, if it is not traced.
+    #[must_use]
+    pub fn reached_by(mut self, wire: Wire) -> Self {
+        if let State::Handshake(handshake) = &mut self.state {
+            handshake.wire = Some(wire);
+        }
+        self
+    }
+
     /// Handles for [`Context::meters`].
     #[must_use]
     pub fn meters(metrics: &Metrics) -> RoleMeters {
@@ -174,16 +184,27 @@ impl Role for Notification {
         }
     }
 
+    fn on_quiet(&mut self) {
+        if let State::SignedIn(session) = &mut self.state {
+            session.inbox.lend_wire();
+        }
+    }
+
     fn on_confirmed(&mut self, number: u64) {
         if let State::SignedIn(session) = &mut self.state {
             session.context.deliveries.delivered(session.account, AlertId(number));
         }
     }
 
-    fn poll_event(&mut self, takes_news: bool, cx: &mut Poller<'_>) -> Poll<Option<Event>> {
+    fn poll_event(
+        &mut self,
+        takes_news: bool,
+        is_quiet: bool,
+        cx: &mut Poller<'_>,
+    ) -> Poll<Option<Event>> {
         match &mut self.state {
             State::Handshake(_) => Poll::Pending,
-            State::SignedIn(session) => session.inbox.poll_recv(takes_news, cx),
+            State::SignedIn(session) => session.inbox.poll_recv(takes_news, is_quiet, cx),
         }
     }
 

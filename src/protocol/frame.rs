@@ -5,7 +5,7 @@
 
 use super::{
     Args,
-    scan::{find_spaces, find_up_to},
+    scan::{find_spaces, find_up_to, find_up_to_with_spaces},
 };
 use std::{fmt, iter, mem, ops::Range};
 
@@ -47,6 +47,7 @@ impl<'a> Line<'a> {
     }
 
     /// Where the first word from `from` on begins and ends.
+    #[inline]
     pub(super) fn word(self, from: usize) -> Option<Range<usize>> {
         let Self { text, spaces } = self;
         let is_known = |at: usize| at < u64::BITS as usize;
@@ -231,7 +232,29 @@ impl Decoder {
     ///
     /// # Errors
     /// [`FrameError`], about lines only. Nothing can be read on then.
+    #[inline]
     pub fn find_line(&mut self) -> Result<Option<Found>, FrameError> {
+        match self.find_ordinary_line() {
+            Some(found) => Ok(Some(found)),
+            None => self.find_any_line(),
+        }
+    }
+
+    /// The next line if it is a short one, in order, and begins with a word: most do.
+    #[inline]
+    fn find_ordinary_line(&self) -> Option<Found> {
+        let left = self.buffer.get(self.taken..)?;
+        let (bytes, spaces) = find_up_to_with_spaces(b'\r', left)?;
+        let with_end = bytes + 2;
+        let is_ordinary = bytes > 0
+            && spaces & 1 == 0
+            && left.get(bytes..with_end) == Some(b"\r\n")
+            && with_end <= self.line_bytes_max
+            && self.scanned == 0;
+        is_ordinary.then_some(Found { bytes, with_end, spaces })
+    }
+
+    fn find_any_line(&mut self) -> Result<Option<Found>, FrameError> {
         loop {
             let left = self.buffer.get(self.taken..).unwrap_or_default();
             // One pass for all lines that are in order; what was scanned before may not be.
@@ -281,12 +304,14 @@ impl Decoder {
 
     /// The line that was found last.
     #[must_use]
+    #[inline]
     pub fn line(&self, found: Found) -> Line<'_> {
         Line { text: part(&self.buffer, self.taken, found.bytes), spaces: found.spaces }
     }
 
     /// Takes out the line that was found last, with a payload of so many bytes if it carries one;
     /// `None` if that is not all there. More may be [fed](Self::feed) meanwhile.
+    #[inline]
     pub fn take(&mut self, found: Found, payload_bytes: Option<usize>) -> Option<Frame<'_>> {
         let Found { bytes, with_end, spaces } = found;
         let end = self.taken + with_end + payload_bytes.unwrap_or_default();
@@ -299,6 +324,7 @@ impl Decoder {
 }
 
 /// So many bytes from there.
+#[inline]
 fn part(bytes: &[u8], from: usize, len: usize) -> &[u8] {
     bytes.get(from..from + len).unwrap_or_default()
 }

@@ -22,14 +22,32 @@ pub fn find_up_to(most: u8, text: &[u8], from: usize) -> Option<usize> {
             }
             _ => return rest.iter().position(|byte| *byte <= most).map(|found| at + found),
         };
-        // A byte that is too small borrows, and so may the one above it: the lowest is one.
-        let found = eight.wrapping_sub(ONES * (u64::from(most) + 1)) & !eight & HIGHEST;
+        let found = up_to(most, eight);
         if found != 0 {
             let found = found.trailing_zeros() as usize / 8;
             return (found < rest.len()).then_some(at + found);
         }
         at += 8;
     }
+}
+
+/// Where the first byte that is not above `most` is, and which of those before it are spaces or
+/// tabs, as [`find_spaces`] tells; if it is among the first 64, and among whole eights of them.
+#[must_use]
+#[inline]
+pub fn find_up_to_with_spaces(most: u8, text: &[u8]) -> Option<(usize, u64)> {
+    debug_assert!(most.is_ascii(), "the highest bit tells bytes apart");
+    let (eights, _) = text.as_chunks();
+    let mut spaces = 0;
+    for (index, eight) in eights.iter().take(8).enumerate() {
+        spaces |= spaces_of_eight(*eight) << (8 * index);
+        let found = up_to(most, u64::from_le_bytes(*eight));
+        if found != 0 {
+            let at = 8 * index + found.trailing_zeros() as usize / 8;
+            return Some((at, spaces & ((1 << at) - 1)));
+        }
+    }
+    None
 }
 
 /// Which of the first 64 bytes are spaces or tabs: a bit each, the first byte's is the lowest.
@@ -48,6 +66,14 @@ pub fn find_spaces(text: &[u8]) -> u64 {
     eights.fold(last, |found, (index, eight)| found | spaces_of_eight(*eight) << (8 * index))
 }
 
+/// The highest bit of each of eight bytes that is not above `most`. Right up to the first: a byte
+/// that is too small borrows, and so may the one above it.
+#[inline]
+const fn up_to(most: u8, eight: u64) -> u64 {
+    eight.wrapping_sub(ONES * (most as u64 + 1)) & !eight & HIGHEST
+}
+
+#[inline]
 fn spaces_of_eight(eight: [u8; 8]) -> u64 {
     let eight = u64::from_le_bytes(eight);
     let is_not = |byte: u8| {
@@ -73,6 +99,17 @@ mod tests {
         ) {
             let first = text.iter().enumerate().skip(from).find(|(_, byte)| **byte <= most);
             prop_assert_eq!(find_up_to(most, &text, from), first.map(|(at, _)| at));
+        }
+
+        #[test]
+        fn finds_both_at_once(
+            text in prop::collection::vec(prop_oneof![Just(b' '), Just(b'\t'), 0x0C..0x22u8], 0..80),
+            most in prop_oneof![Just(b'\r'), Just(b' ')],
+        ) {
+            let found = find_up_to_with_spaces(most, &text);
+            let end = find_up_to(most, &text, 0).filter(|end| *end < text.len().min(64) / 8 * 8);
+            let expected = end.map(|end| (end, find_spaces(text.get(..end).unwrap())));
+            prop_assert_eq!(found, expected);
         }
 
         #[test]

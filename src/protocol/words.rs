@@ -83,12 +83,14 @@ impl<'a> Words<'a> {
 }
 
 impl Word for str {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.as_bytes());
     }
 }
 
 impl Word for [u8] {
+    #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self);
     }

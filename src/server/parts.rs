@@ -11,10 +11,10 @@ use crate::{
     hub::{Hub, SessionId, ticket::Tickets},
     metrics::Metrics,
     model::Address,
-    net::{listener::Accepted, refusals::Refusals, tls::TlsServer},
+    net::{listener::Accepted, refusals::Refusals, tls::TlsServer, wire::split},
     notification::{self, Deliveries, KeptRoom, Notification, Pages, Switchboards},
     passport::Passport,
-    session::{SessionLimits, run, wire::split},
+    session::{SessionLimits, run},
     store::{Store, password::PasswordHasher},
     switchboard::{self, Switchboard},
     web::Web,
@@ -68,7 +68,8 @@ impl Parts {
         let passport = Arc::new(passport.measured(metrics.clone()));
         let traced = config.log.wire_trace.iter().filter_map(|user| Address::parse(user).ok());
         let traced: HashSet<_> = traced.collect();
-        let hub = Hub::measured(config.limits.inbox_events_max, metrics.hub());
+        let hub = Hub::measured(config.limits.inbox_events_max, metrics.hub())
+            .writing(notification::presence);
         let switchboard_at = bound.address(Role::Switchboard);
         let switchboard = switchboard_at.map(|_| {
             let (config, store, hub) = (config.clone(), store.clone(), hub.clone());
@@ -245,8 +246,9 @@ impl Parts {
             }
             _ => {
                 let connection = Notification::new(self.notification.clone(), session, peer, local);
-                let connection = connection.since(accepted_at);
-                tasks.spawn(run(connection, stream, received, limits, draining, held));
+                let (line, wire) = split(stream);
+                let connection = connection.since(accepted_at).reached_by(wire);
+                tasks.spawn(run(connection, line, received, limits, draining, held));
             }
         }
     }

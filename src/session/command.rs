@@ -250,14 +250,20 @@ pub trait Role: Send + Sized + 'static {
     }
 
     /// The next event; pending for ever if this role has none, `None` if the session fell behind
-    /// and was dropped. Without `takes_news` only what ends the session.
-    fn poll_event(&mut self, takes_news: bool, cx: &mut Context<'_>) -> Poll<Option<Self::Event>>;
+    /// and was dropped. Without `takes_news` only what ends the session. `is_quiet` tells what
+    /// [`Self::on_quiet`] does, if it is pending.
+    fn poll_event(
+        &mut self,
+        takes_news: bool,
+        is_quiet: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Self::Event>>;
 
-    /// All is carried out, nothing waits to be sent, and nothing is sent before [`Self::on_bytes`],
-    /// [`Self::on_deadline`], [`Self::on_shutdown`] or an event.
+    /// All is carried out, nothing waits to be sent, and nothing is sent before
+    /// [`Self::ready_event`], [`Self::on_deadline`], or an event.
     fn on_quiet(&mut self) {}
 
-    /// An event that is already there.
+    /// An event that is already there. Asked for before commands are carried out.
     fn ready_event(&mut self) -> Option<Self::Event>;
 
     /// Turns an event into lines.

@@ -11,7 +11,6 @@ pub mod reject;
 pub mod run;
 pub mod trace;
 pub mod turn;
-pub mod wire;
 
 pub use command::{Call, Role, Row, Stage, Stages};
 pub use meters::meters;

@@ -159,6 +159,12 @@ impl Outbox {
         self.push(lines);
     }
 
+    /// Puts in what is left of lines of which a part has gone past this queue. Nothing waits.
+    pub fn resume(&mut self, rest: Bytes) {
+        self.share(rest);
+        self.is_front_begun = true;
+    }
+
     /// Drops what waits and has not been begun, so that a last word is heard soon.
     pub fn make_room(&mut self) {
         if !self.is_front_begun {
@@ -336,6 +342,17 @@ mod tests {
         outbox.share(Bytes::from_static(b"FLN a@b.c\r\n"));
         outbox.make_room();
         assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn what_others_have_begun_is_not_torn_either() {
+        let mut outbox = Outbox::new(1000);
+        outbox.resume(Bytes::from_static(b"a@b.c\r\n"));
+        outbox.send(&Event::Out);
+        outbox.make_room();
+        outbox.send(&Event::OutOther);
+        let sent: Vec<u8> = outbox.pieces().flatten().copied().collect();
+        assert_eq!(sent, b"a@b.c\r\nOUT OTH\r\n");
     }
 
     fn confirmed(outbox: &mut Outbox) -> Vec<u64> {

@@ -184,11 +184,12 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         if let Some(failed) = self.write(cx) {
             return Poll::Ready(failed);
         }
-        let told = self.poll_events(cx);
+        let told = self.poll_events(has_more_frames, cx);
         if let Poll::Ready(Err(reason)) = told {
             return Poll::Ready(Wake::Told(reason));
         }
         let was_behind = self.outbox.is_behind();
+        let was_quiet = self.is_quiet(has_more_frames);
         if let Some(failed) = self.write(cx) {
             return Poll::Ready(failed);
         }
@@ -212,7 +213,7 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         if asks_again || takes_commands && has_more_frames {
             return Poll::Ready(Wake::Again);
         }
-        if !has_more_frames && self.outbox.is_empty() {
+        if !was_quiet && self.is_quiet(has_more_frames) {
             self.role.on_quiet();
         }
         Poll::Pending
@@ -269,15 +270,25 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
 
     /// Turns events into lines until there are none (`Pending`), but only so many, or a flood of
     /// them would keep commands waiting for ever. Who is behind hears only why it ends.
-    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Reason>> {
+    fn poll_events(
+        &mut self,
+        has_more_frames: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Reason>> {
         for _ in 0..EVENTS_PER_TURN {
             let is_behind = self.outbox.is_behind();
-            match ready!(self.role.poll_event(!is_behind, cx)) {
+            let is_quiet = self.is_quiet(has_more_frames);
+            match ready!(self.role.poll_event(!is_behind, is_quiet, cx)) {
                 Some(event) => self.handle_event(event)?,
                 None => return Poll::Ready(Err(Reason::InboxOverflow)),
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Whether nothing is left to be carried out or sent.
+    const fn is_quiet(&self, has_more_frames: bool) -> bool {
+        !has_more_frames && self.outbox.is_empty()
     }
 
     /// Carries out all complete commands, in order, as long as the peer takes the replies and the
@@ -417,7 +428,7 @@ async fn finish<T: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// Finds the next line, and lets it through the gates.
-#[inline]
+#[inline(always)]
 fn admit<R: Role>(
     role: &R,
     decoder: &mut Decoder,

@@ -16,10 +16,11 @@ use crate::{
     hub::{Admitted, SessionId},
     metrics::{Held, RoleMeters},
     model::subnet::network,
+    net::wire::Wire,
     protocol::{Dialect, ErrorCode},
     session::{
         Outbox, Reason, Reject, Role, Row, SessionLimits, Stage, command::RowInfo, trace::Trace,
-        turn::Turns, wire::Wire,
+        turn::Turns,
     },
 };
 pub use context::Context;
@@ -295,7 +296,6 @@ impl Role for Switchboard {
     fn on_bytes(&mut self, now: Instant) {
         if let State::Joined(joined) = &mut self.state {
             joined.heard_at = now;
-            joined.queue.take_back_wire();
         }
     }
 
@@ -311,13 +311,18 @@ impl Role for Switchboard {
         }
     }
 
-    fn poll_event(&mut self, takes_news: bool, cx: &mut Poller<'_>) -> Poll<Option<Told>> {
+    fn poll_event(
+        &mut self,
+        takes_news: bool,
+        is_quiet: bool,
+        cx: &mut Poller<'_>,
+    ) -> Poll<Option<Told>> {
         let State::Joined(joined) = &mut self.state else { return Poll::Pending };
         if joined.hold.as_mut().is_some_and(|hold| hold.poll_released(cx).is_ready()) {
             joined.hold = None;
             return Poll::Ready(Some(Told::Released));
         }
-        joined.queue.poll_recv(takes_news, cx).map(|news| match news {
+        joined.queue.poll_recv(takes_news, is_quiet, cx).map(|news| match news {
             News::End(Ending::Overflow) => None,
             news => Some(Told::News(news)),
         })
@@ -359,7 +364,6 @@ impl Role for Switchboard {
     /// There is no goodbye on a switchboard, but a line that was begun is ended.
     fn on_shutdown(&mut self, outbox: &mut Outbox) {
         if let State::Joined(joined) = &mut self.state {
-            joined.queue.take_back_wire();
             while let Some(News::Lines(lines)) = joined.queue.try_recv() {
                 outbox.share(lines);
             }

@@ -3,7 +3,7 @@
 //! single line: who cannot keep up is out.
 
 use super::budget::Budget;
-use crate::session::wire::Wire;
+use crate::net::wire::Wire;
 use bytes::{Buf as _, Bytes};
 use parking_lot::Mutex;
 use std::{
@@ -67,9 +67,6 @@ pub struct Queue {
     shared: Arc<Shared>,
     /// Whether [`News::LastLines`] has been told.
     knows_end: bool,
-    has_wire: bool,
-    /// Whether the wire has been lent since something last came. It may be taken back already.
-    is_lent: bool,
 }
 
 /// The room's end. Dropping it releases who waits for this queue.
@@ -142,7 +139,7 @@ struct Held {
 /// queues keep within `budget`.
 pub(super) fn queue(bytes_max: usize, budget: Arc<Budget>) -> (Sender, Queue) {
     let shared = Arc::new(Shared { waiting: Mutex::default(), bytes_max, budget });
-    (Sender(shared.clone()), Queue { shared, knows_end: false, has_wire: false, is_lent: false })
+    (Sender(shared.clone()), Queue { shared, knows_end: false })
 }
 
 impl Sender {
@@ -264,12 +261,18 @@ impl Queue {
     /// waits, and once that the conversation is over. Cancellation safe; repeats the ending for
     /// ever.
     pub async fn recv(&mut self, takes_lines: bool) -> News {
-        poll_fn(|cx| self.poll_recv(takes_lines, cx)).await
+        poll_fn(|cx| self.poll_recv(takes_lines, false, cx)).await
     }
 
-    /// The same, for who waits for other things too.
-    pub fn poll_recv(&mut self, takes_lines: bool, cx: &mut Context<'_>) -> Poll<News> {
-        let Self { shared, knows_end, is_lent, .. } = self;
+    /// The same, for who waits for other things too. Who `is_quiet` lends its wire, as by
+    /// [`Self::lend_wire`].
+    pub fn poll_recv(
+        &mut self,
+        takes_lines: bool,
+        is_quiet: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<News> {
+        let Self { shared, knows_end } = self;
         let mut waiting = shared.waiting.lock();
         if waiting.is_evicted {
             return Poll::Ready(News::Evicted);
@@ -281,10 +284,11 @@ impl Queue {
             Some(Ending::Idle) | None => None,
         };
         if let Some(news) = news {
-            *is_lent = false;
+            waiting.is_lent = false;
             return Poll::Ready(news);
         }
         waiting.declines_lines = !takes_lines;
+        waiting.is_lent = is_quiet && waiting.wire.is_some();
         if !waiting.sleeper.as_ref().is_some_and(|sleeper| sleeper.will_wake(cx.waker())) {
             waiting.sleeper = Some(cx.waker().clone());
         }
@@ -294,23 +298,19 @@ impl Queue {
     /// Where what is said may go while the wire is lent.
     pub fn set_wire(&mut self, wire: Wire) {
         self.shared.waiting.lock().wire = Some(wire);
-        self.has_wire = true;
     }
 
-    /// Until [`Self::take_back_wire`] or the next news whoever sends may write to the wire itself.
+    /// Until the next news, or a look for some by [`Self::try_recv`], whoever sends may write to
+    /// the wire itself.
     pub fn lend_wire(&mut self) {
-        if self.has_wire && !self.is_lent {
-            let mut waiting = self.shared.waiting.lock();
-            waiting.is_lent = waiting.bytes == 0 && waiting.ending.is_none() && !waiting.is_evicted;
-            self.is_lent = waiting.is_lent;
-        }
+        let mut waiting = self.shared.waiting.lock();
+        let has_news = waiting.bytes > 0 || waiting.ending.is_some() || waiting.is_evicted;
+        waiting.is_lent = !has_news && waiting.wire.is_some();
     }
 
     /// From here on everything waits in the queue.
     pub fn take_back_wire(&mut self) {
-        if mem::take(&mut self.is_lent) {
-            self.shared.waiting.lock().is_lent = false;
-        }
+        self.shared.waiting.lock().is_lent = false;
     }
 
     /// Makes [`News::Evicted`] the next news, for ever, when it is woken.
@@ -319,9 +319,11 @@ impl Queue {
         self.shared.clone().into()
     }
 
-    /// News that is already there, but for [`News::Evicted`].
+    /// News that is already there, but for [`News::Evicted`]. The wire is taken back.
     pub fn try_recv(&mut self) -> Option<News> {
-        self.shared.pop(&mut self.shared.waiting.lock())
+        let mut waiting = self.shared.waiting.lock();
+        waiting.is_lent = false;
+        self.shared.pop(&mut waiting)
     }
 }
 

@@ -199,7 +199,8 @@ impl Welcome {
                     | Event::Alert(_)
                     | Event::Mail(_)
                     | Event::Page(_)
-                    | Event::ShutdownNotice { .. },
+                    | Event::ShutdownNotice { .. }
+                    | Event::Rest(_),
                 ) => {}
             }
         }

@@ -336,6 +336,7 @@ fn line(event: &Event) -> String {
         Event::Expelled => "expelled".into(),
         Event::Kicked => "kicked".into(),
         Event::ShutdownNotice { minutes } => format!("MSG {minutes}"),
+        Event::Rest(_) => "rest".into(),
     }
 }
 

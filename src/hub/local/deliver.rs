@@ -4,7 +4,7 @@ use super::State;
 use crate::{
     hub::{
         Event,
-        inbox::Full,
+        inbox::{Full, Round},
         seats::{Seat, Seated},
     },
     model::AccountId,
@@ -17,10 +17,16 @@ impl State {
 
     pub(super) fn tell_seers_but(&mut self, but: Option<Seat>, watched: AccountId, event: &Event) {
         let mut told = 0;
+        let mut round = self.encode.map(Round::new);
         for seat in self.watch.seers(watched).iter().filter(|seat| Some(**seat) != but) {
-            if let Some(seated) = self.seats.get(*seat) {
-                told += 1;
-                deliver(seated, event.clone(), &mut self.overflowed);
+            let Some(Seated { id, inbox }) = self.seats.get(*seat) else { continue };
+            told += 1;
+            let result = match &mut round {
+                Some(round) => inbox.send_round(event.clone(), round),
+                None => inbox.send(event.clone()),
+            };
+            if let Err(Full) = result {
+                self.overflowed.push(*id);
             }
         }
         self.meters.deliveries.inc_by(told);
@@ -37,7 +43,9 @@ impl State {
             if matches!(event, Event::Online(_) | Event::Offline(_)) {
                 self.meters.deliveries.inc();
             }
-            deliver(seated, event, &mut self.overflowed);
+            if let Err(Full) = seated.inbox.send(event) {
+                self.overflowed.push(seated.id);
+            }
         }
     }
 
@@ -48,11 +56,5 @@ impl State {
                 self.meters.overflows.inc();
             }
         }
-    }
-}
-
-fn deliver(seated: &Seated, event: Event, overflowed: &mut Vec<AccountId>) {
-    if let Err(Full) = seated.inbox.send(event) {
-        overflowed.push(seated.id);
     }
 }

@@ -101,8 +101,12 @@ async fn sign_in(
         peer,
         signed_in_at_secs: unix_secs(),
     });
-    let Registered { account, has_alerts, kept, person, member, inbox } =
+    let wire = handshake.wire.take().filter(|_| outbox.trace().is_none());
+    let Registered { account, has_alerts, kept, person, member, mut inbox } =
         register(role, grant, &facts).await?;
+    if let Some(wire) = wire {
+        inbox.set_wire(wire, dialect);
+    }
     let missed = member.missed();
     let context = role.context.clone();
     context.metrics.signed_in(NAME);

@@ -1,7 +1,7 @@
 //! What waits: in order, within its bounds, and never waking anybody for nothing.
 
 use super::*;
-use crate::session::wire::{Line, split};
+use crate::net::wire::{Line, split};
 use socket2::SockRef;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::{
@@ -104,17 +104,17 @@ fn a_line_wakes_only_who_sleeps_for_lines() {
     let alarm = Arc::<Alarm>::default();
     let waker = Waker::from(alarm.clone());
     let mut cx = Context::from_waker(&waker);
-    assert!(queue.poll_recv(false, &mut cx).is_pending());
+    assert!(queue.poll_recv(false, false, &mut cx).is_pending());
     (0..10).for_each(|_| assert_eq!(sender.send(LINES), Ok(false)));
     assert_eq!(alarm.0.load(Ordering::Relaxed), 0, "woken for nothing");
     while queue.try_recv().is_some() {}
-    assert!(queue.poll_recv(true, &mut cx).is_pending());
+    assert!(queue.poll_recv(true, false, &mut cx).is_pending());
     sender.send(LINES).unwrap();
     assert_eq!(alarm.0.load(Ordering::Relaxed), 1);
     sender.send(LINES).unwrap();
     assert_eq!(alarm.0.load(Ordering::Relaxed), 1, "nobody sleeps any more");
-    assert!(queue.poll_recv(true, &mut cx).is_ready());
-    assert!(queue.poll_recv(false, &mut cx).is_pending());
+    assert!(queue.poll_recv(true, false, &mut cx).is_ready());
+    assert!(queue.poll_recv(false, false, &mut cx).is_pending());
     sender.end(Ending::Idle);
     assert_eq!(alarm.0.load(Ordering::Relaxed), 2, "the end is for everybody");
 }
@@ -291,7 +291,7 @@ async fn of_what_the_system_does_not_take_the_rest_waits() {
     let said: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
     let alarm = Arc::<Alarm>::default();
     let waker = Waker::from(alarm.clone());
-    assert!(queue.poll_recv(true, &mut Context::from_waker(&waker)).is_pending());
+    assert!(queue.poll_recv(true, false, &mut Context::from_waker(&waker)).is_pending());
     queue.lend_wire();
     assert_eq!(sender.send_together(straight(said.clone())), Ok(true));
     assert_eq!(alarm.0.load(Ordering::Relaxed), 1);

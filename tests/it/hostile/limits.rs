@@ -134,6 +134,45 @@ fn who_never_reads_is_dropped_and_nobody_else() {
     again.expect_silence();
 }
 
+/// Written now by whoever shows something, now by the session of who hears it.
+#[test]
+fn who_reads_late_hears_whole_lines_in_order_up_to_the_last_one() {
+    const CHANGES: usize = 400;
+    const PINGS: usize = 20;
+    const OBJECT_BYTES: usize = 1000;
+    let server = server(|_| ());
+    let late = Client::over(narrow(server.address(Role::Notification)));
+    let mut carol = late.signed_in(&server, "MSNP9", CAROL);
+    add_to_forward_list(&mut carol, ALICE);
+    carol.ask("CHG 5 NLN", "CHG 5 NLN");
+    let mut alice = Client::present(&server, "MSNP9", ALICE, "NLN");
+    let shown = |number| format!("NLN 0 {number:0>OBJECT_BYTES$}");
+    for number in 0..CHANGES {
+        let change = format!("CHG 7 {}", shown(number));
+        alice.ask(&change, &change);
+        if number % (CHANGES / PINGS) == 0 {
+            carol.send("PNG");
+        }
+    }
+    let (mut next, mut pings) = (0, 0);
+    while next < CHANGES || pings < PINGS {
+        let line = carol.line_but_challenge();
+        if line == "QNG 60" {
+            pings += 1;
+            continue;
+        }
+        let Some(object) = line.strip_prefix("NLN NLN alice@example.test Alice 0 ") else {
+            assert_eq!((line.as_str(), next), ("NLN NLN alice@example.test Alice 0", 0));
+            continue;
+        };
+        let number: usize = object.parse().unwrap();
+        assert!(object.len() == OBJECT_BYTES && number >= next, "{line}");
+        next = number + 1;
+    }
+    assert_eq!((next, pings), (CHANGES, PINGS));
+    carol.expect_silence();
+}
+
 #[test]
 fn a_flood_without_a_reader_ends_and_nobody_else_notices() {
     let server = server(|config| config.timers.write_stall_secs = 1);

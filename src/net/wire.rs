@@ -57,9 +57,10 @@ impl Line {
     ) -> Poll<io::Result<R>> {
         let stream: &TcpStream = self.0.as_ref();
         loop {
-            ready!(stream.poll_write_ready(cx))?;
             match attempt(stream) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(stream.poll_write_ready(cx))?;
+                }
                 result => return Poll::Ready(result),
             }
         }
