@@ -179,6 +179,17 @@ pub struct Found {
     spaces: u64,
 }
 
+impl Found {
+    /// Bytes of the whole command with a payload of so many.
+    #[must_use]
+    pub const fn frame_bytes(self, payload_bytes: Option<usize>) -> usize {
+        match payload_bytes {
+            Some(payload_bytes) => self.with_end + payload_bytes,
+            None => self.with_end,
+        }
+    }
+}
+
 /// Shows sizes only.
 impl fmt::Debug for Decoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -313,8 +324,8 @@ impl Decoder {
     /// `None` if that is not all there. More may be [fed](Self::feed) meanwhile.
     #[inline]
     pub fn take(&mut self, found: Found, payload_bytes: Option<usize>) -> Option<Frame<'_>> {
-        let Found { bytes, with_end, spaces } = found;
-        let end = self.taken + with_end + payload_bytes.unwrap_or_default();
+        let Found { bytes, spaces, .. } = found;
+        let end = self.taken + found.frame_bytes(payload_bytes);
         let behind = self.buffer.len().checked_sub(end)?;
         let line = Line { text: part(&self.buffer, self.taken, bytes), spaces };
         let payload = payload_bytes.map(|bytes| part(&self.buffer, end - bytes, bytes));

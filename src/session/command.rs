@@ -144,7 +144,7 @@ impl<R> Row<R> {
 
     /// The gates a line passes as soon as it is complete, before any payload is waited for. `rows`
     /// is the table.
-    #[inline]
+    #[inline(always)]
     pub(super) fn admit(
         rows: &'static [Self],
         line: Line<'_>,

@@ -85,7 +85,7 @@ pub fn run<R: Role, T: AsyncRead + AsyncWrite + Unpin, H: Send>(
         has_sent_much: false,
         place: Place::default(),
         commands: Commands::default(),
-        begun: None,
+        awaited_bytes: 0,
         limits,
     };
     async move {
@@ -122,8 +122,8 @@ struct Connection<R: 'static, T> {
     has_sent_much: bool,
     place: Place,
     commands: Commands,
-    /// A line whose payload is on its way.
-    begun: Option<Box<(Found, Admitted<R>)>>,
+    /// Bytes of a command whose payload is on its way; zero if there is none.
+    awaited_bytes: usize,
     limits: SessionLimits,
 }
 
@@ -295,22 +295,24 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
     /// role the commands. Returns whether some may be left.
     async fn handle_frames(&mut self) -> Result<bool, Reason> {
         while !self.outbox.is_behind() && self.role.takes_commands() {
-            let Self { role, decoder, outbox, begun, commands, place, .. } = self;
-            let next = match begun {
-                Some(begun) => Ok(Some(**begun)),
-                None => admit(role, decoder, self.limits.payload_bytes_max),
-            };
+            let Self { role, decoder, outbox, awaited_bytes, commands, place, .. } = self;
+            if decoder.held().len() < *awaited_bytes {
+                read::reclaim(decoder);
+                return Ok(false);
+            }
+            let next = admit(role, decoder, self.limits.payload_bytes_max);
             let next = next.inspect_err(|reason| trace_refused(outbox, reason))?;
             let Some((found, admitted)) = next else {
                 read::reclaim(decoder);
                 return Ok(false);
             };
             let Some(frame) = decoder.take(found, admitted.payload_bytes) else {
-                begun.get_or_insert_with(|| Box::new((found, admitted)));
+                // Once all of it is there, it passes the gates again: that needs no memory.
+                *awaited_bytes = found.frame_bytes(admitted.payload_bytes);
                 read::reclaim(decoder);
                 return Ok(false);
             };
-            *begun = None;
+            *awaited_bytes = 0;
             if commands.add(admitted.index, role.meters()) {
                 role.on_carried_out(outbox);
             }
