@@ -38,6 +38,7 @@ use std::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use commands::Pong;
 pub use delivery::Deliveries;
 pub use events::{nln, presence};
 pub use kept::KeptRoom;
@@ -74,6 +75,8 @@ pub struct Context {
     pub pages: Pages,
     /// Room for lists that were read at sign-in.
     pub kept: KeptRoom,
+    /// What `PNG` is answered.
+    pub pong: Pong,
     /// Accounts whose lines are logged.
     pub traced: HashSet<Address>,
 }

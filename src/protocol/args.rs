@@ -7,8 +7,8 @@ use std::fmt;
 /// A transaction id: decimal, at most 4294967295, echoed exactly as the client wrote it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TrId {
-    number: u32,
-    /// As many as the client wrote, zeros in front included.
+    /// As the client wrote it, zeros in front included; behind it zeros.
+    text: [u8; Self::DIGITS_MAX],
     digits: u8,
 }
 
@@ -36,10 +36,11 @@ pub enum ArgError {
 }
 
 impl TrId {
-    const DIGITS_MAX: usize = 10;
+    pub(super) const DIGITS_MAX: usize = 10;
+    const LARGEST: [u8; Self::DIGITS_MAX] = *b"4294967295";
 
     /// `0`, the id of asynchronous lines.
-    pub const ZERO: Self = Self { number: 0, digits: 1 };
+    pub const ZERO: Self = Self { text: [b'0'; Self::DIGITS_MAX], digits: 1 };
 
     /// Reads a transaction id.
     ///
@@ -49,27 +50,31 @@ impl TrId {
         if word.is_empty() || word.len() > Self::DIGITS_MAX {
             return Err(ArgError::TrId);
         }
-        let (mut number, mut digits) = (0u64, 0);
-        for byte in word {
-            let digit = byte.wrapping_sub(b'0');
-            if digit > 9 {
+        let mut text = Self::ZERO.text;
+        let mut digits = 0;
+        for (place, byte) in text.iter_mut().zip(word) {
+            if !byte.is_ascii_digit() {
                 return Err(ArgError::TrId);
             }
-            (number, digits) = (number * 10 + u64::from(digit), digits + 1);
+            *place = *byte;
+            digits += 1;
         }
-        let number = u32::try_from(number).map_err(|_| ArgError::TrId)?;
-        Ok(Self { number, digits })
+        if word.len() == Self::DIGITS_MAX && text > Self::LARGEST {
+            return Err(ArgError::TrId);
+        }
+        Ok(Self { text, digits })
     }
 
-    /// Its value, and with how many digits it is written.
-    pub(super) const fn parts(self) -> (u32, usize) {
-        (self.number, self.digits as usize)
+    /// Its digits, and bytes behind them that are none: so many can be copied at once.
+    pub(super) const fn padded(&self) -> (&[u8; Self::DIGITS_MAX], usize) {
+        (&self.text, self.digits as usize)
     }
 }
 
 impl fmt::Display for TrId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:0digits$}", self.number, digits = usize::from(self.digits))
+        let (text, digits) = self.padded();
+        text.iter().take(digits).try_for_each(|digit| write!(f, "{}", char::from(*digit)))
     }
 }
 
@@ -94,16 +99,10 @@ impl<'a> Args<'a> {
         Self::from(line, 0)
     }
 
-    /// The words from where others [stopped](Self::at).
+    /// The words from byte `at` on.
     #[must_use]
     pub const fn from(line: Line<'a>, at: usize) -> Self {
         Self { line, at }
-    }
-
-    /// How far the words are taken: bytes from the beginning of the line.
-    #[must_use]
-    pub const fn at(&self) -> usize {
-        self.at
     }
 
     /// The next word, if there is one.
@@ -191,7 +190,7 @@ mod tests {
         let mut args = Args::whole(line);
         assert_eq!(args.word(), Ok(&b"CHG"[..]));
         assert_eq!(args.word(), Ok(&b"5"[..]));
-        let mut args = Args::from(line, args.at());
+        let mut args = Args::from(line, "  CHG\t5".len());
         assert_eq!(args.word(), Ok(&b"NLN"[..]));
         assert_eq!(args.u32(), Ok(268_435_492));
         assert_eq!(args.word(), Err(ArgError::Missing));

@@ -47,24 +47,29 @@ impl<'a> Line<'a> {
     }
 
     /// Where the first word from `from` on begins and ends.
-    #[inline]
-    pub(super) fn word(self, from: usize) -> Option<Range<usize>> {
+    #[inline(always)]
+    pub fn word(self, from: usize) -> Option<Range<usize>> {
         let Self { text, spaces } = self;
-        let is_known = |at: usize| at < u64::BITS as usize;
-        let behind = |at: usize| spaces.unbounded_shr(at as u32);
-        let start = from + (!behind(from)).trailing_zeros() as usize;
-        if is_known(from) && is_known(start) && behind(start) != 0 {
-            return Some(start..start + behind(start).trailing_zeros() as usize);
+        let is_in_word = (!spaces).unbounded_shr(from as u32);
+        if is_in_word != 0 {
+            let start = from + is_in_word.trailing_zeros() as usize;
+            let is_behind = spaces >> start;
+            if is_behind != 0 {
+                return Some(start..start + is_behind.trailing_zeros() as usize);
+            }
         }
-        if text.len() <= u64::BITS as usize {
-            return (start < text.len()).then_some(start..text.len());
-        }
-        let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
-        let rest = text.get(from..)?;
-        let start = rest.iter().position(|byte| !is_space(byte))?;
-        let end = rest.iter().skip(start).position(is_space).map(|length| start + length);
-        Some(from + start..from + end.unwrap_or(rest.len()))
+        if text.len() < u64::BITS as usize { None } else { find_word(text, from) }
     }
+}
+
+/// Where the first word from `from` on begins and ends, byte by byte.
+#[inline(never)]
+fn find_word(text: &[u8], from: usize) -> Option<Range<usize>> {
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let rest = text.get(from..)?;
+    let start = rest.iter().position(|byte| !is_space(byte))?;
+    let end = rest.iter().skip(start).position(is_space).map(|length| start + length);
+    Some(from + start..from + end.unwrap_or(rest.len()))
 }
 
 /// A command with its payload, if its verb carries one. Lies in the decoder's buffer.
@@ -193,7 +198,7 @@ impl Found {
 /// Shows sizes only.
 impl fmt::Debug for Decoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Decoder").field("held_bytes", &self.held().len()).finish_non_exhaustive()
+        f.debug_struct("Decoder").field("held_bytes", &self.held_bytes()).finish_non_exhaustive()
     }
 }
 
@@ -231,6 +236,13 @@ impl Decoder {
         Some(mem::replace(&mut self.buffer, held))
     }
 
+    /// Bytes that have not been taken out yet.
+    #[must_use]
+    #[inline]
+    pub const fn held_bytes(&self) -> usize {
+        self.buffer.len() - self.taken
+    }
+
     /// What is held for an unfinished frame.
     #[must_use]
     pub fn held(&self) -> &[u8] {
@@ -251,15 +263,15 @@ impl Decoder {
         }
     }
 
-    /// The next line if it is a short one, in order, and begins with a word: most do.
-    #[inline]
-    fn find_ordinary_line(&self) -> Option<Found> {
-        let left = self.buffer.get(self.taken..)?;
-        let (bytes, spaces) = find_up_to_with_spaces(b'\r', left)?;
+    /// The next line if it is a short one, in order, and begins with a word: most are.
+    #[inline(always)]
+    pub(crate) fn find_ordinary_line(&self) -> Option<Found> {
+        let (bytes, spaces) = find_up_to_with_spaces(b'\r', &self.buffer, self.taken)?;
         let with_end = bytes + 2;
+        let end = self.taken + bytes;
         let is_ordinary = bytes > 0
             && spaces & 1 == 0
-            && left.get(bytes..with_end) == Some(b"\r\n")
+            && self.buffer.get(end..end + 2) == Some(b"\r\n")
             && with_end <= self.line_bytes_max
             && self.scanned == 0;
         is_ordinary.then_some(Found { bytes, with_end, spaces })

@@ -99,13 +99,11 @@ impl Word for [u8] {
 impl Word for TrId {
     #[inline]
     fn put(&self, out: &mut Vec<u8>) {
-        let (number, digits) = self.parts();
-        let mut buffer = itoa::Buffer::new();
-        let text = buffer.format(number);
-        for _ in text.len()..digits {
-            out.push(b'0');
-        }
-        out.extend_from_slice(text.as_bytes());
+        let (text, digits) = self.padded();
+        let end = out.len() + digits;
+        // A copy of a length that is known is no call.
+        out.extend_from_slice(text);
+        out.truncate(end);
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{
 };
 use std::{
     future::Future,
+    ops::Range,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -60,8 +61,11 @@ pub enum Run<R> {
     /// It waits for nothing: no future is made for it.
     Now(for<'a> fn(&'a mut R, &'a Call<'a>, &'a mut Outbox) -> Result<(), Reject>),
     /// It may wait.
-    Later(for<'a> fn(&'a mut R, &'a Call<'a>, &'a mut Outbox) -> Handling<'a>),
+    Later(Later<R>),
 }
+
+/// A command that may wait.
+pub type Later<R> = for<'a> fn(&'a mut R, &'a Call<'a>, &'a mut Outbox) -> Handling<'a>;
 
 /// A verb as a number, to be compared at once. Zero, which no row has, for what cannot be one.
 const fn key(verb: &[u8]) -> u32 {
@@ -152,8 +156,9 @@ impl<R> Row<R> {
         dialect: Option<Dialect>,
         payload_bytes_max: usize,
     ) -> Result<Admitted<R>, Reason> {
-        let mut words = Args::whole(line);
-        let key = key(words.optional().unwrap_or_default());
+        let text = |word| line.as_bytes().get::<Range<usize>>(word).unwrap_or_default();
+        let verb = line.word(0).unwrap_or_default();
+        let (key, mut at) = (key(text(verb.clone())), verb.end);
         let index = rows.iter().position(|row| row.key == key).ok_or(Reason::UnknownCommand)?;
         let row = rows.get(index).ok_or(Reason::UnknownCommand)?;
         if let Stages::Only(only) = row.stages
@@ -164,23 +169,25 @@ impl<R> Row<R> {
         if row.dialect.is_some() && dialect.is_some() && row.dialect != dialect {
             return Err(Reason::WrongDialect);
         }
-        let trid = match row.has_trid {
-            true => TrId::parse(words.optional().unwrap_or_default())?,
-            false => TrId::ZERO,
-        };
+        let mut trid = TrId::ZERO;
+        if row.has_trid {
+            let word = line.word(at).unwrap_or_default();
+            trid = TrId::parse(text(word.clone()))?;
+            at = word.end;
+        }
         // Lines are much shorter than that.
-        let args_at = u32::try_from(words.at()).map_err(|_| FrameError::LineTooLong)?;
+        let args_at = u32::try_from(at).map_err(|_| FrameError::LineTooLong)?;
         let (fewest, most) = row.arity;
-        let (mut count, mut last) = (0, &b""[..]);
-        while let Some(word) = words.optional() {
-            (count, last) = (count + 1, word);
+        let (mut count, mut last) = (0, 0..0);
+        while let Some(word) = line.word(at) {
+            (count, at, last) = (count + 1, word.end, word);
         }
         if count < fewest || count > most {
             return Err(Reason::Arity);
         }
         let payload_bytes = match row.payload_bytes_max {
             None => None,
-            Some(max) => Some(payload_bytes(last, max.min(payload_bytes_max))?),
+            Some(max) => Some(payload_bytes(text(last), max.min(payload_bytes_max))?),
         };
         Ok(Admitted { row, index, args_at, trid, payload_bytes })
     }

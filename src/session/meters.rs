@@ -10,7 +10,7 @@ use std::mem;
 /// Commands of one row of the table that are counted together: a number that all connections share
 /// is dear.
 #[derive(Default)]
-pub(super) struct Commands {
+pub(super) struct Tally {
     row: usize,
     count: u64,
 }
@@ -25,7 +25,7 @@ pub fn meters<R: Role>(metrics: &Metrics, name: &'static str) -> RoleMeters {
     )
 }
 
-impl Commands {
+impl Tally {
     /// One more is carried out. Returns whether those before it were of another row.
     pub(super) fn add(&mut self, row: usize, meters: &RoleMeters) -> bool {
         let is_other = self.row != row && self.count > 0;

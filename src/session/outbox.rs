@@ -112,11 +112,23 @@ impl Outbox {
 
     /// Appends one line.
     pub fn send(&mut self, event: &Event<'_>) {
+        let dialect = self.dialect;
+        self.append(|tail| event.encode(dialect, tail));
+    }
+
+    /// Appends one line that has been encoded, in the dialect of this connection.
+    #[inline]
+    pub fn send_encoded(&mut self, line: &[u8]) {
+        self.append(|tail| tail.extend_from_slice(line));
+    }
+
+    #[inline]
+    fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let before = self.tail.len();
         if self.tail.capacity() == 0 {
             self.tail.reserve(FIRST_BYTES);
         }
-        event.encode(self.dialect, &mut self.tail);
+        write(&mut self.tail);
         self.bytes += self.tail.len() - before;
         if let Some(trace) = &self.trace {
             trace.sent(self.tail.get(before..).unwrap_or_default());

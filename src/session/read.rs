@@ -5,7 +5,7 @@ use crate::protocol::Decoder;
 use bytes::BufMut as _;
 use std::{
     cell::Cell,
-    io, mem,
+    io,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -16,8 +16,7 @@ use tokio_util::io::poll_read_buf;
 const READ_BYTES: usize = 16 * 1024;
 /// The same where much may come at once. Who is behind holds one read, so not for everybody.
 const MUCH_BYTES: usize = 64 * 1024;
-/// A long read. It is left where it was read to, and the decoder has the buffer until all whole
-/// frames are carried out. Who waits meanwhile holds no more than sixteen times what was sent.
+/// A long read.
 pub(super) const LONG_BYTES_MIN: usize = MUCH_BYTES / 16;
 
 thread_local! {
@@ -25,9 +24,9 @@ thread_local! {
     static SHARED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Reads what came and returns how much; much only if `reads_much`. Afterwards all whole frames are
-/// to be taken out of the decoder, and [`reclaim`] is to be called. While waiting the connection
-/// holds no buffer of its own.
+/// Reads what came and returns how much; much only if `reads_much`. It is left where it was read
+/// to: the decoder has the buffer until all whole frames are taken out of it and [`reclaim`] is
+/// called, or who took them [`rest`]s.
 pub(super) fn receive<T: AsyncRead + Unpin>(
     io: &mut T,
     decoder: &mut Decoder,
@@ -35,24 +34,32 @@ pub(super) fn receive<T: AsyncRead + Unpin>(
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
     let mut buffer = SHARED.take();
-    let may_lend = reads_much && decoder.held().len() < LONG_BYTES_MIN;
+    let may_lend = decoder.held_bytes() < LONG_BYTES_MIN;
     if may_lend {
-        // What comes is put behind it, and both stay where they are.
+        // What comes is put behind it.
         buffer.extend_from_slice(decoder.held());
     }
     let before = buffer.len();
     let most = if reads_much { MUCH_BYTES } else { READ_BYTES };
     let received = read(io, &mut buffer, most - before, cx);
-    if let Poll::Ready(Ok(bytes)) = received {
-        if may_lend && bytes >= LONG_BYTES_MIN {
-            decoder.lend(mem::take(&mut buffer));
-        } else {
-            decoder.feed(buffer.get(before..).unwrap_or_default());
+    if let Poll::Ready(Ok(_)) = received {
+        if may_lend {
+            decoder.lend(buffer);
+            return received;
         }
+        decoder.feed(buffer.get(before..).unwrap_or_default());
     }
     buffer.clear();
     SHARED.set(buffer);
     received
+}
+
+/// Takes back what the decoder was lent, as long as it holds little: who waits for something holds
+/// no more than sixteen times what was sent.
+pub(super) fn rest(decoder: &mut Decoder) {
+    if decoder.held_bytes() < LONG_BYTES_MIN {
+        reclaim(decoder);
+    }
 }
 
 /// Takes back what the decoder was lent.

@@ -1,17 +1,18 @@
 //! The loop of one connection: frames in, events in, lines out, one timer. Generic over the
 //! transport; knows no role.
 
+mod commands;
+
 use super::{
-    Outbox, Reason, Reject, Role, Row,
-    command::{Admitted, Run},
-    meters::Commands,
+    Outbox, Reason, Role,
+    meters::Tally,
     rare::{Bell, Bells, Due, Rare},
     read,
     turn::Place,
 };
 use crate::{
     config,
-    protocol::{Decoder, ErrorCode, Event, TrId, frame::Found},
+    protocol::{Decoder, TrId},
 };
 use std::{
     future::poll_fn,
@@ -22,7 +23,6 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
-    task::coop::consume_budget,
     time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -84,7 +84,7 @@ pub fn run<R: Role, T: AsyncRead + AsyncWrite + Unpin, H: Send>(
         decoder,
         has_sent_much: false,
         place: Place::default(),
-        commands: Commands::default(),
+        commands: Tally::default(),
         awaited_bytes: 0,
         limits,
     };
@@ -121,7 +121,7 @@ struct Connection<R: 'static, T> {
     /// The last read was a long one.
     has_sent_much: bool,
     place: Place,
-    commands: Commands,
+    commands: Tally,
     /// Bytes of a command whose payload is on its way; zero if there is none.
     awaited_bytes: usize,
     limits: SessionLimits,
@@ -142,7 +142,7 @@ enum Wake {
 impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
     async fn serve(&mut self, mut rare: Rare<'_, '_>) -> Reason {
         loop {
-            let carried_out = self.handle_frames().await;
+            let carried_out = self.handle_commands().await;
             self.commands.settle(self.role.meters());
             self.role.on_carried_out(&mut self.outbox);
             let has_more_frames = match carried_out {
@@ -291,78 +291,6 @@ impl<R: Role, T: AsyncRead + AsyncWrite + Unpin> Connection<R, T> {
         !has_more_frames && self.outbox.is_empty()
     }
 
-    /// Carries out all complete commands, in order, as long as the peer takes the replies and the
-    /// role the commands. Returns whether some may be left.
-    async fn handle_frames(&mut self) -> Result<bool, Reason> {
-        while !self.outbox.is_behind() && self.role.takes_commands() {
-            let Self { role, decoder, outbox, awaited_bytes, commands, place, .. } = self;
-            if decoder.held().len() < *awaited_bytes {
-                read::reclaim(decoder);
-                return Ok(false);
-            }
-            let next = admit(role, decoder, self.limits.payload_bytes_max);
-            let next = next.inspect_err(|reason| trace_refused(outbox, reason))?;
-            let Some((found, admitted)) = next else {
-                read::reclaim(decoder);
-                return Ok(false);
-            };
-            let Some(frame) = decoder.take(found, admitted.payload_bytes) else {
-                // Once all of it is there, it passes the gates again: that needs no memory.
-                *awaited_bytes = found.frame_bytes(admitted.payload_bytes);
-                read::reclaim(decoder);
-                return Ok(false);
-            };
-            *awaited_bytes = 0;
-            if commands.add(admitted.index, role.meters()) {
-                role.on_carried_out(outbox);
-            }
-            let call = admitted.call(frame);
-            if let Some(trace) = outbox.trace() {
-                trace.received(call.line.as_bytes(), call.payload.map(<[u8]>::len));
-            }
-            tracing::trace!(cmd = admitted.row.verb, trid = %call.trid, "command");
-            let result = match admitted.row.run {
-                Run::Now(run) => run(role, &call, outbox),
-                Run::Later(run) => {
-                    place.leave();
-                    run(role, &call, outbox).await
-                }
-            };
-            let trid = call.trid;
-            if let Err(reject) = result {
-                self.reject(reject, trid)?;
-            }
-            // Whoever sends many commands at once lets those who hear of them keep up.
-            consume_budget().await;
-        }
-        Ok(true)
-    }
-
-    /// Decides what the peer sees of a failure.
-    fn reject(&mut self, reject: Reject, trid: TrId) -> Result<(), Reason> {
-        match reject {
-            Reject::Code(code) => {
-                self.send_error(trid, code);
-                Ok(())
-            }
-            Reject::Final(code, reason) => {
-                self.send_error(trid, code);
-                Err(reason)
-            }
-            Reject::Close(reason) => Err(reason),
-            Reject::Internal(code, error) => {
-                tracing::error!("a command failed on our side: {error:#}");
-                self.send_error(trid, code);
-                if code == ErrorCode::InternalError { Err(Reason::Internal) } else { Ok(()) }
-            }
-        }
-    }
-
-    fn send_error(&mut self, trid: TrId, code: ErrorCode) {
-        self.role.meters().error(code.number());
-        self.outbox.send(&Event::Error { trid, code });
-    }
-
     /// Only so many, or a flood of events would keep commands waiting for ever.
     fn handle_ready_events(&mut self) -> Result<(), Reason> {
         for _ in 0..EVENTS_PER_TURN {
@@ -426,25 +354,5 @@ async fn finish<T: AsyncRead + AsyncWrite + Unpin>(
         let mut left = CLOSE_DISCARD_BYTES_MAX;
         // Running out of time only means that the peer keeps its end open.
         let _ = timeout(CLOSE_WAIT, poll_fn(|cx| read::discard(io, &mut left, cx))).await;
-    }
-}
-
-/// Finds the next line, and lets it through the gates.
-#[inline(always)]
-fn admit<R: Role>(
-    role: &R,
-    decoder: &mut Decoder,
-    payload_bytes_max: usize,
-) -> Result<Option<(Found, Admitted<R>)>, Reason> {
-    let Some(found) = decoder.find_line()? else { return Ok(None) };
-    let (line, stage, dialect) = (decoder.line(found), role.stage(), role.dialect());
-    let admitted = Row::admit(R::rows(), line, stage, dialect, payload_bytes_max)?;
-    Ok(Some((found, admitted)))
-}
-
-fn trace_refused(outbox: &Outbox, reason: &Reason) {
-    if let Some(trace) = outbox.trace() {
-        trace.received(b"(refused)", None);
-        tracing::debug!(%reason, "line refused");
     }
 }

@@ -9,7 +9,7 @@ use msnd::{
     hub::{Hub, SessionId, ticket::Tickets},
     metrics::Metrics,
     model::{Address, Group, GroupId, GroupSet, ListBits, Name, PropertyKey, roster::RosterLimits},
-    notification::{Context, Deliveries, KeptRoom, Notification, Pages},
+    notification::{Context, Deliveries, KeptRoom, Notification, Pages, Pong},
     server::Role,
     session::{self, SessionLimits},
     store::{
@@ -58,6 +58,7 @@ async fn the_longest_list_is_one_read_and_one_write_and_news_is_one_write(
         deliveries: Deliveries::start(store.clone(), metrics.news(), &TaskTracker::new()),
         pages: Pages::new(config.limits.pages_per_minute_max),
         kept: KeptRoom::default(),
+        pong: Pong::new(config.timers.ping_secs),
         meters: Notification::meters(&metrics),
         metrics,
         switchboards: None,

@@ -25,6 +25,8 @@ mod url;
 mod usr;
 mod xfr;
 
+pub use png::Pong;
+
 use super::{Notification, State};
 use crate::{
     model::{Name, NameError, name::FRIENDLY_NAME_BYTES_MAX},

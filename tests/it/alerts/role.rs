@@ -13,7 +13,7 @@ use msnd::{
     hub::{Hub, Memo, PostedAlert, SessionId, ticket::Tickets},
     metrics::Metrics,
     model::{AccountId, AlertId},
-    notification::{Context, Deliveries, KeptRoom, Notification, Pages},
+    notification::{Context, Deliveries, KeptRoom, Notification, Pages, Pong},
     session::{SessionLimits, run},
     store::{
         Store as _,
@@ -68,6 +68,7 @@ impl Role {
         let alerts = Alerts::new(store.clone(), hub.clone(), &config.alerts);
         let metrics = Arc::new(Metrics::default());
         let context = Context {
+            pong: Pong::new(config.timers.ping_secs),
             config,
             meters: Notification::meters(&metrics),
             deliveries: Deliveries::start(store.clone(), metrics.news(), &tasks),
