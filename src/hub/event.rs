@@ -91,8 +91,29 @@ pub enum Event {
         /// Minutes until then.
         minutes: u32,
     },
-    /// The end of lines that were begun in the session's place: goes out before anything else.
-    Rest(Arc<Bytes>),
+    /// What is left of lines written in the session's place: goes out before anything else.
+    Rest(Arc<Rest>),
+}
+
+/// Lines that the system has taken only in part, or not at all.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Rest {
+    /// The end of a line that was begun; empty if none was.
+    pub begun: Bytes,
+    /// Whole lines.
+    pub behind: Bytes,
+}
+
+impl Rest {
+    /// What is left of `lines` when so many bytes of them are written. Holds no more than that.
+    #[must_use]
+    pub fn of(lines: &[u8], written: usize) -> Self {
+        let (before, left) = lines.split_at_checked(written).unwrap_or((lines, &[]));
+        let is_begun = before.last().is_some_and(|byte| *byte != b'\n');
+        let line_end = left.iter().position(|byte| *byte == b'\n').map_or(left.len(), |at| at + 1);
+        let (begun, behind) = left.split_at(if is_begun { line_end } else { 0 });
+        Self { begun: Bytes::copy_from_slice(begun), behind: Bytes::copy_from_slice(behind) }
+    }
 }
 
 /// An alert as stored.

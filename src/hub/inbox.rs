@@ -3,12 +3,11 @@
 
 mod round;
 
-use super::Event;
+use super::{Event, event::Rest};
 use crate::{
     model::{AccountId, Dialect},
     net::wire::Wire,
 };
-use bytes::Bytes;
 use parking_lot::Mutex;
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -24,7 +23,7 @@ const MERGE_FROM: usize = 1024;
 const IDLE_ENTRIES_MAX: usize = 8;
 
 pub use round::Encode;
-pub(super) use round::Round;
+pub(super) use round::{Round, Rounds};
 
 /// The receiving end. Ends (`None`) when the hub has dropped the session because its inbox was
 /// full.
@@ -65,8 +64,8 @@ struct Queue {
     has_more: bool,
     /// Who has slept here. Kept when it is woken, since mostly the same one sleeps here again.
     sleeper: Option<Waker>,
-    /// Comes before everything else: what is left of lines that a round has begun.
-    rest: Option<Arc<Bytes>>,
+    /// Comes before everything else: what a round could not write.
+    rest: Option<Arc<Rest>>,
     /// What comes after `next`.
     later: VecDeque<Entry>,
     /// Why the session ends; needs no room and comes after everything else.
@@ -100,7 +99,7 @@ impl Sender {
     }
 
     /// The same with presence, for which `round` need wake nobody.
-    pub(super) fn send_round(&self, event: Event, round: &mut Round) -> Result<(), Full> {
+    pub(super) fn send_round(&self, event: Event, round: &mut Round<'_>) -> Result<(), Full> {
         let mut queue = self.shared.lock();
         let result = queue.push(event, self.events_max);
         if queue.declines_news {
@@ -204,10 +203,10 @@ impl Inbox {
     }
 
     /// From here on everything waits. Returns what must be written before anything else.
-    pub fn take_back_wire(&mut self) -> Option<Bytes> {
+    pub fn take_back_wire(&mut self) -> Option<Arc<Rest>> {
         let mut queue = self.0.lock();
         queue.is_lent = false;
-        queue.rest.take().map(|rest| Bytes::clone(&rest))
+        queue.rest.take()
     }
 
     /// Whether nothing more will come after what waits.

@@ -12,7 +12,7 @@ use super::{
     by_account::ByAccount,
     cookie::Cookies,
     event::Memo,
-    inbox::{Encode, Sender},
+    inbox::{Rounds, Sender},
     seats::{Seat, Seats},
     stays::Stays,
     watch::WatchIndex,
@@ -47,7 +47,7 @@ pub(super) struct State {
     /// Members whose inbox was full; removed before the current transition ends.
     overflowed: Vec<AccountId>,
     /// How presence is written for those who need not be woken for it.
-    pub(super) encode: Option<Encode>,
+    pub(super) rounds: Option<Rounds>,
     meters: HubMeters,
 }
 

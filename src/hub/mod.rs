@@ -22,7 +22,7 @@ mod web_ticket;
 
 pub use arrivals::Missed;
 pub use cookie::{Admitted, Answer, NotRung, Opening, Ring, RoomId, Unanswered};
-pub use event::{Card, Event, ListEvent, MailEvent, MailNews, Memo, Person, PostedAlert};
+pub use event::{Card, Event, ListEvent, MailEvent, MailNews, Memo, Person, PostedAlert, Rest};
 pub use inbox::{Encode, Inbox};
 pub use local::roll::{Facts, Kicked, Listed};
 
@@ -30,6 +30,7 @@ use crate::{
     metrics::HubMeters,
     model::{AccountId, Address, Applied, Circle, Name, Page, Presence},
 };
+use inbox::Rounds;
 use local::State;
 use parking_lot::Mutex;
 use std::{collections::HashSet, sync::Arc};
@@ -117,7 +118,7 @@ impl Hub {
     /// Presence is written as `encode` says to those who have lent their wire, without waking them.
     #[must_use]
     pub fn writing(self, encode: Encode) -> Self {
-        self.state.lock().encode = Some(encode);
+        self.state.lock().rounds = Some(Rounds::new(encode));
         self
     }
 

@@ -14,7 +14,6 @@ use crate::{
     protocol::{self, Dialect, TrId, message},
     session::{Outbox, Reason, Reject},
 };
-use bytes::Bytes;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
@@ -75,7 +74,7 @@ impl SignedIn {
 
     pub(super) fn on_deadline(&mut self, now: Instant, outbox: &mut Outbox) -> Result<(), Reject> {
         if let Some(rest) = self.inbox.take_back_wire() {
-            outbox.resume(rest);
+            outbox.resume(&rest);
         }
         if self.kept.deadline().is_some_and(|until| now >= until) {
             self.kept.forget();
@@ -137,7 +136,7 @@ impl SignedIn {
         match event {
             Event::Online(card) => outbox.share(events::nln(card, self.dialect)),
             Event::Offline(person) => outbox.share(events::fln(person)),
-            Event::Rest(rest) => outbox.resume(Bytes::clone(rest)),
+            Event::Rest(rest) => outbox.resume(rest),
             Event::List(event) => self.tell_list(event, outbox),
             Event::Ring(ring) => self.ring(ring, outbox),
             Event::Alert(posted) => self.tell_alert(posted, outbox),

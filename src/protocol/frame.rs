@@ -266,14 +266,16 @@ impl Decoder {
     /// The next line if it is a short one, in order, and begins with a word: most are.
     #[inline(always)]
     pub(crate) fn find_ordinary_line(&self) -> Option<Found> {
+        if self.scanned > 0 {
+            return None;
+        }
         let (bytes, spaces) = find_up_to_with_spaces(b'\r', &self.buffer, self.taken)?;
         let with_end = bytes + 2;
         let end = self.taken + bytes;
         let is_ordinary = bytes > 0
             && spaces & 1 == 0
             && self.buffer.get(end..end + 2) == Some(b"\r\n")
-            && with_end <= self.line_bytes_max
-            && self.scanned == 0;
+            && with_end <= self.line_bytes_max;
         is_ordinary.then_some(Found { bytes, with_end, spaces })
     }
 

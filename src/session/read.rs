@@ -54,10 +54,10 @@ pub(super) fn receive<T: AsyncRead + Unpin>(
     received
 }
 
-/// Takes back what the decoder was lent, as long as it holds little: who waits for something holds
-/// no more than sixteen times what was sent.
+/// Takes back what the decoder was lent, unless it holds so much that it may as well keep it: who
+/// waits for something holds no more than four times what was sent.
 pub(super) fn rest(decoder: &mut Decoder) {
-    if decoder.held_bytes() < LONG_BYTES_MIN {
+    if decoder.held_bytes() <= READ_BYTES {
         reclaim(decoder);
     }
 }
@@ -99,4 +99,54 @@ fn read<T: AsyncRead + Unpin>(
     // Once for each thread, and when the last one is lent.
     buffer.reserve_exact(MUCH_BYTES - buffer.len());
     poll_read_buf(Pin::new(io), cx, &mut buffer.limit(most))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{io::Cursor, task::Waker};
+
+    /// Reads so many bytes at once.
+    fn decoder(bytes: usize, reads_much: bool) -> Decoder {
+        let mut decoder = Decoder::new(100);
+        let mut io = Cursor::new(b"PNG\r\n".repeat(MUCH_BYTES));
+        io.get_mut().truncate(bytes);
+        let mut cx = Context::from_waker(Waker::noop());
+        let received = receive(&mut io, &mut decoder, reads_much, &mut cx);
+        let most = if reads_much { MUCH_BYTES } else { READ_BYTES };
+        assert!(matches!(received, Poll::Ready(Ok(received)) if received == bytes.min(most)));
+        decoder
+    }
+
+    #[test]
+    fn who_rests_keeps_the_shared_buffer_only_if_it_fills_much_of_it() {
+        for (bytes, reads_much, is_kept) in [
+            (5000, false, false),
+            (MUCH_BYTES, false, false),
+            (5000, true, false),
+            (READ_BYTES, true, false),
+            (READ_BYTES + 5, true, true),
+        ] {
+            let mut decoder = decoder(bytes, reads_much);
+            assert_eq!(SHARED.take().capacity(), 0, "it is lent");
+            let held = decoder.held().to_vec();
+            rest(&mut decoder);
+            assert_eq!(SHARED.take().capacity() == 0, is_kept, "{bytes} {reads_much}");
+            assert_eq!(decoder.held(), held);
+        }
+    }
+
+    #[test]
+    fn what_comes_is_put_behind_what_is_held() {
+        for held in [3, LONG_BYTES_MIN - 1, LONG_BYTES_MIN, 2 * LONG_BYTES_MIN] {
+            let mut decoder = Decoder::new(100);
+            decoder.feed(&vec![b'x'; held]);
+            let mut io = Cursor::new(b"yz");
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(receive(&mut io, &mut decoder, true, &mut cx).is_ready());
+            reclaim(&mut decoder);
+            assert_eq!(decoder.held(), [&vec![b'x'; held][..], b"yz"].concat());
+            assert!(SHARED.take().is_empty());
+        }
+    }
 }

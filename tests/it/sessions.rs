@@ -137,6 +137,53 @@ fn a_burst_is_answered_to_its_last_command() {
     alice.expect("QNG 60");
 }
 
+/// Commands that wait for nothing, for the store, and for a payload, in pieces that end anywhere:
+/// each is carried out once and in its order, however many come together.
+#[test]
+fn commands_of_all_kinds_are_answered_in_order_however_they_come() {
+    const CHANGES: usize = 40;
+    let server = TestServer::with_users(&[ALICE]);
+    let mut alice = Client::sign_in(&server, "MSNP9", ALICE);
+    let (mut sent, mut answers) = (Vec::new(), Vec::new());
+    for n in 0..CHANGES {
+        // More than one turn of a connection, and more behind it than is copied at a pause.
+        let pings = [1, 200, 5000][n % 3];
+        sent.extend(b"PNG\r\n".repeat(pings));
+        answers.extend(vec!["QNG 60".to_owned(); pings]);
+        sent.extend(
+            format!("\r\nIMS {n} ON\r\nSND  {n} x@example.test 0x0409 MSMSGS MSMSGS\r\n").bytes(),
+        );
+        answers.push(format!("IMS {n} 0 ON"));
+        answers.push(format!("SND {n} OK"));
+        let payload = "PNG\r\n".repeat(n);
+        let length = payload.len();
+        sent.extend(
+            format!("SDC {n} x@example.test 0x0409 MSMSGS MSMSGS X X Alice {length}\r\n{payload}")
+                .bytes(),
+        );
+        answers.push(format!("SDC {n} OK"));
+        sent.extend(format!("BLP {n} {}\r\n", ["BL", "AL"][n % 2]).bytes());
+        answers.push(format!("BLP {n} {} {}", n + 2, ["BL", "AL"][n % 2]));
+    }
+    let mut sender = alice.second_hand();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut rest = &sent[..];
+            for size in [1, 7, 64, 1000, 4096, 5001, 17_000, 70_000].into_iter().cycle() {
+                let (piece, behind) = rest.split_at(size.min(rest.len()));
+                sender.send_bytes(piece);
+                rest = behind;
+                if rest.is_empty() {
+                    break;
+                }
+            }
+        });
+        for answer in answers {
+            assert_eq!(alice.line_but_challenge(), answer);
+        }
+    });
+}
+
 #[test]
 fn the_longest_list_can_be_fetched_whatever_the_limit_for_others() {
     const WATCHERS: usize = 3000;

@@ -1,14 +1,17 @@
 //! Presence for sessions that sleep and have nothing to write themselves: whoever comes round
 //! writes it to their wires, and their own tasks sleep on.
 
-use super::{Entry, Event, Queue, Shared, presence_of};
+use super::{Entry, Event, Queue, Rest, Shared, presence_of};
 use crate::model::Dialect;
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
 use std::{mem, sync::Arc, vec};
-use tokio::{runtime::Handle, task::yield_now};
+use tokio::{runtime::Handle, sync::Semaphore, task::yield_now};
 
 /// Inboxes that are visited without a pause.
 const INBOXES_MAX: usize = 32;
+/// Parts of rounds that one processor is busy with: so many are made before anybody else has a
+/// turn, however many watch.
+const VISITS_AT_ONCE: usize = 8;
 /// Bytes written to one wire at once, not counting the line that goes beyond. Who has more waiting
 /// is woken.
 const BYTES_MAX: usize = 16 * 1024;
@@ -16,9 +19,16 @@ const BYTES_MAX: usize = 16 * 1024;
 /// How presence is written in a dialect: one whole line. `None` for everything else.
 pub type Encode = fn(&Event, Dialect) -> Option<Bytes>;
 
-/// Inboxes in which presence waits, while they are collected.
-pub(in crate::hub) struct Round {
+/// All rounds of a hub.
+#[derive(Debug)]
+pub(in crate::hub) struct Rounds {
     encode: Encode,
+    places: Arc<Semaphore>,
+}
+
+/// Inboxes in which presence waits, while they are collected.
+pub(in crate::hub) struct Round<'a> {
+    rounds: &'a Rounds,
     inboxes: Vec<Arc<Shared>>,
 }
 
@@ -28,9 +38,17 @@ struct Visits {
     inboxes: vec::IntoIter<Arc<Shared>>,
 }
 
-impl Round {
-    pub(in crate::hub) const fn new(encode: Encode) -> Self {
-        Self { encode, inboxes: Vec::new() }
+impl Rounds {
+    /// Presence is written by `encode`.
+    pub(in crate::hub) fn new(encode: Encode) -> Self {
+        let workers = Handle::try_current().map_or(1, |runtime| runtime.metrics().num_workers());
+        Self { encode, places: Arc::new(Semaphore::new(VISITS_AT_ONCE * workers)) }
+    }
+}
+
+impl<'a> Round<'a> {
+    pub(in crate::hub) const fn new(rounds: &'a Rounds) -> Self {
+        Self { rounds, inboxes: Vec::new() }
     }
 
     pub(super) fn add(&mut self, inbox: &Arc<Shared>) {
@@ -49,26 +67,31 @@ impl Round {
             return;
         }
         let inboxes = mem::take(&mut self.inboxes).into_iter();
-        let visits = Visits { encode: self.encode, inboxes };
+        let Rounds { encode, places } = self.rounds;
+        let visits = Visits { encode: *encode, inboxes };
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(visits.make());
+            runtime.spawn(visits.make(places.clone()));
         }
     }
 }
 
-impl Drop for Round {
+impl Drop for Round<'_> {
     fn drop(&mut self) {
         self.set_out();
     }
 }
 
 impl Visits {
-    async fn make(mut self) {
+    async fn make(mut self, places: Arc<Semaphore>) {
         // Of those who are about to show something everybody's goes along.
         yield_now().await;
+        // Nobody closes it.
+        let Ok(_place) = places.acquire().await else { return };
         for inbox in self.inboxes.by_ref() {
             inbox.lock().write_presence(self.encode);
         }
+        // Whoever has waited meanwhile comes before the next visits, also who waits for bytes.
+        yield_now().await;
     }
 }
 
@@ -87,6 +110,7 @@ impl Queue {
             // The session is awake, or has heard everything.
             return;
         };
+        self.is_asleep = true;
         if let Some(mut lines) = self.pop_presence(encode, dialect) {
             if self.next.is_some() {
                 let mut gathered = lines.to_vec();
@@ -99,13 +123,10 @@ impl Queue {
             }
             let written = self.wire.as_ref().map_or(0, |wire| wire.write(&lines));
             if written < lines.len() {
-                lines.advance(written);
-                self.rest = Some(Arc::new(lines));
+                self.rest = Some(Arc::new(Rest::of(&lines, written)));
             }
         }
-        if self.next.is_none() && self.rest.is_none() {
-            self.is_asleep = true;
-        } else {
+        if self.next.is_some() || self.rest.is_some() {
             self.wake_from_round();
         }
     }

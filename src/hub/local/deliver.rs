@@ -17,7 +17,7 @@ impl State {
 
     pub(super) fn tell_seers_but(&mut self, but: Option<Seat>, watched: AccountId, event: &Event) {
         let mut told = 0;
-        let mut round = self.encode.map(Round::new);
+        let mut round = self.rounds.as_ref().map(Round::new);
         for seat in self.watch.seers(watched).iter().filter(|seat| Some(**seat) != but) {
             let Some(Seated { id, inbox }) = self.seats.get(*seat) else { continue };
             told += 1;

@@ -17,6 +17,9 @@ use std::{
 };
 use tokio::task::coop::poll_proceed;
 
+/// Of a command that was found to be whole; so this is never seen.
+const NOT_WHOLE: Reason = Reason::Internal;
+
 /// How far commands were carried out.
 enum Commands<R: 'static> {
     /// All that are there.
@@ -48,12 +51,11 @@ impl<R: Role, T> Connection<R, T> {
                 Commands::Aside => return Ok(true),
                 Commands::UpTo { next: (found, admitted), run } => {
                     let Self { role, decoder, outbox, commands, place, .. } = self;
-                    if let Some(frame) = decoder.take(found, admitted.payload_bytes) {
-                        let call = begin(role, outbox, commands, admitted, frame);
-                        place.leave();
-                        let (trid, result) = (call.trid, run(role, &call, outbox).await);
-                        result.or_else(|reject| self.reject(reject, trid))?;
-                    }
+                    let frame = decoder.take(found, admitted.payload_bytes);
+                    let call = begin(role, outbox, commands, admitted, frame.ok_or(NOT_WHOLE)?);
+                    place.leave();
+                    let (trid, result) = (call.trid, run(role, &call, outbox).await);
+                    result.or_else(|reject| self.reject(reject, trid))?;
                 }
             }
         }
@@ -79,8 +81,8 @@ impl<R: Role, T> Connection<R, T> {
                 }
             };
             let Self { role, decoder, outbox, commands, .. } = self;
-            let Some(frame) = decoder.take(found, admitted.payload_bytes) else { break };
-            let call = begin(role, outbox, commands, admitted, frame);
+            let frame = decoder.take(found, admitted.payload_bytes);
+            let call = begin(role, outbox, commands, admitted, frame.ok_or(NOT_WHOLE)?);
             let (trid, result) = (call.trid, run(role, &call, outbox));
             if let Err(reject) = result {
                 self.reject(reject, trid)?;

@@ -127,7 +127,7 @@ fn text(event: &Event) -> Vec<u8> {
         )
         .into(),
         Event::ShutdownNotice { minutes } => format!("MSG {minutes}\n").into(),
-        Event::Rest(rest) => rest.to_vec(),
+        Event::Rest(rest) => [&rest.begun[..], &rest.behind].concat(),
         other => panic!("{other:?}"),
     }
 }
@@ -146,7 +146,7 @@ fn online(id: u64, client_id: u32) -> Event {
 }
 
 fn show(sender: &Sender, id: u64, client_id: u32) {
-    sender.send_round(online(id, client_id), &mut Round::new(encode)).unwrap();
+    sender.send_round(online(id, client_id), &mut Round::new(&Rounds::new(encode))).unwrap();
 }
 
 async fn read(client: &mut TcpStream) -> String {
@@ -243,6 +243,29 @@ fn a_round_that_ends_early_wakes_everybody() {
     let _sessions = sessions.enter();
     assert!(session.wake_up());
     assert!(session.unsent.is_empty());
+}
+
+#[tokio::test]
+async fn whoever_waits_has_a_turn_between_visits() {
+    let rounds = Rounds::new(encode);
+    let mut sessions = Vec::new();
+    for _ in 0..5 * VISITS_AT_ONCE / 2 {
+        sessions.push(Session::start(false).await);
+    }
+    for (_, sender, _) in &sessions {
+        // Each in a part of its own.
+        sender.send_round(online(1, 1), &mut Round::new(&rounds)).unwrap();
+    }
+    let mut waiting = sessions.len();
+    let mut visited_between_turns = Vec::new();
+    while waiting > 0 {
+        yield_now().await;
+        let left = sessions.iter().filter(|(session, ..)| !session.inbox.is_empty()).count();
+        visited_between_turns.push(waiting - left);
+        waiting = left;
+    }
+    let visited: Vec<_> = visited_between_turns.into_iter().filter(|count| *count > 0).collect();
+    assert_eq!(visited, [VISITS_AT_ONCE, VISITS_AT_ONCE, VISITS_AT_ONCE / 2]);
 }
 
 /// Reads what is there.
