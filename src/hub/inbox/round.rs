@@ -1,7 +1,7 @@
 //! Presence for sessions that sleep and have nothing to write themselves: whoever comes round
 //! writes it to their wires, and their own tasks sleep on.
 
-use super::{Entry, Event, Queue, Rest, Shared, presence_of};
+use super::{Entry, Event, Queue, Rest, Shared, fetch, presence_of};
 use crate::model::Dialect;
 use bytes::Bytes;
 use std::{mem, sync::Arc, vec};
@@ -87,6 +87,7 @@ impl Visits {
         yield_now().await;
         // Nobody closes it.
         let Ok(_place) = places.acquire().await else { return };
+        self.inboxes.as_slice().iter().for_each(|inbox| fetch(inbox));
         for inbox in self.inboxes.by_ref() {
             inbox.lock().write_presence(self.encode);
         }

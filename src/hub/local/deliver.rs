@@ -10,6 +10,9 @@ use crate::{
     model::AccountId,
 };
 
+/// Inboxes that are fetched from memory together.
+const TOLD_TOGETHER: usize = 32;
+
 impl State {
     pub(super) fn tell_seers(&mut self, watched: AccountId, event: &Event) {
         self.tell_seers_but(None, watched, event);
@@ -18,15 +21,19 @@ impl State {
     pub(super) fn tell_seers_but(&mut self, but: Option<Seat>, watched: AccountId, event: &Event) {
         let mut told = 0;
         let mut round = self.rounds.as_ref().map(Round::new);
-        for seat in self.watch.seers(watched).iter().filter(|seat| Some(**seat) != but) {
-            let Some(Seated { id, inbox }) = self.seats.get(*seat) else { continue };
-            told += 1;
-            let result = match &mut round {
-                Some(round) => inbox.send_round(event.clone(), round),
-                None => inbox.send(event.clone()),
-            };
-            if let Err(Full) = result {
-                self.overflowed.push(*id);
+        for seats in self.watch.seers(watched).chunks(TOLD_TOGETHER) {
+            let seated = || seats.iter().filter_map(|seat| Some((*seat, self.seats.get(*seat)?)));
+            // In a crowd no inbox is in any cache: they are fetched together, not one by one.
+            seated().for_each(|(_, Seated { inbox, .. })| inbox.fetch());
+            for (_, Seated { id, inbox }) in seated().filter(|(seat, _)| Some(*seat) != but) {
+                told += 1;
+                let result = match &mut round {
+                    Some(round) => inbox.send_round(event.clone(), round),
+                    None => inbox.send(event.clone()),
+                };
+                if let Err(Full) = result {
+                    self.overflowed.push(*id);
+                }
             }
         }
         self.meters.deliveries.inc_by(told);
