@@ -54,10 +54,12 @@ struct Queue {
     wire: Option<Wire>,
     /// What is written to it.
     dialect: Option<Dialect>,
-    /// Whether the sleeper waits to be woken, and no round comes by.
+    /// Whether the sleeper waits to be woken.
     is_asleep: bool,
-    /// Rounds may write to the wire: the session has nothing to write itself.
+    /// Rounds may write to the wire: the session sleeps and has nothing to write itself.
     is_lent: bool,
+    /// A round comes by, once, however often the session sleeps anew before that.
+    is_awaited: bool,
     /// It would only hear why it ends.
     declines_news: bool,
     is_closed: bool,
@@ -106,9 +108,10 @@ impl Sender {
         if queue.declines_news {
             return result;
         }
-        if !queue.is_lent {
+        // What fills the inbox cannot wait for others.
+        if !queue.is_lent || queue.len() >= merge_from(self.events_max) {
             queue.wake();
-        } else if mem::take(&mut queue.is_asleep) {
+        } else if !mem::replace(&mut queue.is_awaited, true) {
             drop(queue);
             round.add(&self.shared);
         }
@@ -154,7 +157,7 @@ impl Drop for Sender {
     fn drop(&mut self) {
         let mut queue = self.shared.lock();
         queue.is_closed = true;
-        queue.wake_from_round();
+        queue.wake();
     }
 }
 
@@ -251,13 +254,9 @@ impl Queue {
         first.into_iter().map(usize::from).sum::<usize>() + self.later.len()
     }
 
-    /// Wakes the session also if a round is on its way to it.
-    fn wake_from_round(&mut self) {
-        self.is_asleep |= mem::take(&mut self.is_lent);
-        self.wake();
-    }
-
+    /// The session is to see to what waits, and rounds pass it by.
     fn wake(&mut self) {
+        self.is_lent = false;
         if mem::take(&mut self.is_asleep)
             && let Some(sleeper) = &self.sleeper
         {
@@ -276,7 +275,7 @@ impl Queue {
                 *waiting = event;
                 return Ok(());
             }
-            if !is_full && self.len() >= MERGE_FROM.min(events_max / 2) {
+            if !is_full && self.len() >= merge_from(events_max) {
                 self.latest.insert(id, event);
                 self.append(Entry::Latest(id));
                 return Ok(());
@@ -333,6 +332,11 @@ impl Queue {
     fn take_farewell(&mut self) -> Option<Event> {
         if self.has_more { self.farewell.take() } else { None }
     }
+}
+
+/// From how many waiting entries on presence is merged in an inbox with room for so many.
+fn merge_from(events_max: usize) -> usize {
+    MERGE_FROM.min(events_max / 2)
 }
 
 /// Looks at an inbox, of which only the look is wanted: a processor goes on until it needs what it

@@ -236,6 +236,25 @@ impl Decoder {
         Some(mem::replace(&mut self.buffer, held))
     }
 
+    /// Whether it has a buffer that is to be given back.
+    #[must_use]
+    pub const fn is_lent(&self) -> bool {
+        self.is_lent
+    }
+
+    /// Bytes for which there is memory.
+    #[cfg(test)]
+    pub(crate) const fn capacity(&self) -> usize {
+        self.buffer.capacity()
+    }
+
+    /// Gives back the memory of what has been taken out.
+    pub fn shrink(&mut self) {
+        if self.taken > 0 {
+            (self.buffer, self.taken) = (self.held().to_vec(), 0);
+        }
+    }
+
     /// Bytes that have not been taken out yet.
     #[must_use]
     #[inline]

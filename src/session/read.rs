@@ -57,16 +57,19 @@ pub(super) fn receive<T: AsyncRead + Unpin>(
 /// Takes back what the decoder was lent, unless it holds so much that it may as well keep it: who
 /// waits for something holds no more than four times what was sent.
 pub(super) fn rest(decoder: &mut Decoder) {
-    if decoder.held_bytes() <= READ_BYTES {
+    if decoder.is_lent() && decoder.held_bytes() <= READ_BYTES {
         reclaim(decoder);
     }
 }
 
-/// Takes back what the decoder was lent.
+/// Takes back what the decoder was lent: it holds no more than what has begun.
 pub(super) fn reclaim(decoder: &mut Decoder) {
-    if let Some(mut buffer) = decoder.reclaim() {
-        buffer.clear();
-        SHARED.set(buffer);
+    match decoder.reclaim() {
+        Some(mut buffer) => {
+            buffer.clear();
+            SHARED.set(buffer);
+        }
+        None => decoder.shrink(),
     }
 }
 
@@ -134,6 +137,19 @@ mod tests {
             assert_eq!(SHARED.take().capacity() == 0, is_kept, "{bytes} {reads_much}");
             assert_eq!(decoder.held(), held);
         }
+    }
+
+    #[test]
+    fn who_has_rested_holds_only_what_has_begun_in_the_end() {
+        let mut decoder = decoder(READ_BYTES, false);
+        decoder.feed(b"P");
+        rest(&mut decoder);
+        while let Some(found) = decoder.find_line().unwrap() {
+            decoder.take(found, None).unwrap();
+        }
+        reclaim(&mut decoder);
+        let held = decoder.held_bytes();
+        assert!(held <= 5 && decoder.capacity() == held, "{held} of {}", decoder.capacity());
     }
 
     #[test]

@@ -9,9 +9,10 @@ use tokio::{runtime::Handle, sync::Semaphore, task::yield_now};
 
 /// Inboxes that are visited without a pause.
 const INBOXES_MAX: usize = 32;
-/// Parts of rounds that one processor is busy with: so many are made before anybody else has a
-/// turn, however many watch.
-const VISITS_AT_ONCE: usize = 8;
+/// Inboxes that are visited before others have a turn, for each worker of the runtime.
+const INBOXES_AT_ONCE: usize = 256;
+/// Workers that count: all that they visit may come to one of them.
+const WORKERS_MAX: usize = 4;
 /// Bytes written to one wire at once, not counting the line that goes beyond. Who has more waiting
 /// is woken.
 const BYTES_MAX: usize = 16 * 1024;
@@ -42,7 +43,8 @@ impl Rounds {
     /// Presence is written by `encode`.
     pub(in crate::hub) fn new(encode: Encode) -> Self {
         let workers = Handle::try_current().map_or(1, |runtime| runtime.metrics().num_workers());
-        Self { encode, places: Arc::new(Semaphore::new(VISITS_AT_ONCE * workers)) }
+        let places = INBOXES_AT_ONCE * workers.min(WORKERS_MAX);
+        Self { encode, places: Arc::new(Semaphore::new(places)) }
     }
 }
 
@@ -86,12 +88,13 @@ impl Visits {
         // Of those who are about to show something everybody's goes along.
         yield_now().await;
         // Nobody closes it.
-        let Ok(_place) = places.acquire().await else { return };
+        let count = self.inboxes.len() as u32;
+        let Ok(_places) = places.acquire_many(count).await else { return };
         self.inboxes.as_slice().iter().for_each(|inbox| fetch(inbox));
         for inbox in self.inboxes.by_ref() {
             inbox.lock().write_presence(self.encode);
         }
-        // Whoever has waited meanwhile comes before the next visits, also who waits for bytes.
+        // Who waits for something else, also for bytes, comes before the next visits.
         yield_now().await;
     }
 }
@@ -99,7 +102,11 @@ impl Visits {
 impl Drop for Visits {
     fn drop(&mut self) {
         for inbox in self.inboxes.by_ref() {
-            inbox.lock().wake_from_round();
+            let mut queue = inbox.lock();
+            queue.is_awaited = false;
+            if queue.is_lent {
+                queue.wake();
+            }
         }
     }
 }
@@ -107,11 +114,11 @@ impl Drop for Visits {
 impl Queue {
     /// Writes what waits to the wire, if it is lent. What cannot be written is for the session.
     fn write_presence(&mut self, encode: Encode) {
+        self.is_awaited = false;
         let Some(dialect) = self.dialect.filter(|_| self.is_lent) else {
             // The session is awake, or has heard everything.
             return;
         };
-        self.is_asleep = true;
         if let Some(mut lines) = self.pop_presence(encode, dialect) {
             if self.next.is_some() {
                 let mut gathered = lines.to_vec();
@@ -128,7 +135,7 @@ impl Queue {
             }
         }
         if self.next.is_some() || self.rest.is_some() {
-            self.wake_from_round();
+            self.wake();
         }
     }
 

@@ -27,8 +27,8 @@ use tokio::{
 const PADDING: usize = 1500;
 /// See [`Session::poll`].
 const EVENTS_PER_TURN: usize = 3;
-/// How long the rest may take. TCP itself waits for some tenths of a second where a buffer of one
-/// line was full.
+/// How long the next of the rest may take. TCP itself waits for some tenths of a second where a
+/// buffer of one line was full.
 const REST_WAIT: Duration = Duration::from_secs(30);
 
 /// Notes that it has been woken.
@@ -186,8 +186,8 @@ async fn what_is_not_presence_wakes_behind_presence() {
     let (mut session, sender, mut client) = Session::start(false).await;
     show(&sender, 1, 1);
     sender.send(Event::ShutdownNotice { minutes: 2 }).unwrap();
+    assert!(session.wake_up(), "it does not wait for the round");
     assert_eq!(read(&mut client).await, "NLN 1 1 \n");
-    assert!(session.wake_up());
     assert_eq!(read(&mut client).await, "MSG 2\n");
 }
 
@@ -237,10 +237,13 @@ fn a_round_that_ends_early_wakes_everybody() {
     show(&sender, 1, 1);
     assert!(session.wake_up(), "there is nobody to go round");
     let other = runtime();
-    {
-        let _other = other.enter();
-        show(&sender, 1, 2);
-    }
+    let rounds = Rounds { encode, places: Arc::new(Semaphore::new(0)) };
+    other.block_on(async {
+        sender.send_round(online(1, 2), &mut Round::new(&rounds)).unwrap();
+        // It has set out, and waits for a place.
+        yield_now().await;
+        yield_now().await;
+    });
     assert!(!session.wake_up());
     drop(other);
     let _sessions = sessions.enter();
@@ -250,9 +253,10 @@ fn a_round_that_ends_early_wakes_everybody() {
 
 #[tokio::test]
 async fn whoever_waits_has_a_turn_between_visits() {
-    let rounds = Rounds::new(encode);
+    const AT_ONCE: usize = 4;
+    let rounds = Rounds { encode, places: Arc::new(Semaphore::new(AT_ONCE)) };
     let mut sessions = Vec::new();
-    for _ in 0..5 * VISITS_AT_ONCE / 2 {
+    for _ in 0..5 * AT_ONCE / 2 {
         sessions.push(Session::start(false).await);
     }
     for (_, sender, _) in &sessions {
@@ -261,14 +265,53 @@ async fn whoever_waits_has_a_turn_between_visits() {
     }
     let mut waiting = sessions.len();
     let mut visited_between_turns = Vec::new();
-    while waiting > 0 {
+    for _ in 0..100 {
         yield_now().await;
         let left = sessions.iter().filter(|(session, ..)| !session.inbox.is_empty()).count();
         visited_between_turns.push(waiting - left);
         waiting = left;
     }
     let visited: Vec<_> = visited_between_turns.into_iter().filter(|count| *count > 0).collect();
-    assert_eq!(visited, [VISITS_AT_ONCE, VISITS_AT_ONCE, VISITS_AT_ONCE / 2]);
+    assert_eq!(visited, [AT_ONCE, AT_ONCE, AT_ONCE / 2]);
+}
+
+/// Whoever sleeps anew while a round is still to come does not wait for another one.
+#[tokio::test]
+async fn a_session_is_in_one_round_at_most() {
+    let rounds = Rounds::new(encode);
+    let places = rounds.places.clone();
+    let taken = places.acquire_many(places.available_permits() as u32).await.unwrap();
+    let (mut session, sender, mut client) = Session::start(false).await;
+    let references = Arc::strong_count(&session.inbox.0);
+    for client_id in 0..50 {
+        sender.send_round(online(1, client_id), &mut Round::new(&rounds)).unwrap();
+        yield_now().await;
+        if client_id < 49 {
+            session.command("QNG 1\n");
+            assert!(session.wake_up());
+            assert_eq!(read(&mut client).await, format!("NLN 1 {client_id} \n"));
+            assert_eq!(read(&mut client).await, "QNG 1\n");
+        }
+    }
+    assert_eq!(Arc::strong_count(&session.inbox.0), references + 1);
+    drop(taken);
+    assert_eq!(read(&mut client).await, "NLN 1 49 \n");
+    assert!(!session.wake_up());
+}
+
+#[tokio::test]
+async fn a_session_far_behind_does_not_wait_for_a_round() {
+    let rounds = Rounds { encode, places: Arc::new(Semaphore::new(0)) };
+    let (mut session, mut sender, mut client) = Session::start(false).await;
+    sender.events_max = 16;
+    for client_id in 0..8 {
+        assert!(!session.wake_up(), "{client_id}");
+        sender.send_round(online(client_id, 1), &mut Round::new(&rounds)).unwrap();
+    }
+    while session.wake_up() {}
+    for client_id in 0..8 {
+        assert_eq!(read(&mut client).await, format!("NLN {client_id} 1 \n"));
+    }
 }
 
 /// Reads what is there.
@@ -344,12 +387,16 @@ proptest! {
                 }
             }
             sender.send(Event::ShutdownNotice { minutes: 0 }).unwrap();
-            let begun_at = Instant::now();
+            let mut heard_at = Instant::now();
             while !heard.ends_with(b"\nMSG 0\n") && heard != b"MSG 0\n" {
-                assert!(begun_at.elapsed() < REST_WAIT, "somebody sleeps on what waits");
+                assert!(heard_at.elapsed() < REST_WAIT, "somebody sleeps on what waits");
                 yield_now().await;
                 session.wake_up();
+                let before = heard.len();
                 hear(&client, 4096, &mut heard);
+                if heard.len() > before {
+                    heard_at = Instant::now();
+                }
             }
             let (mut seen, mut told, mut answered) = (HashMap::new(), 0, 0);
             for line in String::from_utf8(heard).unwrap().lines() {
