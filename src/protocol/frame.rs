@@ -1,7 +1,7 @@
 //! Line and payload framing (reference README §3). Incremental: feed bytes as they come, take
 //! whole frames out. Memory is given back when [`Decoder::find_line`] finds none and nothing is
-//! left, or by [`Decoder::reclaim`], and not before: while a command waits, say for the
-//! store, or those behind it are left aside, the whole of what was fed is held.
+//! left, by [`Decoder::reclaim`] or by [`Decoder::shrink`], and not before: while a command waits,
+//! say for the store, or those behind it are left aside, the whole of what was fed is held.
 
 use super::{
     Args,
@@ -220,7 +220,7 @@ impl Decoder {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Lends `buffer`, in which received bytes stand behind [`Self::held`]: much is not copied. As
+    /// Lends `buffer`, in which received bytes stand behind [`Self::held`]: they are not copied. As
     /// with [`Self::feed`] all frames have been taken out before.
     pub fn lend(&mut self, buffer: Vec<u8>) {
         (self.buffer, self.taken, self.is_lent) = (buffer, 0, true);

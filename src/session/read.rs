@@ -26,7 +26,7 @@ thread_local! {
 
 /// Reads what came and returns how much; much only if `reads_much`. It is left where it was read
 /// to: the decoder has the buffer until all whole frames are taken out of it and [`reclaim`] is
-/// called, or who took them [`rest`]s.
+/// called, or at a [`pause`].
 pub(super) fn receive<T: AsyncRead + Unpin>(
     io: &mut T,
     decoder: &mut Decoder,
@@ -56,7 +56,7 @@ pub(super) fn receive<T: AsyncRead + Unpin>(
 
 /// Takes back what the decoder was lent, unless it holds so much that it may as well keep it: who
 /// waits for something holds no more than four times what was sent.
-pub(super) fn rest(decoder: &mut Decoder) {
+pub(super) fn pause(decoder: &mut Decoder) {
     if decoder.is_lent() && decoder.held_bytes() <= READ_BYTES {
         reclaim(decoder);
     }
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn who_rests_keeps_the_shared_buffer_only_if_it_fills_much_of_it() {
+    fn who_pauses_keeps_the_shared_buffer_only_if_it_fills_much_of_it() {
         for (bytes, reads_much, is_kept) in [
             (5000, false, false),
             (MUCH_BYTES, false, false),
@@ -133,17 +133,17 @@ mod tests {
             let mut decoder = decoder(bytes, reads_much);
             assert_eq!(SHARED.take().capacity(), 0, "it is lent");
             let held = decoder.held().to_vec();
-            rest(&mut decoder);
+            pause(&mut decoder);
             assert_eq!(SHARED.take().capacity() == 0, is_kept, "{bytes} {reads_much}");
             assert_eq!(decoder.held(), held);
         }
     }
 
     #[test]
-    fn who_has_rested_holds_only_what_has_begun_in_the_end() {
+    fn who_has_paused_holds_only_what_has_begun_in_the_end() {
         let mut decoder = decoder(READ_BYTES, false);
         decoder.feed(b"P");
-        rest(&mut decoder);
+        pause(&mut decoder);
         while let Some(found) = decoder.find_line().unwrap() {
             decoder.take(found, None).unwrap();
         }

@@ -24,7 +24,7 @@ const NOT_WHOLE: Reason = Reason::Internal;
 enum Commands<R: 'static> {
     /// All that are there.
     Done,
-    /// All that are to be carried out for now; some may be left.
+    /// As many as the peer takes the replies of and the role takes; some may be left.
     Aside,
     /// All before this one, which may wait for something.
     UpTo { next: Next<R>, run: Later<R> },
@@ -40,7 +40,7 @@ impl<R: Role, T> Connection<R, T> {
         loop {
             let carried_out = poll_fn(|cx| {
                 let carried_out = self.poll_commands(cx);
-                read::rest(&mut self.decoder);
+                read::pause(&mut self.decoder);
                 carried_out
             });
             match carried_out.await? {
